@@ -1,0 +1,245 @@
+"""The event: its published model, its fast decoder, and the rules both obey.
+
+``Event`` is the contract as pydantic writes it into OpenAPI and JSON Schema. The services
+decode with msgspec, which is several times faster; tests hold the two together.
+What ``admit`` lets pass can be stored, so an accepted event never becomes a dead letter.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+import msgspec
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from schema.errors import InvalidEvent
+
+MAX_ID: Final = 2**63 - 1
+MAX_EVENT_BYTES: Final = 64 * 1024
+MAX_BATCH_EVENTS: Final = 1_000
+MAX_BATCH_BYTES: Final = 1024 * 1024
+_NIL: Final = UUID(int=0)
+_MAX: Final = UUID(int=2**128 - 1)
+_VERSION_7: Final = 7
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+# msgspec rounds what is finer than a microsecond; the contract cuts it off.
+_FINER_THAN_MICROSECONDS: Final = re.compile(rb"\.\d{7}")
+_EXCESS_DIGITS: Final = re.compile(rb"(\.\d{6})\d+")
+# msgspec reads offsets without a colon, which RFC 3339 does not know.
+_BASIC_OFFSET: Final = re.compile(rb'[+-]\d{4}"')
+_RFC3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
+class EngagementType(StrEnum):
+    """What a reader did."""
+
+    VIEW = "view"
+    LIKE = "like"
+    COMMENT = "comment"
+    SHARE = "share"
+
+
+TYPES: Final = tuple(t.value for t in EngagementType)
+
+
+def _rfc3339(value: Any) -> Any:
+    """Refuse what pydantic would read as a time but RFC 3339 does not know."""
+    if isinstance(value, str) and not _RFC3339.fullmatch(value):
+        raise ValueError("expected an RFC 3339 date-time with an offset")
+    return value
+
+
+class Event(BaseModel):
+    """One engagement, as a client sends it. ``null`` means absent for the optional fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    post_id: int = Field(ge=1, le=MAX_ID, description="The post that was engaged with.")
+    type: Literal["view", "like", "comment", "share"] = Field(description="What was done.")
+    event_id: UUID | None = Field(
+        default=None,
+        description="Chosen by the client so that a retry counts once; absent: the server mints a"
+        " UUIDv7. With engaged_timestamp it is the event's identity.",
+    )
+    user_id: int | None = Field(
+        default=None, ge=1, le=MAX_ID, description="Absent when the reader is anonymous."
+    )
+    engaged_timestamp: Annotated[AwareDatetime, BeforeValidator(_rfc3339)] | None = Field(
+        default=None,
+        description="When it happened, RFC 3339 with an offset. Absent: the time inside a"
+        " version-7 event_id, else the time of receipt.",
+    )
+
+
+_Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Draft(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """What a client sent, before ids and times are completed."""
+
+    post_id: _Id
+    type: Literal["view", "like", "comment", "share"]
+    event_id: UUID | None = None
+    user_id: _Id | None = None
+    engaged_timestamp: _Instant | None = None
+
+
+class Record(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """What stands in Kafka: complete, and stamped with the time of receipt."""
+
+    event_id: UUID
+    post_id: _Id
+    type: Literal["view", "like", "comment", "share"]
+    engaged_timestamp: _Instant
+    user_id: _Id | None = None
+    received_timestamp: _Instant | None = None
+
+
+class Window(msgspec.Struct, frozen=True):
+    """How far an event's time may lie from its receipt."""
+
+    past: timedelta
+    future: timedelta
+
+
+_draft_decoder: Final = msgspec.json.Decoder(Draft)
+_record_decoder: Final = msgspec.json.Decoder(Record)
+encode: Final = msgspec.json.Encoder().encode
+"""Encode a Record as its canonical JSON bytes."""
+
+
+def decode_draft(raw: bytes | msgspec.Raw) -> Draft:
+    """Decode one client event. Raises InvalidEvent; its detail never holds the input."""
+    source = bytes(raw)
+    try:
+        draft = _draft_decoder.decode(_cut(source))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _explain(error) from None
+    if draft.engaged_timestamp is not None:
+        draft.engaged_timestamp = _utc(draft.engaged_timestamp, source)
+    return draft
+
+
+def decode_record(raw: bytes) -> Record:
+    """Decode one record's value. Raises InvalidEvent."""
+    try:
+        record = _record_decoder.decode(_cut(raw))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _explain(error) from None
+    if record.engaged_timestamp.tzinfo is not UTC:
+        record.engaged_timestamp = _utc(record.engaged_timestamp, raw)
+    received = record.received_timestamp
+    if received is not None and received.tzinfo is not UTC:
+        record.received_timestamp = _utc(received, raw)
+    return record
+
+
+def admit(draft: Draft, received: datetime, window: Window, mint: Any) -> Record:
+    """Complete a draft into the record that is produced.
+
+    Args:
+        draft: what the client sent.
+        received: the time of receipt, UTC.
+        window: the accepted distance between engaged_timestamp and *received*.
+        mint: called without arguments for a new UUIDv7 where the client gave no id.
+
+    Raises:
+        InvalidEvent: the id or the time is refused.
+    """
+    event_id = draft.event_id
+    engaged = draft.engaged_timestamp
+    if event_id is None:
+        event_id = mint()
+        engaged = engaged or received
+    elif engaged is None:
+        engaged = _time_inside(event_id)
+    record = Record(event_id, draft.post_id, draft.type, engaged, draft.user_id, received)
+    check(record, received, window)
+    return record
+
+
+def check(record: Record, received: datetime, window: Window) -> None:
+    """Raise InvalidEvent unless the record's identity and time may be stored."""
+    if record.event_id == _NIL or record.event_id == _MAX:
+        raise InvalidEvent("invalid_event_id", "event_id: the nil and max UUIDs identify nothing")
+    age = received - record.engaged_timestamp
+    if age > window.past:
+        raise InvalidEvent(
+            "timestamp_too_old",
+            f"engaged_timestamp: more than {window.past.days} days before its receipt",
+        )
+    if -age > window.future:
+        raise InvalidEvent(
+            "timestamp_in_future",
+            f"engaged_timestamp: more than {window.future.total_seconds():.0f} s after its receipt",
+        )
+
+
+def _time_inside(event_id: UUID) -> datetime:
+    """Return the instant a version-7 id carries, to the millisecond (RFC 9562, 5.7)."""
+    if event_id.version != _VERSION_7:
+        raise InvalidEvent(
+            "timestamp_required",
+            "engaged_timestamp: required with an event_id that is not version 7,"
+            " because a retry must carry the same time",
+        )
+    try:
+        return _EPOCH + timedelta(milliseconds=event_id.int >> 80)
+    except OverflowError:
+        raise InvalidEvent("timestamp_in_future", "event_id: its time is out of range") from None
+
+
+def _cut(source: bytes) -> bytes:
+    """Cut fractions of a second to microseconds; looking first is 4 times cheaper."""
+    if _FINER_THAN_MICROSECONDS.search(source):
+        return _EXCESS_DIGITS.sub(rb"\1", source)
+    return source
+
+
+def _utc(instant: datetime, source: bytes) -> datetime:
+    if instant.tzinfo is UTC:
+        return instant
+    if _BASIC_OFFSET.search(source):
+        raise _INVALID_TIME
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise _INVALID_TIME from None
+
+
+_INVALID_TIME: Final = InvalidEvent(
+    "invalid_engaged_timestamp",
+    "engaged_timestamp: expected an RFC 3339 date-time with an offset, like 2026-01-31T09:30:00Z",
+)
+_FIELD_DETAILS: Final = {
+    "event_id": "event_id: expected a UUID",
+    "post_id": f"post_id: expected an integer from 1 to {MAX_ID}",
+    "user_id": f"user_id: expected an integer from 1 to {MAX_ID}, or null",
+    "type": f"type: expected one of {', '.join(TYPES)}",
+    "engaged_timestamp": _INVALID_TIME.detail,
+    "received_timestamp": "received_timestamp: expected an RFC 3339 date-time with an offset",
+}
+_FAULTY_FIELD: Final = re.compile(r"at `\$\.(\w+)`$")
+_MISSING_FIELD: Final = re.compile(r"missing required field `(\w+)`$")
+
+
+def _explain(error: Exception) -> InvalidEvent:
+    """Turn a decoder's error into ours, keeping its finding and dropping any input it quotes."""
+    text = str(error)
+    if not isinstance(error, msgspec.ValidationError):
+        return InvalidEvent("malformed_json", "expected one JSON object in UTF-8")
+    if found := _FAULTY_FIELD.search(text):
+        name = found[1]
+        return InvalidEvent(f"invalid_{name}", _FIELD_DETAILS[name])
+    if found := _MISSING_FIELD.search(text):
+        return InvalidEvent("missing_field", f"{found[1]}: required")
+    if text.startswith("Object contains unknown field"):
+        known = ", ".join(Draft.__struct_fields__)
+        return InvalidEvent("unknown_field", f"an unknown field; known are {known}")
+    return InvalidEvent("not_an_object", "expected a JSON object")

@@ -1,0 +1,139 @@
+"""Settings that more than one process reads. Each service adds its own in its settings.py.
+
+They come from environment variables named ``ENGAGE_`` and the field, nothing is read at
+import, and all faults are reported at once without printing a value.
+"""
+
+from datetime import timedelta
+from typing import Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schema import topics
+from schema.errors import SetupError
+from schema.event import Window
+
+PREFIX = "ENGAGE_"
+
+
+class Settings(BaseSettings):
+    """Base of every settings class: frozen, prefixed, values hidden in errors."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, hide_input_in_errors=True, extra="ignore"
+    )
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment. Raises SetupError naming every faulty variable."""
+        try:
+            return cls()
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{PREFIX}{str(e['loc'][0]).upper() if e['loc'] else 'settings'}: {e['msg']}"
+                for e in error.errors(include_input=False, include_url=False)
+            )
+            raise SetupError(f"settings are wrong: {faults}") from None
+
+
+class KafkaSettings(Settings):
+    """Where the log is."""
+
+    kafka_bootstrap_servers: str = Field(
+        default="127.0.0.1:9092", description="Comma-separated host:port of Kafka brokers."
+    )
+    topic: str = Field(default=topics.EVENTS_TOPIC, description="Topic the events stand in.")
+    topic_partitions: int = Field(
+        default=topics.PARTITIONS, ge=1, description="Partitions of a topic made by `engage up`."
+    )
+    topic_replication_factor: int = Field(
+        default=1, ge=1, description="Replicas of a topic made by `engage up`."
+    )
+
+
+class DatabaseSettings(Settings):
+    """Where the tables are."""
+
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql://127.0.0.1:5432/engagement"),
+        description="PostgreSQL connection URL of this process.",
+    )
+    database_role: str | None = Field(
+        default=None, description="Role taken after connecting (SET ROLE); unset: the login itself."
+    )
+    database_connect_timeout_seconds: float = Field(
+        default=5.0, gt=0, description="How long a connection attempt may take."
+    )
+    database_command_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="How long one statement may take."
+    )
+
+
+class WindowSettings(Settings):
+    """Which event times are accepted, relative to their receipt."""
+
+    retention_days: int = Field(
+        default=400, ge=1, description="Days that raw events are kept; older ones are refused."
+    )
+    future_tolerance_seconds: int = Field(
+        default=300, ge=0, description="How far ahead of its receipt an event's time may be."
+    )
+
+    @property
+    def window(self) -> Window:
+        """The accepted distance between an event's time and its receipt."""
+        return Window(
+            past=timedelta(days=self.retention_days),
+            future=timedelta(seconds=self.future_tolerance_seconds),
+        )
+
+
+class ProcessSettings(Settings):
+    """What every long-running process has."""
+
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address of the side port with health and metrics."
+    )
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="Side port with health and metrics; 0: none."
+    )
+    shutdown_timeout_seconds: float = Field(
+        default=15.0, gt=0, description="How long a SIGTERM may take before work is cut short."
+    )
+
+
+class HttpSettings(ProcessSettings):
+    """What both HTTP services have."""
+
+    host: str = Field(default="127.0.0.1", description="Address the service listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port the service listens on.")
+    listen_fd: int | None = Field(
+        default=None, description="An inherited listening socket; it wins over host and port."
+    )
+    api_keys_file: str | None = Field(
+        default=None, description="JSON file of hashed API keys; unset: loopback only."
+    )
+    allow_anonymous: bool = Field(
+        default=False, description="Serve without keys, also beyond loopback."
+    )
+
+
+class TimeZoneSettings(Settings):
+    """The zone that reports count days in."""
+
+    time_zone: str = Field(default="UTC", description="IANA name of the reporting time zone.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("not an IANA time zone name, such as Europe/Vienna")
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The reporting time zone."""
+        return ZoneInfo(self.time_zone)

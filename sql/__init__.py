@@ -1,0 +1,57 @@
+"""What we ask the database: one file a question, and the loader that binds its parameters.
+
+A file declares its parameters in its header, ``-- :name type  meaning``, and uses them as
+``:name``, which plain psql understands as well (``psql -v name=value -f file``).
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from schema.errors import SetupError
+
+_DECLARED = re.compile(r"^-- :([a-z_]+) ", re.MULTILINE)
+_USED = re.compile(r"(?<![:\w]):'?([a-z_]+)'?(?!\w)")
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question: its text with ``$n`` and the parameters' names in that order."""
+
+    name: str
+    text: str
+    parameters: tuple[str, ...]
+
+    def bind(self, **values: Any) -> tuple[Any, ...]:
+        """Return *values* in the order of ``$n``. Raises KeyError for a missing one."""
+        return tuple(values[name] for name in self.parameters)
+
+
+def parse(name: str, source: str) -> Query:
+    """Turn a file's text into a Query.
+
+    Raises:
+        SetupError: a parameter is used but not declared, or declared but not used.
+    """
+    parameters = tuple(_DECLARED.findall(source))
+    body = "\n".join(line for line in source.splitlines() if not line.startswith("--"))
+    used = set(_USED.findall(body))
+    if used != set(parameters):
+        raise SetupError(f"{name}.sql declares {sorted(parameters)} but uses {sorted(used)}")
+    text = _USED.sub(lambda match: f"${parameters.index(match[1]) + 1}", body)
+    return Query(name, text.strip().rstrip(";"), parameters)
+
+
+@cache
+def load(name: str) -> Query:
+    """Return the question of sql/<name>.sql."""
+    file = resources.files("sql").joinpath(f"{name}.sql")
+    return parse(name, file.read_text(encoding="utf-8"))
+
+
+def names() -> list[str]:
+    """Return the names of all questions, sorted."""
+    files = resources.files("sql").iterdir()
+    return sorted(f.name.removesuffix(".sql") for f in files if f.name.endswith(".sql"))

@@ -1,0 +1,70 @@
+"""Connections to PostgreSQL, bounded in every direction.
+
+A peer that went silent would hold asyncpg's own clean-up for ever, so who gets a timeout
+terminates the connection instead of closing it.
+"""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+from schema.errors import Unavailable
+from schema.settings import DatabaseSettings
+
+Connection = asyncpg.Connection[Any]
+Pool = asyncpg.Pool[Any]
+
+OUTAGES = (
+    OSError,
+    TimeoutError,
+    asyncio.IncompleteReadError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ProtocolViolationError,
+)
+"""What means "PostgreSQL is away or too busy; try again later"."""
+
+
+def _arguments(
+    settings: DatabaseSettings, application_name: str, server_settings: dict[str, str]
+) -> dict[str, Any]:
+    extra = {"application_name": application_name, "timezone": "UTC", **server_settings}
+    if settings.database_role:
+        extra["role"] = settings.database_role
+    return {
+        "dsn": settings.database_url.get_secret_value(),
+        "timeout": settings.database_connect_timeout_seconds,
+        "command_timeout": settings.database_command_timeout_seconds,
+        "server_settings": extra,
+    }
+
+
+async def connect(
+    settings: DatabaseSettings, application_name: str, **server_settings: str
+) -> Connection:
+    """Open one connection. Raises Unavailable when PostgreSQL does not answer in time."""
+    arguments = _arguments(settings, application_name, server_settings)
+    try:
+        async with asyncio.timeout(settings.database_connect_timeout_seconds):
+            return await asyncpg.connect(**arguments)
+    except OUTAGES as error:
+        raise Unavailable(f"PostgreSQL: {type(error).__name__}") from error
+
+
+async def open_pool(
+    settings: DatabaseSettings,
+    application_name: str,
+    *,
+    max_size: int,
+    **server_settings: str,
+) -> Pool:
+    """Make a pool that opens its connections on first use, so it starts with PostgreSQL away."""
+    return await asyncpg.create_pool(
+        **_arguments(settings, application_name, server_settings),
+        min_size=0,
+        max_size=max_size,
+        max_inactive_connection_lifetime=300.0,
+    )
