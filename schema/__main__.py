@@ -3,14 +3,20 @@
 import asyncio
 import sys
 
-from schema.errors import SetupError, Unavailable
+import asyncpg
+
+from schema.errors import SetupError
 from schema.migrate import migrate
 from schema.settings import DatabaseSettings
-from sql.pool import connect
 
 
 async def _run() -> None:
-    connection = await connect(DatabaseSettings.load(), "engage-migrate")
+    settings = DatabaseSettings.load()
+    connection = await asyncpg.connect(
+        settings.database_url.get_secret_value(),
+        timeout=settings.database_connect_timeout_seconds,
+        server_settings={"application_name": "engage-migrate"},
+    )
     try:
         applied = await migrate(connection)
     finally:
@@ -25,8 +31,8 @@ def main() -> int:
     except SetupError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
-    except Unavailable as error:
-        print(error, file=sys.stderr)  # noqa: T201
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
+        print(f"PostgreSQL does not answer: {type(error).__name__}", file=sys.stderr)  # noqa: T201
         return 3
     return 0
 

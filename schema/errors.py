@@ -3,7 +3,7 @@
 EngagementError
 ├── InvalidEvent      what came is not an event; sending it again cannot help
 ├── Unavailable       Kafka or PostgreSQL did not answer in time; trying again may help
-├── LogDiverged       Kafka's log is not the one the stored offsets speak of; a person decides
+├── Halted            a partition cannot go on by itself; a person decides
 └── SetupError        the installation or its settings are wrong; the message names the fix
 """
 
@@ -30,8 +30,8 @@ class Unavailable(EngagementError):  # noqa: N818
     """Kafka or PostgreSQL did not answer in time."""
 
 
-class LogDiverged(EngagementError):  # noqa: N818
-    """The log does not continue what was stored.
+class Halted(EngagementError):  # noqa: N818
+    """A partition cannot go on by itself: its log diverged, or nothing in it can be stored.
 
     Attributes:
         reason: the halt reason kept in the offset row.

@@ -20,8 +20,7 @@ MAX_ID: Final = 2**63 - 1
 MAX_EVENT_BYTES: Final = 64 * 1024
 MAX_BATCH_EVENTS: Final = 1_000
 MAX_BATCH_BYTES: Final = 1024 * 1024
-_NIL: Final = UUID(int=0)
-_MAX: Final = UUID(int=2**128 - 1)
+_NOBODY: Final = (UUID(int=0), UUID(int=2**128 - 1))
 _VERSION_7: Final = 7
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -166,7 +165,7 @@ def admit(draft: Draft, received: datetime, window: Window, mint: Any) -> Record
 
 def check(record: Record, received: datetime, window: Window) -> None:
     """Raise InvalidEvent unless the record's identity and time may be stored."""
-    if record.event_id == _NIL or record.event_id == _MAX:
+    if record.event_id in _NOBODY:
         raise InvalidEvent("invalid_event_id", "event_id: the nil and max UUIDs identify nothing")
     age = received - record.engaged_timestamp
     if age > window.past:

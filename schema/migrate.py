@@ -42,11 +42,12 @@ class Migration:
 
 def shipped() -> list[Migration]:
     """Return the migrations of this version, in order."""
-    found = []
-    for file in resources.files("schema").joinpath("migrations").iterdir():
-        if match := _NAME.fullmatch(file.name):
-            found.append(Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")))
-    return sorted(found, key=lambda migration: migration.number)
+    files = resources.files("schema").joinpath("migrations").iterdir()
+    named = [(match, file) for file in files if (match := _NAME.fullmatch(file.name))]
+    return sorted(
+        (Migration(int(m[1]), m[2], file.read_text(encoding="utf-8")) for m, file in named),
+        key=lambda migration: migration.number,
+    )
 
 
 def pending(shipped: Iterable[Migration], applied: Mapping[int, str]) -> list[Migration]:

@@ -28,7 +28,7 @@ def _answer(path: str, not_ready: Readiness) -> tuple[int, str, bytes]:
 
 
 def _application(not_ready: Readiness) -> Any:
-    async def application(scope: Any, receive: Any, send: Any) -> None:
+    async def application(scope: Any, _receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
         status, content_type, body = _answer(scope["path"], not_ready)

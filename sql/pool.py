@@ -49,7 +49,8 @@ async def connect(
     arguments = _arguments(settings, application_name, server_settings)
     try:
         async with asyncio.timeout(settings.database_connect_timeout_seconds):
-            return await asyncpg.connect(**arguments)
+            connection: Connection = await asyncpg.connect(**arguments)
+            return connection
     except OUTAGES as error:
         raise Unavailable(f"PostgreSQL: {type(error).__name__}") from error
 

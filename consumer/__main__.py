@@ -1,0 +1,102 @@
+"""``python -m consumer``: join the group and store events until SIGTERM."""
+
+import asyncio
+import gc
+import signal
+import sys
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from consumer.settings import ConsumerSettings
+from consumer.worker import Worker
+from schema.errors import SetupError
+from schema.side_port import side_port
+from schema.telemetry import configure_logging, get_logger
+
+logger = get_logger("consumer")
+_RETRY_SECONDS = 1.0
+
+
+def kafka_consumer(settings: ConsumerSettings) -> AIOKafkaConsumer:
+    """Make the Kafka client. It never picks an offset itself: the offset rows do."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        client_id="engage-consumer",
+        group_id=settings.consumer_group,
+        group_instance_id=settings.consumer_instance_id,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        session_timeout_ms=int(settings.session_timeout_seconds * 1000),
+        heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / 6),
+        rebalance_timeout_ms=int(settings.session_timeout_seconds * 2000),
+        max_partition_fetch_bytes=1024 * 1024,
+    )
+
+
+async def run(settings: ConsumerSettings) -> None:
+    """Run one consumer until SIGTERM or SIGINT; what it holds by then is written."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    kafka = kafka_consumer(settings)
+    worker = Worker(settings, kafka)
+    async with side_port(settings, worker.not_ready):
+        if not await _start(kafka, stopping):
+            return
+        logger.info("consumer started", group=settings.consumer_group)
+        working = asyncio.create_task(worker.run())
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        worker.stop()
+        try:
+            await asyncio.wait_for(working, settings.shutdown_timeout_seconds)
+        finally:
+            stopped.cancel()
+            await _leave(kafka)
+    logger.info("consumer stopped")
+
+
+async def _start(kafka: AIOKafkaConsumer, stopping: asyncio.Event) -> bool:
+    """Start the client, waiting for Kafka as long as it takes. False: asked to stop."""
+    while not stopping.is_set():
+        try:
+            await kafka.start()
+        except KafkaError as error:
+            logger.warning("Kafka is away", error=type(error).__name__)
+            await asyncio.wait({asyncio.ensure_future(stopping.wait())}, timeout=_RETRY_SECONDS)
+        else:
+            return True
+    return False
+
+
+async def _leave(kafka: AIOKafkaConsumer) -> None:
+    try:
+        async with asyncio.timeout(3.0):
+            await kafka.stop()
+    except (KafkaError, TimeoutError) as error:
+        logger.warning("left the group without a word", error=type(error).__name__)
+
+
+def main() -> int:
+    """Run the consumer; the exit codes are those of the command line."""
+    try:
+        settings = ConsumerSettings.load()
+    except SetupError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    configure_logging("consumer", settings.log_level)
+    gc.freeze()
+    try:
+        import uvloop  # noqa: PLC0415  (absent on Windows)
+    except ImportError:
+        asyncio.run(run(settings))
+    else:
+        uvloop.run(run(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""From a record's bytes to a row, or to a dead letter. Pure."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+from uuid import UUID
+
+from schema.errors import InvalidEvent
+from schema.event import MAX_EVENT_BYTES, Record, Window, check, decode_record
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+Row = tuple[datetime, UUID, int, int | None, str, datetime]
+"""A row of engagements in the order of COLUMNS; the identity comes first, so rows sort by it."""
+
+COLUMNS: Final = (
+    "engaged_timestamp",
+    "event_id",
+    "post_id",
+    "user_id",
+    "type",
+    "received_timestamp",
+)
+
+
+class Message(Protocol):
+    """What a consumer needs of a Kafka record; aiokafka's ConsumerRecord is one."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What may be stored, and how many dead letters in a row are too many."""
+
+    window: Window
+    dead_letter_limit: int
+    refused_days: set[date] = field(default_factory=set)
+
+
+class DeadLetter(NamedTuple):
+    """A record that cannot be stored, and why."""
+
+    offset: int
+    reason: str
+    detail: str
+    record_timestamp: datetime
+    key: bytes | None
+    value: bytes | None
+
+
+class Fingerprint(NamedTuple):
+    """What identifies the record at an offset: a log that differs there is another log."""
+
+    offset: int
+    timestamp: int
+    crc: int
+
+
+def fingerprint(message: Message) -> Fingerprint:
+    """Return the message's offset, its time in milliseconds and the CRC-32 of key and value."""
+    crc = zlib.crc32(message.value or b"", zlib.crc32(message.key or b""))
+    return Fingerprint(message.offset, message.timestamp, crc)
+
+
+def decode(messages: Sequence[Message], rules: Rules) -> list[Row | DeadLetter]:
+    """Decode messages in their order; each becomes a row or a dead letter."""
+    return [_decode_one(message, rules) for message in messages]
+
+
+def _decode_one(message: Message, rules: Rules) -> Row | DeadLetter:
+    try:
+        return _row(message, rules)
+    except InvalidEvent as error:
+        return DeadLetter(
+            message.offset,
+            error.code,
+            error.detail,
+            instant(message.timestamp),
+            message.key,
+            message.value,
+        )
+
+
+def _row(message: Message, rules: Rules) -> Row:
+    value = message.value
+    if not value:
+        raise InvalidEvent("empty_value", "the record has no value")
+    if len(value) > MAX_EVENT_BYTES:
+        raise InvalidEvent("event_too_large", f"the value is over {MAX_EVENT_BYTES} bytes")
+    record: Record = decode_record(value)
+    received = record.received_timestamp or instant(message.timestamp)
+    check(record, received, rules.window)
+    if rules.refused_days and record.engaged_timestamp.date() in rules.refused_days:
+        raise InvalidEvent("day_refused", "engaged_timestamp: PostgreSQL keeps no such day")
+    return (
+        record.engaged_timestamp,
+        record.event_id,
+        record.post_id,
+        record.user_id,
+        record.type,
+        received,
+    )
+
+
+def instant(milliseconds: int) -> datetime:
+    """Return a record timestamp as an instant; what no calendar holds becomes 1970."""
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return _EPOCH

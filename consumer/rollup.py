@@ -1,0 +1,37 @@
+"""Counts of a batch's new rows by post and by quarter of an hour, as columns. Pure."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from consumer.decode import Row
+from schema.event import TYPES
+
+_QUARTER_SECONDS: Final = 900
+_POSITION: Final = {name: position for position, name in enumerate(TYPES)}
+
+Columns = tuple[list[Any], list[int], list[int], list[int], list[int]]
+"""Keys ascending, then views, likes, comments and shares of each."""
+
+
+def by_post(rows: Sequence[Row]) -> Columns:
+    """Count rows by post id."""
+    return _columns((row[2], row[4]) for row in rows)
+
+
+def by_quarter(rows: Sequence[Row]) -> Columns:
+    """Count rows by the quarter of an hour (UTC) they were engaged in."""
+    keys, *counts = _columns((row[0].timestamp() // _QUARTER_SECONDS, row[4]) for row in rows)
+    quarters = [datetime.fromtimestamp(key * _QUARTER_SECONDS, UTC) for key in keys]
+    return (quarters, *counts)  # type: ignore[return-value]
+
+
+def _columns(pairs: Iterable[tuple[Hashable, str]]) -> Columns:
+    """Count (key, type) pairs; Counter does the work in C."""
+    counts: dict[Any, list[int]] = {}
+    for (key, kind), number in Counter(pairs).items():
+        counts.setdefault(key, [0, 0, 0, 0])[_POSITION[kind]] = number
+    keys = sorted(counts)
+    views, likes, comments, shares = zip(*(counts[key] for key in keys), strict=True)
+    return keys, list(views), list(likes), list(comments), list(shares)
