@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
 from schema.errors import SetupError
 
+# Quoted: asyncpg's classes are generic in its stubs alone.
+Connection: TypeAlias = "asyncpg.Connection[Any]"
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql")
 _LOCK = 0x656E67616765  # "engage" in ASCII; any constant would do
 _HISTORY = """
@@ -71,7 +73,7 @@ def pending(shipped: Iterable[Migration], applied: Mapping[int, str]) -> list[Mi
     return [migration for number, migration in sorted(files.items()) if number not in applied]
 
 
-async def migrate(connection: asyncpg.Connection[Any]) -> list[str]:
+async def migrate(connection: Connection) -> list[str]:
     """Bring the database to this version. Returns the names applied, in order; idempotent."""
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
     try:
@@ -86,7 +88,7 @@ async def migrate(connection: asyncpg.Connection[Any]) -> list[str]:
     return [f"{migration.number:04}_{migration.name}" for migration in todo]
 
 
-async def _apply(connection: asyncpg.Connection[Any], migration: Migration) -> None:
+async def _apply(connection: Connection, migration: Migration) -> None:
     async with connection.transaction():
         await connection.execute(migration.text, timeout=None)
         await connection.execute(
@@ -97,7 +99,7 @@ async def _apply(connection: asyncpg.Connection[Any], migration: Migration) -> N
         )
 
 
-async def _ensure_roles(connection: asyncpg.Connection[Any]) -> None:
+async def _ensure_roles(connection: Connection) -> None:
     text = resources.files("schema").joinpath("roles.sql").read_text(encoding="utf-8")
     try:
         await connection.execute(text)

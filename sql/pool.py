@@ -5,15 +5,16 @@ terminates the connection instead of closing it.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
 from schema.errors import Unavailable
 from schema.settings import DatabaseSettings
 
-Connection = asyncpg.Connection[Any]
-Pool = asyncpg.Pool[Any]
+# Quoted: asyncpg's classes are generic in its stubs alone.
+Connection: TypeAlias = "asyncpg.Connection[Any]"
+Pool: TypeAlias = "asyncpg.Pool[Any]"
 
 OUTAGES = (
     OSError,
