@@ -16,6 +16,7 @@ from schema.telemetry import configure_logging, get_logger
 
 logger = get_logger("consumer")
 _RETRY_SECONDS = 1.0
+_METADATA_SECONDS = 5  # how soon partitions added to the topic are noticed
 
 
 def kafka_consumer(settings: ConsumerSettings) -> AIOKafkaConsumer:
@@ -32,6 +33,7 @@ def kafka_consumer(settings: ConsumerSettings) -> AIOKafkaConsumer:
         heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / 6),
         rebalance_timeout_ms=int(settings.session_timeout_seconds * 2000),
         max_partition_fetch_bytes=1024 * 1024,
+        metadata_max_age_ms=_METADATA_SECONDS * 1000,
     )
 
 

@@ -1,8 +1,11 @@
 """What a consumer tells Prometheus."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from consumer.batch import Batch
 
 PREFIX: Final = "engage_consumer"
 
@@ -29,3 +32,19 @@ END_TO_END_SECONDS: Final = Histogram(
 )
 LAG: Final = Gauge(f"{PREFIX}_lag_records", "Records not yet stored.", ["partition"])
 HALTED: Final = Gauge(f"{PREFIX}_halted", "1 while a partition waits for a person.", ["partition"])
+
+
+def report(batch: Batch, seconds: float) -> None:
+    """Count what a written batch did; *seconds* is how long its transaction took."""
+    shares = batch.shares.values()
+    rows = sum(len(share.rows) for share in shares)
+    STORED.inc(rows)
+    DUPLICATES.inc(sum(share.duplicates for share in shares))
+    SKIPPED.inc(sum(share.skipped for share in shares))
+    for letter in (letter for share in shares for letter in share.dead):
+        DEAD_LETTERS.labels(letter.reason).inc()
+    BATCH_ROWS.observe(rows)
+    WRITE_SECONDS.observe(seconds)
+    if rows:
+        oldest = min(row[5] for share in shares for row in share.rows)
+        END_TO_END_SECONDS.observe((datetime.now(UTC) - oldest).total_seconds())

@@ -3,18 +3,16 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
-from aiokafka.structs import OffsetAndMetadata
 
 import sql
 from consumer import metrics
 from consumer.batch import Batch, Cursor, take
-from consumer.decode import Rules, instant
-from consumer.positions import LogBounds, read_positions
+from consumer.decode import Rules
+from consumer.log import Log
+from consumer.positions import Position, read_positions
 from consumer.settings import ConsumerSettings
 from consumer.writer import DaysRefused, Fenced, Writer, halt
 from schema.errors import Halted, Unavailable
@@ -26,7 +24,6 @@ _WRITING_POLL_MS: Final = 5
 _IDLE_NOTE_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 _HALT_CHECK_SECONDS: Final = 2.0
-_KAFKA_QUESTION_SECONDS: Final = 5.0
 _REVOKE_SECONDS: Final = 2.0
 _JOINING: Final = "joining the group"
 
@@ -37,28 +34,29 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
     """Moves events from the topic to the tables until asked to stop.
 
     Partitions are *unsettled* from their assignment, and after any failure, until their offset
-    row was read and the reading was moved there. Only settled ones are read.
+    row was read and the reading was moved there. Only settled ones, those with a cursor, are read.
     """
 
-    def __init__(self, settings: ConsumerSettings, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, settings: ConsumerSettings, kafka: AIOKafkaConsumer) -> None:
         self._settings = settings
-        self._kafka = consumer
+        self._kafka = kafka
+        self._log = Log(kafka, settings.topic)
         self._writer = Writer(settings)
         self._rules = Rules(settings.window, settings.dead_letter_limit)
         self._cursors: dict[int, Cursor] = {}
         self._halted: dict[int, Halted] = {}
-        self._writing: asyncio.Task[None] | None = None
         self._batch = self._new_batch()
-        self._stopping = asyncio.Event()
+        self._writing: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._problem: str | None = _JOINING
         self._failures = 0
         self._next_attempt_at = 0.0
         self._next_halt_check_at = 0.0
         self._next_note_at = 0.0
-        self._problem: str | None = _JOINING
 
     def stop(self) -> None:
-        """Ask the loop to finish what it holds and return."""
-        self._stopping.set()
+        """Ask the loop to write what it holds and return."""
+        self._stopping = True
 
     def not_ready(self) -> str | None:
         """Return why this consumer does not do its work, or None."""
@@ -70,14 +68,29 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
     async def run(self) -> None:
         """Work until stopped; what was read by then is written."""
         self._kafka.subscribe([self._settings.topic], listener=self)
-        while not self._stopping.is_set():
+        while not self._stopping:
             await self._step()
-        if self._batch.opened_at is not None:
-            await self._write_pending()
-        await self._finish_write()
+        await self._start_writing()
+        await self._finish_writing()
         self._writer.terminate()
 
-    # The rebalance listener: flags only, the loop does the work.
+    async def _step(self) -> None:
+        if self._writing is not None and self._writing.done():
+            await self._finish_writing()
+        settled = await self._settle()
+        if self._batch.is_full or (self._batch.is_due and self._writing is None):
+            await self._start_writing()
+        room = max(1, self._settings.batch_max_rows - self._batch.records)
+        try:
+            self._take(await self._log.poll(self._patience_ms() if settled else 50, room))
+        except Unavailable as error:
+            logger.debug("poll failed", error=str(error))
+            self._unsettle()
+            await asyncio.sleep(_RETRY_SECONDS[0] / 4)
+        if self._batch.opened_at is None and self._writing is None:
+            await self._note_idle()
+
+    # The rebalance listener only sets flags; the offset rows fence what comes too late.
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Let the write under way finish within a bound, and forget what was read ahead."""
@@ -89,24 +102,13 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Leave the new partitions paused until they are settled."""
-        self._kafka.pause(*assigned)
+        partitions = sorted(tp.partition for tp in assigned)
+        self._log.pause(partitions)
         if self._problem == _JOINING:
             self._problem = None
-        logger.info("partitions assigned", partitions=sorted(tp.partition for tp in assigned))
+        logger.info("partitions assigned", partitions=partitions)
 
-    # One turn of the loop.
-
-    async def _step(self) -> None:
-        if self._writing is not None and self._writing.done():
-            await self._finish_write()
-        if not await self._settle():
-            await self._poll(_IDLE_POLL_MS)
-            return
-        if self._batch.is_full or (self._batch.is_due and self._writing is None):
-            await self._write_pending()
-        self._take(await self._poll(self._patience_ms()))
-        if self._batch.opened_at is None and self._writing is None:
-            await self._note_idle()
+    # Reading.
 
     def _patience_ms(self) -> int:
         if self._writing is not None:
@@ -116,50 +118,36 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         waited = time.monotonic() - self._batch.opened_at
         return max(1, int(1000 * (self._settings.batch_max_age_seconds - waited)))
 
-    async def _poll(self, timeout_ms: int) -> Mapping[TopicPartition, Sequence[Any]]:
-        room = max(1, self._settings.batch_max_rows - self._batch.records)
-        try:
-            polled: Mapping[TopicPartition, Sequence[Any]] = await self._kafka.getmany(
-                timeout_ms=timeout_ms, max_records=room
-            )
-        except KafkaError as error:
-            # No position yet, or one outside the log: reading the offset rows again tells.
-            logger.debug("poll failed", error=type(error).__name__)
-            self._unsettle()
-            await asyncio.sleep(0.05)
-            return {}
-        return polled
-
-    def _take(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        for tp, messages in polled.items():
-            cursor = self._cursors.get(tp.partition)
+    def _take(self, polled: Mapping[int, Sequence[Any]]) -> None:
+        for partition, messages in polled.items():
+            cursor = self._cursors.get(partition)
             if cursor is None:
-                continue
-            share = self._batch.share(tp.partition, cursor)
+                continue  # fetched before it was revoked or unsettled
+            share = self._batch.share(partition, cursor)
             try:
                 take(cursor, share, messages, self._rules)
             except Halted as reason:
                 share.halt = reason
             if share.halt is not None:
-                self._kafka.pause(tp)
-                del self._cursors[tp.partition]
-            elif cursor.next_offset == self._kafka.highwater(tp):
-                share.caught_up = instant(self._kafka.last_poll_timestamp(tp))
+                self._log.pause([partition])
+                del self._cursors[partition]
+            elif cursor.next_offset == self._log.end(partition):
+                share.caught_up = self._log.polled_timestamp(partition)
             self._batch.records += len(messages)
             self._batch.size_bytes += sum(len(message.value or b"") for message in messages)
 
     # Writing.
 
-    async def _write_pending(self) -> None:
-        """Start writing the batch, once the one before is written."""
-        await self._finish_write()
+    async def _start_writing(self) -> None:
+        """Begin to write the batch, once the one before is written."""
+        await self._finish_writing()
         if self._batch.opened_at is None:
             return  # the write before failed and took this batch with it
         self._writing = asyncio.create_task(self._write(self._batch))
         self._batch = self._new_batch()
         await asyncio.sleep(0)
 
-    async def _finish_write(self) -> None:
+    async def _finish_writing(self) -> None:
         writing, self._writing = self._writing, None
         if writing is None:
             return
@@ -186,27 +174,10 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
                 metrics.FENCED.inc(len(error.partitions))
                 logger.warning("fenced", partitions=sorted(error.partitions))
                 for partition in error.partitions:
-                    batch.shares.pop(partition, None)
+                    del batch.shares[partition]
                     self._forget(partition)
-        self._report(batch, time.monotonic() - began)
-
-    def _report(self, batch: Batch, seconds: float) -> None:
-        shares = batch.shares.values()
-        rows = sum(len(share.rows) for share in shares)
-        metrics.STORED.inc(rows)
-        metrics.DUPLICATES.inc(sum(share.duplicates for share in shares))
-        metrics.SKIPPED.inc(sum(share.skipped for share in shares))
-        metrics.BATCH_ROWS.observe(rows)
-        metrics.WRITE_SECONDS.observe(seconds)
-        if rows:
-            oldest = min(row[5] for share in shares for row in share.rows)
-            metrics.END_TO_END_SECONDS.observe((datetime.now(UTC) - oldest).total_seconds())
+        metrics.report(batch, time.monotonic() - began)
         for partition, share in batch.shares.items():
-            for letter in share.dead:
-                metrics.DEAD_LETTERS.labels(letter.reason).inc()
-                logger.warning(
-                    "dead letter", partition=partition, offset=letter.offset, reason=letter.reason
-                )
             if share.halt is not None:
                 self._note_halt(partition, share.halt)
 
@@ -230,60 +201,49 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         """Stop reading a partition until it is settled again."""
         self._cursors.pop(partition, None)
         self._batch.shares.pop(partition, None)
-        tp = TopicPartition(self._settings.topic, partition)
-        if tp in self._kafka.assignment():
-            self._kafka.pause(tp)
+        self._log.pause([partition])
 
     # Settling.
 
     async def _settle(self) -> bool:
         """Move each unsettled partition to its offset row. False: not all could be."""
         now = time.monotonic()
-        assigned = {tp.partition for tp in self._kafka.assignment()}
+        assigned = self._log.assigned()
         todo = assigned - set(self._cursors) - set(self._halted)
         if self._halted and now >= self._next_halt_check_at:
             self._next_halt_check_at = now + _HALT_CHECK_SECONDS
-            todo |= set(self._halted) & assigned
+            todo |= assigned & set(self._halted)
         if not todo:
             return True
         if now < self._next_attempt_at:
             return False
-        await self._finish_write()
+        await self._finish_writing()
         try:
-            await self._move(todo)
+            bounds = await self._log.bounds(todo)
+            connection = await self._writer.connection()
+            positions = await read_positions(connection, self._settings.topic, bounds)
+            for partition, position in positions.items():
+                if position.halt is not None and not position.is_halted_already:
+                    topic, why = self._settings.topic, position.halt
+                    await halt(connection, topic, partition, why.reason, why.detail)
+                self._go_on(partition, position)
         except (Unavailable, *OUTAGES) as error:
-            self._failed("PostgreSQL is away", error)
-            return False
-        except KafkaError as error:
-            self._failed("Kafka is away", error)
+            self._failed("Kafka or PostgreSQL is away", error)
             return False
         self._problem = None
         return True
 
-    async def _move(self, partitions: set[int]) -> None:
-        topic = self._settings.topic
-        tps = {p: TopicPartition(topic, p) for p in partitions}
-        async with asyncio.timeout(_KAFKA_QUESTION_SECONDS):
-            starts = await self._kafka.beginning_offsets(list(tps.values()))
-            ends = await self._kafka.end_offsets(list(tps.values()))
-        bounds = {p: LogBounds(starts[tp], ends[tp]) for p, tp in tps.items()}
-        connection = await self._writer.connection()
-        positions = await read_positions(connection, topic, bounds)
-        assignment = self._kafka.assignment()
-        for partition, found in positions.items():
-            if tps[partition] not in assignment:
-                continue
-            if found.halt is not None:
-                if not found.is_halted_already:
-                    await halt(connection, topic, partition, found.halt.reason, found.halt.detail)
-                self._note_halt(partition, found.halt)
-                continue
-            if self._halted.pop(partition, None):
-                metrics.HALTED.labels(partition).set(0)
-                logger.info("partition resumed", partition=partition)
-            self._kafka.seek(tps[partition], found.seek_to)
-            self._kafka.resume(tps[partition])
-            self._cursors[partition] = found.cursor
+    def _go_on(self, partition: int, position: Position) -> None:
+        if partition not in self._log.assigned():
+            return
+        if position.halt is not None:
+            self._note_halt(partition, position.halt)
+            return
+        if self._halted.pop(partition, None):
+            metrics.HALTED.labels(partition).set(0)
+            logger.info("partition resumed", partition=partition)
+        self._log.read_from(partition, position.seek_to)
+        self._cursors[partition] = position.cursor
 
     def _note_halt(self, partition: int, why: Halted) -> None:
         if partition not in self._halted:
@@ -292,7 +252,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         self._halted[partition] = why
         self._forget(partition)
 
-    # When there is nothing to do.
+    # When there is nothing to write.
 
     async def _note_idle(self) -> None:
         """Twice a second: how far the log was read, in our rows and in Kafka's group."""
@@ -304,58 +264,42 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._skip_what_has_no_records()
             await self._note_caught_up()
         except (Unavailable, *OUTAGES) as error:
-            self._failed("PostgreSQL is away", error)
+            self._failed("Kafka or PostgreSQL is away", error)
             return
-        await self._tell_group()
+        try:
+            await self._log.tell_group({p: c.next_offset for p, c in self._cursors.items()})
+        except Unavailable as error:
+            logger.debug("group not told", error=str(error))
 
     async def _skip_what_has_no_records(self) -> None:
         """Account for offsets the client has passed without a record, such as end markers."""
-        for partition, cursor in self._cursors.items():
-            tp = TopicPartition(self._settings.topic, partition)
-            async with asyncio.timeout(_KAFKA_QUESTION_SECONDS):
-                position = await self._kafka.position(tp)
+        for partition, cursor in list(self._cursors.items()):
+            position = await self._log.position(partition)
             if cursor.anchor is None and position > cursor.next_offset:
                 share = self._batch.share(partition, cursor)
                 share.skipped += position - cursor.next_offset
                 share.next_offset = cursor.next_offset = position
 
     async def _note_caught_up(self) -> None:
-        read: list[tuple[int, int, datetime]] = []
+        read = []
         for partition, cursor in self._cursors.items():
-            tp = TopicPartition(self._settings.topic, partition)
-            lag = (self._kafka.highwater(tp) or cursor.next_offset) - cursor.next_offset
+            lag = (self._log.end(partition) or cursor.next_offset) - cursor.next_offset
             metrics.LAG.labels(partition).set(lag)
-            polled_ms = self._kafka.last_poll_timestamp(tp)
-            if lag == 0 and polled_ms:
-                read.append((partition, cursor.next_offset, instant(polled_ms)))
+            polled = self._log.polled_timestamp(partition)
+            if lag == 0 and polled is not None:
+                read.append((partition, cursor.next_offset, polled))
         if not read:
             return
-        query = sql.load("note_caught_up")
         partitions, next_offsets, caught_up = (list(column) for column in zip(*read, strict=True))
-        connection = await self._writer.connection()
-        await connection.execute(
-            query.text,
-            *query.bind(
-                topic=self._settings.topic,
-                partitions=partitions,
-                next_offsets=next_offsets,
-                caught_up=caught_up,
-            ),
+        query = sql.load("note_caught_up")
+        values = query.bind(
+            topic=self._settings.topic,
+            partitions=partitions,
+            next_offsets=next_offsets,
+            caught_up=caught_up,
         )
-
-    async def _tell_group(self) -> None:
-        """Commit to Kafka's group too: only lag tools read it, so failures do not matter."""
-        offsets = {
-            TopicPartition(self._settings.topic, partition): OffsetAndMetadata(
-                cursor.next_offset, ""
-            )
-            for partition, cursor in self._cursors.items()
-        }
-        try:
-            async with asyncio.timeout(_KAFKA_QUESTION_SECONDS):
-                await self._kafka.commit(offsets)
-        except (KafkaError, TimeoutError) as error:
-            logger.debug("group not told", error=type(error).__name__)
+        connection = await self._writer.connection()
+        await connection.execute(query.text, *values)
 
     def _new_batch(self) -> Batch:
         settings = self._settings

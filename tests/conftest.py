@@ -1,0 +1,149 @@
+"""Servers for the whole run; a topic and a database of its own for each test.
+
+The run's first process starts the servers and hands their addresses to the parallel workers.
+"""
+
+import asyncio
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+
+from schema import topics
+from schema.migrate import migrate
+from tests.backends import Backend, backend
+
+_STARTED = pytest.StashKey[ExitStack]()
+_BACKEND = pytest.StashKey[Backend]()
+_WITHOUT_SERVERS = "unit"
+
+
+@dataclass(frozen=True)
+class Kafka:
+    bootstrap_servers: str
+
+
+@dataclass(frozen=True)
+class Database:
+    url: str
+
+
+def _needs_servers(config: pytest.Config) -> bool:
+    root = Path(__file__).parent / _WITHOUT_SERVERS
+    given = [Path(str(argument).split("::")[0]).resolve() for argument in config.args]
+    return not all(path.is_relative_to(root) for path in given)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    config = session.config
+    if hasattr(config, "workerinput"):
+        config.stash[_BACKEND] = Backend(*config.workerinput["backend"])
+    elif _needs_servers(config) and not config.option.collectonly:
+        config.stash[_STARTED] = started = ExitStack()
+        folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="engage tests ")))
+        config.stash[_BACKEND] = started.enter_context(backend(folder))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if started := session.config.stash.get(_STARTED, None):
+        started.close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    found = node.config.stash.get(_BACKEND, Backend("", ""))
+    node.workerinput["backend"] = (found.kafka_bootstrap_servers, found.database_url)
+
+
+@pytest.fixture(scope="session")
+def servers(pytestconfig: pytest.Config) -> Backend:
+    return pytestconfig.stash[_BACKEND]
+
+
+@pytest.fixture(scope="session")
+def kafka(servers: Backend) -> Kafka:
+    """The broker of this run."""
+    return Kafka(servers.kafka_bootstrap_servers)
+
+
+@pytest.fixture
+async def topic(kafka: Kafka) -> str:
+    """A new topic with the default number of partitions."""
+    name = f"{topics.EVENTS_TOPIC}.{uuid.uuid4()}"
+    await create_topic(kafka, name, topics.PARTITIONS)
+    return name
+
+
+async def create_topic(kafka: Kafka, name: str, partitions: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, partitions, 1)])
+    finally:
+        await admin.close()
+
+
+async def add_partitions(kafka: Kafka, name: str, total: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.create_partitions({name: NewPartitions(total)})
+    finally:
+        await admin.close()
+
+
+@pytest.fixture(scope="session")
+def template_database(servers: Backend) -> str:
+    """The name of a migrated database that tests are copied from."""
+    name = f"template_{uuid.uuid4().hex}"
+
+    async def make() -> None:
+        await _administer(servers.database_url, f"CREATE DATABASE {name}")
+        connection = await asyncpg.connect(database_url(servers, name))
+        try:
+            await migrate(connection)
+        finally:
+            await connection.close()
+
+    _run(make())
+    return name
+
+
+@pytest.fixture
+async def database(servers: Backend, template_database: str) -> AsyncIterator[Database]:
+    """A fresh migrated database; its URL is that of a superuser."""
+    name = f"test_{uuid.uuid4().hex}"
+    create = f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY file_copy"
+    await _administer(servers.database_url, create)
+    yield Database(database_url(servers, name))
+    await _administer(servers.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def database_url(servers: Backend, name: str) -> str:
+    return servers.database_url.rpartition("/")[0] + f"/{name}"
+
+
+async def _administer(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run outside the tests' loop, which session fixtures must not depend on."""
+    with asyncio.Runner() as runner:
+        runner.run(coroutine)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
