@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from consumer.decode import instant
@@ -29,6 +29,10 @@ class Log:
     def assigned(self) -> set[int]:
         """Return the partitions this consumer has."""
         return {tp.partition for tp in self._kafka.assignment()}
+
+    def reading(self) -> set[int]:
+        """Return the assigned partitions that are not paused."""
+        return self.assigned() - {tp.partition for tp in self._kafka.paused()}
 
     def pause(self, partitions: Iterable[int]) -> None:
         """Read no more from *partitions*; those that were lost meanwhile are left alone."""
@@ -63,26 +67,37 @@ class Log:
         return {tp.partition: messages for tp, messages in polled.items()}
 
     def end(self, partition: int) -> int | None:
-        """Return the log's end as of the last poll; None before the first."""
+        """Return the log's end as of the last poll; None before the first, or when lost."""
+        if partition not in self.assigned():
+            return None
         end: int | None = self._kafka.highwater(self._tp(partition))
         return end
 
     def polled_timestamp(self, partition: int) -> datetime | None:
-        """Return when the broker was last asked; None before the first time."""
+        """Return when the broker was last asked; None before the first time, or when lost."""
+        if partition not in self.assigned():
+            return None
         polled_ms = self._kafka.last_poll_timestamp(self._tp(partition))
         return instant(polled_ms) if polled_ms else None
 
-    async def position(self, partition: int) -> int:
-        """Return the offset the client reads next; it passes markers without a record."""
+    async def position(self, partition: int) -> int | None:
+        """Return the offset the client reads next; it passes markers without a record.
+
+        None: the partition was lost meanwhile.
+        """
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 position: int = await self._kafka.position(self._tp(partition))
+        except IllegalStateError:
+            return None
         except (KafkaError, TimeoutError) as error:
             raise Unavailable(f"Kafka: {type(error).__name__}") from error
         return position
 
     async def tell_group(self, next_offsets: Mapping[int, int]) -> None:
         """Commit to Kafka's group, which only lag tools read. Raises Unavailable."""
+        if not next_offsets:
+            return
         offsets = {self._tp(p): OffsetAndMetadata(n, "") for p, n in next_offsets.items()}
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):

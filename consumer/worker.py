@@ -48,6 +48,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         self._batch = self._new_batch()
         self._writing: asyncio.Task[None] | None = None
         self._stopping = False
+        self._rebalancing = True
         self._problem: str | None = _JOINING
         self._failures = 0
         self._next_attempt_at = 0.0
@@ -94,6 +95,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Let the write under way finish within a bound, and forget what was read ahead."""
+        self._rebalancing = True
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=_REVOKE_SECONDS)
         for tp in revoked:
@@ -102,8 +104,10 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Leave the new partitions paused until they are settled."""
+        self._rebalancing = False
         partitions = sorted(tp.partition for tp in assigned)
-        self._log.pause(partitions)
+        for partition in partitions:
+            self._forget(partition)
         if self._problem == _JOINING:
             self._problem = None
         logger.info("partitions assigned", partitions=partitions)
@@ -209,13 +213,13 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         """Move each unsettled partition to its offset row. False: not all could be."""
         now = time.monotonic()
         assigned = self._log.assigned()
-        todo = assigned - set(self._cursors) - set(self._halted)
+        todo = assigned - (self._log.reading() & set(self._cursors)) - set(self._halted)
         if self._halted and now >= self._next_halt_check_at:
             self._next_halt_check_at = now + _HALT_CHECK_SECONDS
             todo |= assigned & set(self._halted)
         if not todo:
             return True
-        if now < self._next_attempt_at:
+        if self._rebalancing or now < self._next_attempt_at:
             return False
         await self._finish_writing()
         try:
@@ -275,7 +279,9 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         """Account for offsets the client has passed without a record, such as end markers."""
         for partition, cursor in list(self._cursors.items()):
             position = await self._log.position(partition)
-            if cursor.anchor is None and position > cursor.next_offset:
+            if position is None or cursor.anchor is not None:
+                continue
+            if position > cursor.next_offset:
                 share = self._batch.share(partition, cursor)
                 share.skipped += position - cursor.next_offset
                 share.next_offset = cursor.next_offset = position
