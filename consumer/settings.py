@@ -20,7 +20,7 @@ class ConsumerSettings(KafkaSettings, DatabaseSettings, WindowSettings, ProcessS
         default=6.0, gt=0, description="After this silence a consumer's partitions move on."
     )
     batch_max_rows: int = Field(
-        default=20_000, ge=1, description="A batch is written when this many events wait."
+        default=10_000, ge=1, description="A batch is written when this many events wait."
     )
     batch_max_bytes: int = Field(
         default=16 * 1024 * 1024, ge=1, description="... or this many bytes of records."
