@@ -38,7 +38,7 @@ SELECT to_date(right(c.relname, 8), 'YYYYMMDD') AS day, c.relname::text AS name,
 CREATE FUNCTION has_partition(day date) RETURNS boolean
 LANGUAGE plpgsql VOLATILE STRICT SET search_path = public, pg_temp AS $$
 BEGIN
-    RETURN EXISTS (SELECT FROM engagement_partitions AS p WHERE p.name = partition_name(day));
+    RETURN EXISTS (SELECT FROM engagement_partitions AS p WHERE p.day = has_partition.day);
 END $$;
 
 -- Create the day's partition unless it is there. Standalone, then ATTACH: CREATE ... PARTITION OF
