@@ -2,11 +2,12 @@
 testcontainers where a Docker engine answers, the embedded stack.
 """
 
+import asyncio
 import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,8 @@ def _docker_answers() -> bool:
     if docker is None:
         return False
     with contextlib.suppress(subprocess.TimeoutExpired):
-        return subprocess.run([docker, "info"], capture_output=True, timeout=5).returncode == 0
+        asked = subprocess.run([docker, "info"], capture_output=True, check=False, timeout=5)
+        return asked.returncode == 0
     return False
 
 
@@ -82,3 +84,25 @@ def _containers() -> Iterator[Backend]:
         wait_for_logs(postgres, r"database system is ready to accept connections(?s:.*)\1?")
         address = f"127.0.0.1:{postgres.get_exposed_port(5432)}"
         yield Backend(f"127.0.0.1:{port}", f"postgresql://postgres:tests-only@{address}/postgres")
+
+
+@contextmanager
+def _embedded(folder: Path) -> Iterator[Backend]:
+    from engage.embedded import ports
+    from engage.embedded.kafka import KafkaServer
+    from engage.embedded.postgres import PostgresServer
+
+    version = os.environ.get(POSTGRES_VERSION_VARIABLE, "18")
+    kafka = KafkaServer(folder, port=ports.pick())
+    postgres = PostgresServer(folder, port=ports.pick(), version=16 if version == "16" else 18)
+    servers = (kafka, postgres)
+    try:
+        asyncio.run(_all(server.start() for server in servers))
+        asyncio.run(_all(server.wait_ready() for server in servers))
+        yield Backend(kafka.bootstrap_servers, postgres.superuser_url)
+    finally:
+        asyncio.run(_all(server.stop() for server in servers))
+
+
+async def _all(steps: Iterable[Awaitable[None]]) -> None:
+    await asyncio.gather(*steps)

@@ -1,0 +1,172 @@
+"""Loads and their verification against a server that fails on demand."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from loadgen.catalogue import Catalogue
+from loadgen.facts import Facts, facts_of
+from loadgen.ledger import snapshot
+from loadgen.load import run_load
+from loadgen.mixture import Mix
+from loadgen.plan import LoadResult, Plan
+from loadgen.send import Target
+from loadgen.verify import Verification, verify
+from loadgen.wire import Format, Wire
+from schema.errors import SetupError, Unavailable
+from tests.integration.loadgen.stand_in import StandIn, standing_in
+
+PLAN = Plan(events=100, history_days=90, batch_events=20)
+
+
+@pytest.fixture(scope="module")
+def facts() -> Facts:
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return facts_of(Catalogue(7, midnight, post_count=1_000, user_count=100))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "journal.ndjson"
+
+
+async def load(
+    server: StandIn, plan: Plan, facts: Facts, journal: Path, **target: float
+) -> LoadResult:
+    before = await snapshot(server.url, None)
+    return await run_load(Target(server.url, **target), plan, facts, journal, ledger=before)
+
+
+async def verified(server: StandIn, journal: Path) -> Verification:
+    return await verify(server.url, None, [journal], sample_posts=None, timeout_seconds=0.5)
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        Wire(Format.SINGLE),
+        Wire(Format.JSON),
+        Wire(Format.NDJSON),
+        Wire(Format.JSON, is_compressed=True),
+    ],
+    ids=str,
+)
+async def test_what_is_sent_is_accepted_and_stored(facts: Facts, journal: Path, wire: Wire) -> None:
+    async with standing_in(StandIn()) as server:
+        plan = replace(PLAN, wire=wire, mix=Mix(duplicates=0.2))
+        result = await load(server, plan, facts, journal)
+        verification = await verified(server, journal)
+
+    assert result.identities == len(server.stored) == 100
+    assert result.accepted == result.sent == 100 + server.duplicates > 105
+    assert result.latency_seconds["p50"] > 0
+    assert verification.is_clean
+    assert verification.is_exact
+    assert verification.posts_checked == len({e.post_id for e in server.stored.values()})
+
+
+@pytest.mark.parametrize("failure", [503, 500, 429, 0], ids=["503", "500", "429", "reset"])
+async def test_a_failed_request_is_repeated_with_the_same_bytes(
+    facts: Facts, journal: Path, failure: int
+) -> None:
+    async with standing_in(StandIn(failures=[failure, failure])) as server:
+        result = await load(server, replace(PLAN, events=20), facts, journal, connections=1)
+
+    assert result.identities == 20
+    assert result.retries == 2
+    assert server.bodies == [server.bodies[0]] * 3
+
+
+async def test_only_what_was_unavailable_is_sent_again(facts: Facts, journal: Path) -> None:
+    async with standing_in(StandIn(unavailable=1)) as server:
+        result = await load(server, replace(PLAN, events=20), facts, journal, connections=1)
+
+    assert result.identities == len(server.stored) == 20
+    assert len(server.bodies) == 2
+    assert server.bodies[1].count(b"event_id") == 1
+
+
+async def test_a_request_to_wait_is_obeyed(facts: Facts, journal: Path) -> None:
+    async with standing_in(StandIn(failures=[503], retry_after="1")) as server:
+        result = await load(server, replace(PLAN, events=20), facts, journal)
+
+    assert result.seconds >= 1
+    assert result.latency_seconds["p50"] >= 1
+
+
+async def test_after_the_deadline_the_rest_is_unknown(facts: Facts, journal: Path) -> None:
+    async with standing_in(StandIn(failures=[503] * 1000)) as server:
+        result = await load(server, replace(PLAN, events=40), facts, journal, deadline_seconds=0.3)
+        server.failures.clear()
+        verification = await verified(server, journal)
+
+    assert (result.identities, result.unknown) == (0, 40)
+    assert verification.is_clean
+    assert verification.unknown == 40
+
+
+async def test_invalid_events_are_refused_without_a_retry(facts: Facts, journal: Path) -> None:
+    async with standing_in(StandIn()) as server:
+        plan = replace(PLAN, mix=Mix(invalid=0.5), wire=Wire(Format.NDJSON))
+        result = await load(server, plan, facts, journal)
+
+    assert result.retries == 0
+    assert result.surprises == {}
+    assert sum(result.refused.values()) == result.sent - 100 > 25
+    assert len(result.refused) > 6
+
+
+@pytest.mark.parametrize("status", [401, 404])
+async def test_a_load_that_cannot_succeed_stops(facts: Facts, journal: Path, status: int) -> None:
+    async with standing_in(StandIn(failures=[status] * 10)) as server:
+        with pytest.raises(SetupError, match=str(status)):
+            await load(server, PLAN, facts, journal)
+
+
+async def test_an_open_load_keeps_its_rate(facts: Facts, journal: Path) -> None:
+    async with standing_in(StandIn()) as server:
+        plan = Plan(events=200, rate=200)
+        result = await load(server, plan, facts, journal)
+
+    assert result.identities == 200
+    assert result.seconds == pytest.approx(1.0, abs=0.3)
+
+
+async def test_latency_counts_from_when_a_batch_was_due(facts: Facts, journal: Path) -> None:
+    """One stall makes all later batches of an open load late, and each of them shows it."""
+    async with standing_in(StandIn(failures=[503], retry_after="1")) as server:
+        plan = Plan(events=100, rate=200)
+        result = await load(server, plan, facts, journal, connections=1)
+
+    assert result.latency_seconds["p50"] > 0.5
+
+
+async def test_loss_is_noticed(facts: Facts, journal: Path) -> None:
+    async with standing_in(StandIn(lost_every=10)) as server:
+        await load(server, PLAN, facts, journal)
+        verification = await verified(server, journal)
+
+    text = " ".join(verification.faults)
+    assert not verification.is_clean
+    assert "100 distinct events were accepted but 90 stored" in text
+    assert "shows" in text
+
+
+async def test_foreign_events_are_noticed(facts: Facts, journal: Path, tmp_path: Path) -> None:
+    async with standing_in(StandIn()) as server:
+        await load(server, PLAN, facts, journal)
+        await load(server, replace(PLAN, seed=2), facts, tmp_path / "other.ndjson")
+        alone = await verified(server, journal)
+        together = await verify(server.url, None, [journal, tmp_path / "other.ndjson"])
+
+    assert "at most 100 sent" in " ".join(alone.faults)
+    assert not alone.is_exact
+    assert together.is_clean
+    assert together.is_exact
+
+
+async def test_an_absent_read_api_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        await snapshot("http://127.0.0.1:1", None)

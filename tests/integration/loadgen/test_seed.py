@@ -1,0 +1,100 @@
+"""The catalogue in a real PostgreSQL: written once, extended, never changed."""
+
+import hashlib
+
+import asyncpg
+import pytest
+
+from loadgen.seed import read_facts, seed
+from tests.conftest import Database
+
+TABLES = ("authors", "posts", "post_metadata", "users")
+SIZES = {"authors": 50, "posts": 2_000, "users": 300}
+
+
+async def digests(url: str) -> dict[str, str]:
+    connection = await asyncpg.connect(url)
+    try:
+        rows = {
+            table: await connection.fetch(f"SELECT * FROM {table} ORDER BY 1") for table in TABLES
+        }
+    finally:
+        await connection.close()
+    return {
+        table: hashlib.sha256(repr(found).encode()).hexdigest() for table, found in rows.items()
+    }
+
+
+async def value(url: str, question: str) -> object:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(question)
+    finally:
+        await connection.close()
+
+
+async def catalogue_version(url: str) -> object:
+    return await value(url, "SELECT version FROM catalogue_version")
+
+
+async def test_a_second_seed_changes_nothing(database: Database) -> None:
+    first = await seed(database.url, **SIZES)
+    before = await digests(database.url), await catalogue_version(database.url)
+    second = await seed(database.url, **SIZES)
+
+    assert (first.authors, first.posts, first.post_metadata, first.users) == (50, 2000, 2000, 300)
+    assert second.is_unchanged
+    assert second.anchor == first.anchor
+    assert (await digests(database.url), await catalogue_version(database.url)) == before
+
+
+async def test_lost_rows_come_back_as_they_were(database: Database) -> None:
+    await seed(database.url, **SIZES)
+    before = await digests(database.url)
+    await value(database.url, "DELETE FROM posts WHERE post_id > 1 AND post_id % 7 = 0")
+    result = await seed(database.url, **SIZES)
+
+    assert result.posts == result.post_metadata == 285
+    assert await digests(database.url) == before
+
+
+async def test_the_anchor_is_remembered(database: Database) -> None:
+    """A catalogue that is extended later keeps to the days of the first run."""
+    await seed(database.url, authors=50, posts=100, users=10)
+    await value(
+        database.url,
+        "UPDATE posts SET publish_timestamp = publish_timestamp - interval '40 days'",
+    )
+    await seed(database.url, authors=50, posts=300, users=10)
+
+    newest = "SELECT max(publish_timestamp) = min(publish_timestamp) FILTER (WHERE post_id = 1)"
+    assert await value(database.url, f"{newest} FROM posts")
+
+
+async def test_new_rows_get_ids_after_the_seeded_ones(database: Database) -> None:
+    await seed(database.url, **SIZES)
+    inserted = await value(
+        database.url,
+        "INSERT INTO users (signup_date, user_segment) VALUES (now(), 'free') RETURNING user_id",
+    )
+
+    assert inserted == 301
+
+
+async def test_facts_are_those_of_the_table(database: Database) -> None:
+    result = await seed(database.url, **SIZES)
+    facts = await read_facts(database.url)
+
+    assert len(facts.posts) == 2_000
+    assert facts.posts[0].published_us == int(result.anchor.timestamp()) * 1_000_000
+    assert list(facts.user_ids) == list(range(1, 301))
+    assert 40 < sum(post.is_promoted for post in facts.posts) < 180
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"authors": 1, "posts": 0, "users": 0}, {"authors": 1, "posts": 3, "users": 1}]
+)
+async def test_tiny_catalogues_work(database: Database, sizes: dict[str, int]) -> None:
+    result = await seed(database.url, **sizes)
+
+    assert (result.authors, result.posts, result.users) == tuple(sizes.values())
