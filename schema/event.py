@@ -108,6 +108,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 _draft_decoder: Final = msgspec.json.Decoder(Draft)
+_drafts_decoder: Final = msgspec.json.Decoder(list[Draft])
 _record_decoder: Final = msgspec.json.Decoder(Record)
 encode: Final = msgspec.json.Encoder().encode
 """Encode a Record as its canonical JSON bytes."""
@@ -123,6 +124,18 @@ def decode_draft(raw: bytes | msgspec.Raw) -> Draft:
     if draft.engaged_timestamp is not None:
         draft.engaged_timestamp = _utc(draft.engaged_timestamp, source)
     return draft
+
+
+def decode_drafts(source: bytes) -> list[Draft] | None:
+    """Decode a JSON array of client events at once; None: not all of it is right."""
+    try:
+        drafts = _drafts_decoder.decode(_cut(source))
+        for draft in drafts:
+            if draft.engaged_timestamp is not None and draft.engaged_timestamp.tzinfo is not UTC:
+                draft.engaged_timestamp = _utc(draft.engaged_timestamp, source)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidEvent):
+        return None
+    return drafts
 
 
 def decode_record(raw: bytes) -> Record:

@@ -1,0 +1,96 @@
+"""From a body's bytes to records, or to what is wrong with each of them. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from schema.errors import InvalidEvent
+from schema.event import (
+    MAX_BATCH_EVENTS,
+    MAX_EVENT_BYTES,
+    Record,
+    Window,
+    admit,
+    decode_draft,
+    decode_drafts,
+)
+from schema.problems import Problem
+
+_split = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+@dataclass
+class Intake:
+    """A batch: the records to produce, where each stood, and the events that are refused."""
+
+    received: int
+    records: list[Record] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
+    refused: list[tuple[int, InvalidEvent]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Clerk:
+    """Admits events at a time of receipt."""
+
+    received: datetime
+    window: Window
+    mint: Callable[[], UUID]
+
+    def one(self, raw: bytes) -> Record:
+        """Admit a single event. Raises InvalidEvent."""
+        if len(raw) > MAX_EVENT_BYTES:
+            raise InvalidEvent(
+                "event_too_large", f"an event may have {MAX_EVENT_BYTES} bytes at most"
+            )
+        return admit(decode_draft(raw), self.received, self.window, self.mint)
+
+    def array(self, body: bytes) -> Intake:
+        """Admit the events of a JSON array, all at once where all are good.
+
+        Raises:
+            Problem: 400 not JSON, 413 too many, 422 not an array.
+        """
+        drafts = decode_drafts(body)
+        if drafts is None:
+            return self._each(_elements(body))
+        _count(len(drafts))
+        try:
+            records = [admit(d, self.received, self.window, self.mint) for d in drafts]
+        except InvalidEvent:
+            return self._each(_elements(body))
+        return Intake(len(records), records, list(range(len(records))))
+
+    def lines(self, body: bytes) -> Intake:
+        """Admit the events of NDJSON; blank lines are no events. Raises Problem 413."""
+        return self._each([line for line in body.split(b"\n") if line.strip()])
+
+    def _each(self, raws: list[bytes]) -> Intake:
+        _count(len(raws))
+        intake = Intake(len(raws))
+        for index, raw in enumerate(raws):
+            try:
+                record = self.one(raw)
+            except InvalidEvent as error:
+                intake.refused.append((index, error))
+            else:
+                intake.records.append(record)
+                intake.indexes.append(index)
+        return intake
+
+
+def _elements(body: bytes) -> list[bytes]:
+    try:
+        return [bytes(raw) for raw in _split(body)]
+    except msgspec.ValidationError:
+        raise Problem(422, "not_an_array", "expected a JSON array of events") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Problem(400, "malformed_json", "expected one JSON array in UTF-8") from None
+
+
+def _count(events: int) -> None:
+    if events > MAX_BATCH_EVENTS:
+        raise Problem(413, "too_many_events", f"a batch has {MAX_BATCH_EVENTS} events at most")

@@ -1,0 +1,67 @@
+"""/docs without a CDN: the OpenAPI document as one page of plain HTML, made on the server."""
+
+from html import escape
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.responses import HTMLResponse
+
+_METHODS = ("get", "put", "post", "delete")
+
+
+def add_docs(app: FastAPI) -> None:
+    """Add the page at /docs."""
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(render(app.openapi()))
+
+
+def render(document: dict[str, Any]) -> str:
+    """Render an OpenAPI document."""
+    info = document["info"]
+    operations = "".join(
+        _operation(method, path, operations[method])
+        for path, operations in document["paths"].items()
+        for method in _METHODS
+        if method in operations
+    )
+    schemas = "".join(
+        f'<h3 id="{escape(name)}">{escape(name)}</h3>{_fields(schema)}'
+        for name, schema in document.get("components", {}).get("schemas", {}).items()
+    )
+    title = escape(info["title"])
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width">'
+        f"<h1>{title} {escape(info['version'])}</h1><p>{escape(info.get('description', ''))}</p>"
+        '<p>The same as <a href="/openapi.json">OpenAPI</a>. Keys go into the header'
+        " <code>Authorization: Bearer eng_…</code>.</p>"
+        f"<h2>Routes</h2>{operations}<h2>Schemas</h2>{schemas}</html>"
+    )
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+    parameters = "".join(
+        f"<li><code>{escape(p['name'])}</code> ({escape(p['in'])}) "
+        f"{escape(p.get('description', ''))}</li>"
+        for p in operation.get("parameters", ())
+    )
+    answers = ", ".join(
+        f"{escape(status)} {escape(answer.get('description', ''))}"
+        for status, answer in operation["responses"].items()
+    )
+    return (
+        f"<h3><code>{method.upper()} {escape(path)}</code></h3>"
+        f"<p>{escape(operation.get('description', ''))}</p>"
+        + (f"<ul>{parameters}</ul>" if parameters else "")
+        + f"<p>Answers: {answers}</p>"
+    )
+
+
+def _fields(schema: dict[str, Any]) -> str:
+    rows = "".join(
+        f"<li><code>{escape(name)}</code> {escape(field.get('description', ''))}</li>"
+        for name, field in schema.get("properties", {}).items()
+    )
+    return f"<p>{escape(schema.get('description', ''))}</p><ul>{rows}</ul>"

@@ -1,0 +1,158 @@
+"""The outermost layer of both HTTP services: who may come in, how large, and with what headers.
+
+Plain ASGI, as it runs for every request of the hot path.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from schema.errors import SetupError
+from schema.keys import KeyRing, Scope
+from schema.problems import CONTENT_TYPE, Problem
+from schema.settings import HttpSettings
+from schema.telemetry import get_logger
+
+ASGIScope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
+
+_LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_MAX_TARGET_BYTES: Final = 8 * 1024
+_MAX_HEADER_BYTES: Final = 32 * 1024
+_OPEN_PATHS: Final = frozenset(
+    {"/", "/healthz", "/readyz", "/docs", "/openapi.json", "/dashboard", "/favicon.ico"}
+)
+_OPEN_PREFIXES: Final = ("/static/",)
+_SECURITY_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+logger = get_logger("http")
+
+
+def key_ring(settings: HttpSettings) -> KeyRing | None:
+    """Return the keys to demand, or None where a service may go without.
+
+    Raises:
+        SetupError: there is no key file and the service would be reachable from elsewhere.
+    """
+    if settings.api_keys_file is not None:
+        return KeyRing(Path(settings.api_keys_file))
+    if settings.allow_anonymous or settings.host in _LOOPBACK_HOSTS:
+        return None
+    raise SetupError(
+        f"refusing to listen on {settings.host} without keys: set ENGAGE_API_KEYS_FILE to a file"
+        " made by `engage keys create`, or ENGAGE_ALLOW_ANONYMOUS=true"
+    )
+
+
+class Edge:
+    """Lets requests through that carry a key of the right scope.
+
+    Args:
+        app: the service.
+        scope: what its keys are for.
+        keys: the keys in force; None: no keys are demanded.
+        is_loopback_only: without keys, refuse other hosts' names and foreign origins, so that
+            no web page can reach a service on its reader's own machine.
+    """
+
+    def __init__(
+        self, app: Application, scope: Scope, keys: KeyRing | None, *, is_loopback_only: bool
+    ) -> None:
+        self._app = app
+        self._scope = scope
+        self._keys = keys
+        self._is_loopback_only = is_loopback_only
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message.get("headers", ()), *_SECURITY_HEADERS]
+            await send(message)
+
+        try:
+            self._judge(scope)
+            await self._app(scope, receive, send_with_headers)
+        except Problem as problem:
+            await send_problem(send_with_headers, problem)
+        except Exception:
+            request_id = secrets.token_hex(8)
+            logger.exception("request failed", path=scope["path"], request_id=request_id)
+            if started:
+                raise
+            detail = f"something broke here; the log names request {request_id}"
+            await send_problem(send_with_headers, Problem(500, "internal_error", detail))
+
+    def _judge(self, scope: ASGIScope) -> None:
+        headers = scope["headers"]
+        if len(scope["raw_path"]) + len(scope["query_string"]) > _MAX_TARGET_BYTES:
+            raise Problem(414, "target_too_long", "the request target is over 8 KiB")
+        if sum(len(name) + len(value) for name, value in headers) > _MAX_HEADER_BYTES:
+            raise Problem(431, "headers_too_large", "the headers are over 32 KiB")
+        path = scope["path"]
+        if self._is_loopback_only:
+            _refuse_strangers(headers)
+        if self._keys is None or path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES):
+            return
+        key = self._keys.find(_header(headers, b"authorization"))
+        if key is None:
+            raise Problem(
+                401,
+                "key_required",
+                "send a key: Authorization: Bearer eng_...",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        if key.scope not in (self._scope, Scope.ADMIN):
+            raise Problem(403, "wrong_scope", f"this needs a key of scope {self._scope}")
+
+
+def _refuse_strangers(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    host = (_header(headers, b"host") or b"").decode("latin-1")
+    try:
+        is_loopback = urlsplit(f"//{host}").hostname in _LOOPBACK_HOSTS
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise Problem(400, "foreign_host", "without keys only loopback names are answered")
+    origin = _header(headers, b"origin")
+    if origin is not None and origin.decode("latin-1") != f"http://{host}":
+        raise Problem(403, "foreign_origin", "without keys only pages of this service may ask")
+
+
+def _header(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes | None:
+    for name, value in headers:
+        if name == wanted:
+            return value
+    return None
+
+
+async def send_problem(send: Send, problem: Problem) -> None:
+    """Answer with a problem document."""
+    body = problem.body
+    headers = [
+        (b"content-type", CONTENT_TYPE.encode()),
+        (b"content-length", b"%d" % len(body)),
+        *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

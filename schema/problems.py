@@ -1,0 +1,119 @@
+"""Errors over HTTP: RFC 9457 problem documents that never echo what came in."""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from schema.telemetry import get_logger
+
+CONTENT_TYPE = "application/problem+json"
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+_DETAILS = {404: "there is nothing here", 405: "this path knows other methods"}
+
+logger = get_logger("http")
+
+
+class Problem(Exception):  # noqa: N818  (the standard's word)
+    """An answer that is an error.
+
+    Args:
+        status: the HTTP status.
+        code: a stable snake_case tag, part of the public contract.
+        detail: one sentence for a person, without any input.
+        headers: further headers, such as Retry-After.
+        members: further members of the document.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.members = dict(members or {})
+
+    @property
+    def body(self) -> bytes:
+        """The problem document."""
+        document = {
+            "type": f"/docs#{self.code}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        return msgspec.json.encode(document | self.members)
+
+    def response(self) -> Response:
+        """The problem as an answer."""
+        return Response(self.body, self.status, self.headers, CONTENT_TYPE)
+
+
+class ProblemDocument(BaseModel):
+    """How errors look; stands in OpenAPI."""
+
+    type: str = Field(description="Where the code is explained, relative to this service.")
+    title: str = Field(description="The HTTP status in words.")
+    status: int = Field(description="The HTTP status.")
+    code: str = Field(description="Stable snake_case tag of the error.")
+    detail: str = Field(description="One sentence for a person.")
+
+
+def responses(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+    """Return OpenAPI's description of these error statuses."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {CONTENT_TYPE: {"schema": ProblemDocument.model_json_schema()}},
+        }
+        for status in statuses
+    }
+
+
+def unavailable(detail: str, *, retry_after_seconds: int = 1) -> Problem:
+    """Return the 503 that asks to come again."""
+    return Problem(503, "unavailable", detail, headers={"Retry-After": str(retry_after_seconds)})
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of *app* a problem document."""
+
+    def of_problem(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)  # noqa: S101  (how handlers are typed)
+        return error.response()
+
+    def of_http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        code = _CODES.get(error.status_code, "http_error")
+        detail = _DETAILS.get(error.status_code, HTTPStatus(error.status_code).phrase)
+        return Problem(error.status_code, code, detail, headers=error.headers).response()
+
+    def of_validation(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        names = sorted({str(fault["loc"][-1]) for fault in error.errors() if _is_ours(fault)})
+        detail = f"not valid: {', '.join(names)}" if names else "the request is not valid"
+        return Problem(422, "invalid_parameter", detail).response()
+
+    app.add_exception_handler(Problem, of_problem)
+    app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(RequestValidationError, of_validation)
+
+
+def _is_ours(fault: Mapping[str, Any]) -> bool:
+    """Tell whether a fault's last name is a parameter of ours and not the client's text."""
+    return len(fault["loc"]) == 2 and fault["loc"][0] in ("query", "path") and bool(fault["type"])
