@@ -15,6 +15,7 @@ from schema.settings import DatabaseSettings
 # Quoted: asyncpg's classes are generic in its stubs alone.
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 Pool: TypeAlias = "asyncpg.Pool[Any]"
+AnyConnection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 
 OUTAGES = (
     OSError,

@@ -77,7 +77,15 @@ def choose(data: Path, programs: Path) -> Account:
         return renamed
     if _others_read(programs) and _others_pass(data.parent.parent):
         return Account(uid, gid)
-    return Account(uid, gid, capability=_passing_capability())
+    capability = _passing_capability()
+    if capability is not None:
+        return Account(uid, gid, capability=capability)
+    if not data.exists():
+        return renamed
+    raise NotPermitted(
+        "PostgreSQL cannot run as root, and other users cannot reach this folder: run as a "
+        "normal user, or keep the project and --dir in folders that others may pass (chmod o+x)"
+    )
 
 
 def _nobody() -> tuple[int, int]:
@@ -101,14 +109,10 @@ def _may_become(uid: int) -> bool:
     return mapped and groups and all(map(_has, (_CAP_CHOWN, _CAP_SETGID, _CAP_SETUID)))
 
 
-def _passing_capability() -> int:
-    for capability in (demoted.CAP_DAC_READ_SEARCH, demoted.CAP_DAC_OVERRIDE):
-        if _has(capability) and _has(_CAP_SETPCAP):
-            return capability
-    raise NotPermitted(
-        "PostgreSQL cannot run as root, and other users cannot reach this folder: run as a "
-        "normal user, or keep the project and --dir in folders that others may pass (chmod o+x)"
-    )
+def _passing_capability() -> int | None:
+    keepable = _has(_CAP_SETPCAP)
+    wanted = (demoted.CAP_DAC_READ_SEARCH, demoted.CAP_DAC_OVERRIDE)
+    return next((capability for capability in wanted if keepable and _has(capability)), None)
 
 
 def _has(capability: int) -> bool:

@@ -59,8 +59,14 @@ class ClusterProcesses:
             pid = int(self._pid_path.read_text(encoding="utf-8").split("\n", 1)[0])
         except (OSError, ValueError):
             return
-        if processes.identify(pid) is not None:
-            self._pid_path.unlink()
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        except PermissionError:
+            pass
+        # A stranger's, or a zombie nobody has waited for.
+        self._pid_path.unlink()
 
 
 def _titles() -> Iterator[tuple[int, str]]:

@@ -5,7 +5,7 @@ happen in the new process, one after the other, and cannot be undone. PLAN is JS
 
 * ``uid``, ``gid``: whom to become.
 * ``capability``: the number of a Linux capability to keep, or null. It lets the program reach
-  files below folders that only root may pass, such as /root; nothing else of root's is kept.
+  files below folders that only root may pass; nothing else of root's is kept.
 * ``namespace``: true where this user cannot become another one (a container with one user).
   The program then runs in a user namespace of its own, where the same user has that uid.
 """
@@ -32,10 +32,16 @@ _CAPABILITY_VERSION_3: Final = 0x20080522
 def main(arguments: list[str]) -> None:
     """Become whom the plan says, and be replaced by the command."""
     plan: dict[str, Any] = json.loads(arguments[0])
-    if plan["namespace"]:
-        _enter_namespace(plan["uid"], plan["gid"])
-    else:
-        _change_user(plan["uid"], plan["gid"], plan["capability"])
+    try:
+        if plan["namespace"]:
+            _enter_namespace(plan["uid"], plan["gid"])
+        else:
+            _change_user(plan["uid"], plan["gid"], plan["capability"])
+    except OSError as error:
+        sys.exit(
+            f"PostgreSQL refuses to run as root, and this root can become nobody else "
+            f"({error.strerror}): run as a normal user"
+        )
     os.execv(arguments[1], arguments[1:])  # noqa: S606  (the supervisor's own command)
 
 

@@ -15,6 +15,7 @@ SetupError
 
 import errno
 from pathlib import Path
+from typing import Final
 
 from schema.errors import SetupError
 
@@ -49,6 +50,23 @@ class NotPermitted(StackError):
 
 class ServerFailed(StackError):
     """A server ended, or did not answer in time. The message carries the end of its log."""
+
+
+_CLUES: Final[tuple[tuple[str, type[StackError], str], ...]] = (
+    ("Address already in use", PortTaken, "its port is taken: choose another, or port 0"),
+    ("No space left on device", DiskFull, "the disk is full: free some, or choose another --dir"),
+)
+
+
+def explain_ending(
+    program: str, code: int, output: str, log_path: Path | None = None
+) -> StackError:
+    """Turn the end of what a program said before it ended with *code* into an error."""
+    place = f" (see {log_path})" if log_path else ""
+    for clue, kind, fix in _CLUES:
+        if clue in output:
+            return kind(f"{program} ended: {fix}{place}")
+    return ServerFailed(f"{program} ended with code {code}{place}\n{output.strip()}")
 
 
 def explain_os_error(error: OSError, path: Path) -> StackError:

@@ -7,7 +7,7 @@ from typing import Final
 from engage.embedded.java import java_command
 
 BROKER_MAIN: Final = ("kafka.Kafka", "server.properties")
-_FLAGS: Final = (
+FLAGS: Final = (
     # Two cores and half a GB: the parallel collectors' threads cost more than they bring.
     "-XX:+UseSerialGC",
     # Out of memory is for the supervisor, which starts it again.
@@ -17,6 +17,9 @@ _FLAGS: Final = (
     "-XX:+UnlockDiagnosticVMOptions",
     "-XX:-AOTAdapterCaching",
     "-XX:-AOTStubCaching",
+    # What Kafka does with memory and native libraries, Java 25 warns of at each start.
+    "--sun-misc-unsafe-memory-access=allow",
+    "--enable-native-access=ALL-UNNAMED",
     "-Djava.awt.headless=true",
     "-Djava.io.tmpdir=tmp",
     "-Dfile.encoding=UTF-8",
@@ -38,4 +41,4 @@ def broker_command(
     it, but for *extra* and the heap's size.
     """
     joined = ":".join(str(path) for path in class_path)
-    return [str(java_command()), f"-Xmx{heap_mb}m", *_FLAGS, *extra, "-cp", joined, *main]
+    return [str(java_command()), f"-Xmx{heap_mb}m", *FLAGS, *extra, "-cp", joined, *main]

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Final
 
 from engage.embedded import broker_settings, jars, ports, probe, processes, warmup
 from engage.embedded.errors import explain_os_error
@@ -11,6 +12,8 @@ from engage.embedded.files import write_whole
 from engage.embedded.java import java_environment
 from engage.embedded.jvm import BROKER_MAIN, broker_command
 from engage.embedded.progress import Report, silent
+
+_RESTART_SECONDS: Final = 20.0
 
 
 class KafkaServer:
@@ -44,7 +47,8 @@ class KafkaServer:
     async def start(self, report: Report = silent) -> None:
         """Start the broker, fetching and preparing what is missing; it is not ready yet.
 
-        A broker that an earlier supervisor left running in this folder is ended first.
+        A broker that runs in this folder, left by this object or an earlier supervisor, is
+        ended first.
 
         Raises:
             StackError: something is missing; the message names the fix.
@@ -79,6 +83,8 @@ class KafkaServer:
         return self._child
 
     def _start(self, report: Report) -> None:
+        if self._child is not None:
+            processes.stop_child(self._child, grace_seconds=_RESTART_SECONDS)
         store = jars.JarStore()
         store.ensure(report)
         prepared = warmup.ensure(report)
@@ -103,7 +109,7 @@ class KafkaServer:
 
     def _end_earlier(self) -> None:
         for earlier in self._roster.read().values():
-            processes.end(earlier, grace_seconds=20)
+            processes.end(earlier, grace_seconds=_RESTART_SECONDS)
 
     def _prepare_folder(self, prepared: warmup.Warmup) -> None:
         data = self.folder / "data"

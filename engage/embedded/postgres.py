@@ -11,13 +11,14 @@ from urllib.parse import quote
 
 from engage.embedded import account, ports, probe, processes
 from engage.embedded.cluster import ClusterProcesses
-from engage.embedded.errors import ServerFailed, StackError, explain_os_error
+from engage.embedded.errors import StackError, explain_ending, explain_os_error
 from engage.embedded.files import write_whole
 from engage.embedded.postgres_programs import Version, environment, programs_folder
 from engage.embedded.progress import Report, silent
 
 SUPERUSER: Final = "postgres"
 _INITDB_SECONDS: Final = 120
+_RESTART_SECONDS: Final = 20.0
 _SETTINGS: Final = {
     "listen_addresses": ports.LOOPBACK,
     # No socket file: its path could not be longer than 107 bytes.
@@ -98,17 +99,17 @@ class PostgresServer:
 
     async def stop(self, timeout_seconds: float = 20) -> None:
         """Shut down fast: sessions are ended, data are safe; kill it when it takes longer."""
-        if self._child is None:
-            return
-        await asyncio.to_thread(
-            processes.stop_child,
-            self._child,
-            grace_seconds=timeout_seconds,
-            first=signal.SIGINT,
-        )
+        await asyncio.to_thread(self._stop, timeout_seconds)
+
+    def _stop(self, grace_seconds: float) -> None:
+        if self._child is not None:
+            processes.stop_child(self._child, grace_seconds=grace_seconds, first=signal.SIGINT)
+            # A postmaster that had to be killed leaves its backends.
+            ClusterProcesses(self.folder).end_earlier()
         self._child = None
 
     def _start(self, report: Report) -> None:
+        self._stop(_RESTART_SECONDS)
         programs = programs_folder(self.version)
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -172,7 +173,7 @@ class PostgresServer:
         finally:
             password_copy.unlink(missing_ok=True)
         if answer.returncode:
-            raise ServerFailed(f"initdb failed in {self.folder}\n{answer.stderr.strip()}")
+            raise explain_ending("PostgreSQL's initdb", answer.returncode, answer.stderr)
         # Only complete data are ever seen under their name.
         unfinished.rename(self._data)
 

@@ -12,17 +12,13 @@ import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from engage.embedded.errors import DiskFull, PortTaken, ServerFailed, StackError
+from engage.embedded.errors import ServerFailed, explain_ending
 from engage.embedded.ports import LOOPBACK
 
 _LOOK_SECONDS: Final = 0.05
 _ASK_SECONDS: Final = 2.0
 _TAIL_LINES: Final = 12
 _TAIL_BYTES: Final = 8192
-_CLUES: Final[tuple[tuple[str, type[StackError], str], ...]] = (
-    ("Address already in use", PortTaken, "its port is taken: choose another, or port 0"),
-    ("No space left on device", DiskFull, "the disk is full: free some, or choose another --dir"),
-)
 
 
 async def _wait_until(
@@ -42,7 +38,8 @@ async def _wait_until(
     deadline = time.monotonic() + timeout_seconds
     while True:
         if child.poll() is not None:
-            raise await asyncio.to_thread(_why_it_ended, name, child, log_path)
+            end = await asyncio.to_thread(_tail, log_path)
+            raise explain_ending(name, child.returncode, end, log_path)
         if await answers():
             return
         if time.monotonic() > deadline:
@@ -117,14 +114,6 @@ async def _accepts(port: int) -> bool:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return True
-
-
-def _why_it_ended(name: str, child: subprocess.Popen[bytes], log_path: Path) -> StackError:
-    end = _tail(log_path)
-    for clue, kind, fix in _CLUES:
-        if clue in end:
-            return kind(f"{name} ended: {fix} (see {log_path})")
-    return ServerFailed(f"{name} ended with code {child.returncode}: see {log_path}\n{end}")
 
 
 def _tail(log_path: Path) -> str:

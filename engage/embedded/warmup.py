@@ -14,10 +14,10 @@ from typing import Final
 
 from engage.embedded import broker_settings, jars, ports, probe, processes
 from engage.embedded.cache import cache_folder, locked
-from engage.embedded.errors import ServerFailed
+from engage.embedded.errors import explain_ending
 from engage.embedded.files import staging
 from engage.embedded.java import java_environment, java_home
-from engage.embedded.jvm import BROKER_MAIN, broker_command
+from engage.embedded.jvm import BROKER_MAIN, FLAGS, broker_command
 from engage.embedded.progress import Report, silent
 
 STEP: Final = "Kafka's start-up cache"
@@ -51,10 +51,11 @@ class Warmup:
         return self.aot_cache.exists() and self.bootstrap.exists()
 
 
-def located(base: Path | None = None) -> Warmup:
-    """Return where the files for this runtime and these jars belong, there or not."""
-    key = hashlib.sha256(jars.LOCK_FILE.read_bytes() + (java_home() / "release").read_bytes())
-    return Warmup((base or cache_folder()) / f"kafka-{key.hexdigest()[:16]}")
+def located() -> Warmup:
+    """Return where the files for this runtime, these jars and flags belong, there or not."""
+    runtime = (java_home() / "release").read_bytes()
+    key = hashlib.sha256(b"\0".join((jars.LOCK_FILE.read_bytes(), runtime, repr(FLAGS).encode())))
+    return Warmup(cache_folder() / f"kafka-{key.hexdigest()[:16]}")
 
 
 def ensure(report: Report = silent) -> Warmup:
@@ -86,6 +87,8 @@ def _make(warmup: Warmup, report: Report) -> None:
         report(STEP, 0.2)
         _record(place, class_path, port, cluster_id, report)
         (place / "data" / BOOTSTRAP).replace(place / BOOTSTRAP)
+        # A JVM that could not write its cache starts without: it takes an empty one for none.
+        (place / warmup.aot_cache.name).touch()
         warmup.folder.mkdir(exist_ok=True)
         for path in (warmup.bootstrap, warmup.aot_cache):
             (place / path.name).replace(path)
@@ -107,7 +110,7 @@ def _format(place: Path, class_path: list[Path]) -> str:
         check=False,
     )
     if answer.returncode:
-        raise ServerFailed(f"Kafka's storage tool failed; run `engage doctor`\n{answer.stderr}")
+        raise explain_ending("Kafka's storage tool", answer.returncode, answer.stderr)
     return cluster_id
 
 

@@ -1,11 +1,13 @@
 """The jars of this user, served to a cache of the test's own by a mirror on loopback."""
 
+import hashlib
 import http.server
+import os
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,13 +20,17 @@ ENSURE = "from engage.embedded.jars import JarStore; JarStore().ensure()"
 
 
 class Mirror(http.server.SimpleHTTPRequestHandler):
-    requests = 0
-    poisoned = ""
+    """Serves jars from *folder*; each subclass counts for one test."""
+
+    folder: Path
+    served: list[str]
+    instead_of_any = ""
 
     def translate_path(self, path: str) -> str:
-        Mirror.requests += 1
         filename = path.rpartition("/")[2]
-        return str(JarStore().path(locked_jars()[0]).with_name(self.poisoned or filename))
+        if filename.endswith(".jar"):
+            self.served.append(filename)
+        return str(self.folder / (self.instead_of_any or filename))
 
     def log_message(self, *arguments: object) -> None:
         pass
@@ -38,8 +44,9 @@ def configure_jgo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int) ->
 
 @pytest.fixture
 def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Mirror]]:
-    JarStore().ensure()
-    handler = type("TestMirror", (Mirror,), {})
+    store = JarStore()
+    store.ensure()
+    handler = type("TestMirror", (Mirror,), {"folder": store.folder, "served": []})
     with http.server.ThreadingHTTPServer((ports.LOOPBACK, 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -56,6 +63,14 @@ def cache(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def filled(mirror: type[Mirror], cache: Path) -> JarStore:
+    store = JarStore(cache)
+    store.ensure()
+    mirror.served.clear()
+    return store
+
+
 def test_what_is_fetched_is_complete_and_reported(mirror: type[Mirror], cache: Path) -> None:
     fractions = []
     store = JarStore(cache)
@@ -66,3 +81,64 @@ def test_what_is_fetched_is_complete_and_reported(mirror: type[Mirror], cache: P
     assert store.webjar("uplot").is_file()
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
     assert fractions == sorted(fractions)
+
+
+def test_a_second_start_asks_for_nothing(mirror: type[Mirror], filled: JarStore) -> None:
+    filled.ensure()
+
+    assert mirror.served == []
+
+
+def test_two_first_runs_at_once_fetch_each_jar_once(
+    mirror: type[Mirror], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "shared cache"))
+    runs = [subprocess.Popen([sys.executable, "-c", ENSURE]) for _ in range(2)]
+
+    assert [run.wait(60) for run in runs] == [0, 0]
+    assert sorted(mirror.served) == sorted(jar.filename for jar in locked_jars())
+    assert JarStore().missing() == []
+
+
+def test_a_jar_changed_under_its_old_size_and_time_is_fetched_again(
+    mirror: type[Mirror], filled: JarStore
+) -> None:
+    jar = locked_jars()[0]
+    path = filled.path(jar)
+    before = path.stat()
+    path.write_bytes(bytes(before.st_size))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert filled.missing() == [jar]
+    filled.ensure()
+
+    assert mirror.served == [jar.filename]
+    assert filled.missing() == []
+
+
+def test_a_jar_that_differs_from_the_lock_is_refused(mirror: type[Mirror], cache: Path) -> None:
+    mirror.instead_of_any = locked_jars()[1].filename
+    store = JarStore(cache)
+
+    with pytest.raises(JarRefused, match="differs from the lock file"):
+        store.ensure()
+
+    assert [path for path in cache.rglob("*.jar") if path.name != mirror.instead_of_any] == []
+
+
+def test_without_network_and_cache_the_fix_is_named(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure_jgo(tmp_path, monkeypatch, ports.pick())
+
+    with pytest.raises(DownloadFailed, match="connect to the network once"):
+        JarStore(cache).ensure()
+
+
+def test_the_lock_belongs_to_what_is_wanted() -> None:
+    wanted = LOCK_FILE.with_name("jgo.toml").read_bytes()
+    lock = tomllib.loads(LOCK_FILE.read_text())
+
+    assert lock["metadata"]["spec_hash"] == hashlib.sha256(wanted).hexdigest()[:16]
+    assert all(len(jar.sha256) == 64 for jar in locked_jars())
+    assert len({jar.filename for jar in locked_jars()}) == len(locked_jars())

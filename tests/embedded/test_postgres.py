@@ -19,7 +19,9 @@ _SPINNING = "DO $$ BEGIN LOOP END LOOP; END $$"
 
 
 @pytest.fixture(params=VERSIONS)
-async def server(request: pytest.FixtureRequest, stack_folder: Path) -> AsyncIterator[PostgresServer]:
+async def server(
+    request: pytest.FixtureRequest, stack_folder: Path
+) -> AsyncIterator[PostgresServer]:
     server = PostgresServer(stack_folder, port=ports.pick(), version=request.param)
     await server.start()
     await server.wait_ready()

@@ -12,7 +12,9 @@ import pytest
 from engage.embedded import processes
 from engage.embedded.processes import ProcessId, Roster
 
-IGNORES_SIGTERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)"
+IGNORES_SIGTERM = (
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)"
+)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from loadgen.facts import Facts, facts_of
 from loadgen.ledger import snapshot
 from loadgen.load import run_load
 from loadgen.mixture import Mix
+from loadgen.parallel import run_loads
 from loadgen.plan import LoadResult, Plan
 from loadgen.send import Target
 from loadgen.verify import Verification, verify
@@ -170,3 +171,24 @@ async def test_foreign_events_are_noticed(facts: Facts, journal: Path, tmp_path:
 async def test_an_absent_read_api_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         await snapshot("http://127.0.0.1:1", None)
+
+
+async def test_processes_share_a_load(facts: Facts, tmp_path: Path) -> None:
+    journals = [tmp_path / "0.ndjson", tmp_path / "1.ndjson"]
+    shown: list[int] = []
+    async with standing_in(StandIn()) as server:
+        before = await snapshot(server.url, None)
+        result = await run_loads(
+            Target(server.url),
+            replace(PLAN, events=201),
+            facts,
+            journals,
+            ledger=before,
+            progress=lambda _step, done, _total, _remark: shown.append(done),
+        )
+        verification = await verify(server.url, None, journals, timeout_seconds=0.5)
+
+    assert result.identities == len(server.stored) == shown[-1] == 201
+    assert result.latency.count == 201
+    assert verification.is_clean
+    assert verification.is_exact

@@ -1,0 +1,107 @@
+"""How a report is answered: 304 while nothing changed, else JSON or CSV, and always its age."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi import Request
+from pydantic import BaseModel, TypeAdapter
+from starlette.responses import Response
+
+from analytics_api.versions import Version
+from schema.problems import Problem, unavailable
+
+LIVE: Final = "private, no-cache"
+VIEW: Final = "private, max-age=2"
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+_JSON: Final[TypeAdapter[Any]] = TypeAdapter(Any)
+_ETAG: Final = re.compile(r'(?:W/)?("[^"]*")')
+
+
+class Answer:
+    """One request for a report, held against the version of the data it is about.
+
+    Args:
+        request: the request.
+        version: of the data; None while PostgreSQL is away.
+        cache_control: LIVE or VIEW.
+        query: what distinguishes this question from others about the same data.
+
+    Raises:
+        Problem: 503 while there is no version.
+    """
+
+    def __init__(
+        self, request: Request, version: Version | None, cache_control: str, *query: object
+    ) -> None:
+        if version is None:
+            raise unavailable("PostgreSQL does not answer")
+        self._request = request
+        self._is_csv = _wants_csv(request)
+        self._headers = {
+            "ETag": version.etag(request.url.path, *query, self._is_csv),
+            "Cache-Control": cache_control,
+            "Data-As-Of": _rfc3339(version.as_of),
+            "Vary": "Accept, Authorization",
+        }
+
+    @property
+    def unchanged(self) -> Response | None:
+        """The 304, if the client has this very answer."""
+        known = self._request.headers.get("if-none-match", "")
+        if known.strip() == "*" or self._headers["ETag"] in _ETAG.findall(known):
+            return Response(status_code=304, headers=self._headers)
+        return None
+
+    def of(self, found: BaseModel | Sequence[BaseModel]) -> Response:
+        """The answer with a report in it."""
+        if not self._is_csv:
+            return Response(_JSON.dump_json(found), 200, self._headers, "application/json")
+        rows = [found] if isinstance(found, BaseModel) else found
+        headers = self._headers | {"Content-Disposition": "attachment; filename=report.csv"}
+        return Response(to_csv(rows), 200, headers, "text/csv")
+
+
+def to_csv(rows: Sequence[BaseModel]) -> str:
+    """Write rows as RFC 4180; cells that a spreadsheet would run as formulas get a quote mark."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    if rows:
+        writer.writerow(type(rows[0]).model_fields)
+    for row in rows:
+        writer.writerow([_cell(value) for value in row.model_dump(mode="json").values()])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+def _wants_csv(request: Request) -> bool:
+    wanted = request.query_params.get("format")
+    if wanted not in (None, "json", "csv"):
+        raise Problem(422, "invalid_parameter", "format: json or csv")
+    if wanted is not None:
+        return wanted == "csv"
+    return request.headers.get("accept", "").lower().startswith("text/csv")
+
+
+def _rfc3339(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse query parameters that the route does not have: they are typing errors.
+
+    Raises:
+        Problem: 422 ``unknown_parameter``.
+    """
+    route = request.scope["route"]
+    known = {field.alias for field in route.dependant.query_params} | {"format"}
+    if not known.issuperset(request.query_params.keys()):
+        raise Problem(422, "unknown_parameter", f"known are {', '.join(sorted(known))}")

@@ -1,0 +1,105 @@
+"""The application: reports, the dashboard, health, and the edge around them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+import asyncpg
+from fastapi import FastAPI, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from analytics_api.routes import router
+from analytics_api.settings import ApiSettings
+from analytics_api.state import State, open_state
+from schema import problems
+from schema.docs_page import add_docs
+from schema.edge import Application, Edge, key_ring
+from schema.keys import Scope
+from schema.side_port import Readiness
+from schema.telemetry import get_logger
+from sql.pool import OUTAGES
+
+_STATIC = files("analytics_api") / "static"
+
+logger = get_logger("api")
+
+
+def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
+    """Build the service. Nothing is opened until its lifespan starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_state(settings) as state:
+            app.state.reports = state
+            yield
+
+    app = FastAPI(
+        title="Engagement analytics",
+        version=version("engagement-analytics"),
+        description="Reports of how posts are engaged with. Each tells, in Data-As-Of, when the"
+        " data it shows was true.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=None,
+    )
+
+    def not_ready() -> str | None:
+        state: State | None = getattr(app.state, "reports", None)
+        return "starting" if state is None else state.not_ready()
+
+    problems.install(app)
+    for outage in (*OUTAGES, asyncpg.QueryCanceledError):
+        app.add_exception_handler(outage, _away)
+    app.include_router(router)
+    _add_own_routes(app, not_ready)
+    add_docs(app)
+    app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")
+    keys = key_ring(settings)
+    is_loopback_only = keys is None and not settings.allow_anonymous
+    return Edge(app, Scope.READ, keys, is_loopback_only=is_loopback_only), not_ready
+
+
+def _away(request: Request, error: Exception) -> Response:
+    logger.warning("report failed", path=request.url.path, error=type(error).__name__)
+    return problems.unavailable("PostgreSQL does not answer in time").response()
+
+
+def _add_own_routes(app: FastAPI, not_ready: Readiness) -> None:
+    @app.get("/", tags=["service"])
+    async def root() -> dict[str, Any]:
+        """Tell what this is and where things are."""
+        return {
+            "name": "engagement-analytics",
+            "version": app.version,
+            "health": "/readyz",
+            "endpoints": [path for path in app.openapi()["paths"] if path != "/"],
+            "dashboard": "/dashboard",
+            "docs": "/docs",
+        }
+
+    @app.get("/dashboard", include_in_schema=False)
+    async def dashboard() -> FileResponse:
+        return FileResponse(str(_STATIC / "dashboard.html"))
+
+    @app.get("/healthz", tags=["service"])
+    async def healthz() -> dict[str, str]:
+        """Tell that the process is alive."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=["service"], responses=problems.responses([503]))
+    async def readyz() -> Response:
+        """Tell whether reports can be answered at this moment."""
+        reason = not_ready()
+        if reason is None:
+            return JSONResponse({"status": "ready"})
+        raise problems.unavailable(reason)
+
+    @app.get("/metrics", tags=["service"])
+    async def metrics() -> Response:
+        """Prometheus metrics of this process."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,199 @@
+"""``python -m analytics_api.refresher``: keeps the view fresh and the partitions in order.
+
+Its own process: the read API cannot write and may run many times over. Several refreshers side
+by side do no harm, as each job holds a lock of its own in the database.
+"""
+
+import asyncio
+import gc
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from prometheus_client import Counter, Gauge
+
+from analytics_api.settings import RefresherSettings
+from schema.errors import SetupError, Unavailable
+from schema.side_port import side_port
+from schema.telemetry import configure_logging, get_logger
+from sql.pool import OUTAGES, Connection, connect
+
+PREFIX: Final = "engage_refresher"
+REFRESHES: Final = Counter(f"{PREFIX}_refreshes_total", "Refreshes by outcome.", ["outcome"])
+JOB_ERRORS: Final = Counter(f"{PREFIX}_job_errors_total", "Jobs that failed.", ["job"])
+VIEW_AGE: Final = Gauge(f"{PREFIX}_view_age_seconds", "Age of what engagement_stats shows.")
+DURATION: Final = Gauge(f"{PREFIX}_refresh_duration_seconds", "Seconds the last refresh took.")
+AHEAD: Final = Gauge(f"{PREFIX}_partitions_ahead", "Daily partitions that exist after today.")
+EXPIRED: Final = Counter(f"{PREFIX}_expired_rows_total", "Rows of dropped partitions.")
+
+_LOCK_TIMEOUT: Final = "500ms"
+_LOCK_ATTEMPTS: Final = 10
+_RETRY_SECONDS: Final = 1.0
+_MAINTENANCE_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtext('engagements.maintenance'))"
+
+logger = get_logger("refresher")
+
+
+class Refresher:
+    """The jobs, on one connection; a job that fails leaves the rest for the next time."""
+
+    def __init__(self, settings: RefresherSettings) -> None:
+        self._settings = settings
+        self._connection: Connection | None = None
+        self._busy = asyncio.Lock()
+        self._refreshed_at: float | None = None
+        self._problem: str | None = "starting"
+        VIEW_AGE.set_function(self._view_age_seconds)
+
+    def not_ready(self) -> str | None:
+        """Return why the view or the partitions are not kept, or None."""
+        limit = 3 * self._settings.refresh_interval_seconds + 60
+        if self._problem is None and self._view_age_seconds() > limit:
+            return "the view is too old"
+        return self._problem
+
+    def _view_age_seconds(self) -> float:
+        return time.monotonic() - self._refreshed_at if self._refreshed_at else float("inf")
+
+    def schedule(self, scheduler: AsyncIOScheduler) -> None:
+        """Add the jobs: never two of one at once, late ones run once."""
+        settings = self._settings
+        for job, seconds in (
+            (self.maintain, settings.maintenance_interval_seconds),
+            (self.refresh, settings.refresh_interval_seconds),
+            (self.analyze, settings.analyze_interval_seconds),
+        ):
+            scheduler.add_job(
+                self._run,
+                "interval",
+                args=(job,),
+                id=job.__name__,
+                seconds=seconds,
+                next_run_time=datetime.now(UTC),
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
+            )
+
+    async def _run(self, job: Callable[[Connection], Awaitable[None]]) -> None:
+        """Run a job until it succeeds: an hourly one must not wait an hour for PostgreSQL."""
+        while not await self._attempt(job):  # noqa: ASYNC110  (nobody tells when it is back)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _attempt(self, job: Callable[[Connection], Awaitable[None]]) -> bool:
+        async with self._busy:
+            try:
+                await job(await self._connect())
+            except (Unavailable, *OUTAGES, asyncpg.PostgresError) as error:
+                name = getattr(job, "__name__", "job")
+                JOB_ERRORS.labels(name).inc()
+                self._problem = f"{name}: {type(error).__name__}"
+                logger.warning("job failed", job=name, error=type(error).__name__, why=str(error))
+                self.close()
+                return False
+        self._problem = None
+        return True
+
+    async def _connect(self) -> Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self._settings, "engage-refresher")
+        return self._connection
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def refresh(self, connection: Connection) -> None:
+        """Refresh engagement_stats if something changed; its readers are not blocked."""
+        began = time.monotonic()
+        outcome = await connection.fetchval(
+            "SELECT refresh_engagement_stats()", timeout=self._settings.refresh_timeout_seconds
+        )
+        REFRESHES.labels(outcome).inc()
+        if outcome == "busy":
+            return
+        self._refreshed_at = began
+        if outcome == "refreshed":
+            DURATION.set(time.monotonic() - began)
+
+    async def maintain(self, connection: Connection) -> None:
+        """Make the partitions of the days ahead and drop those past retention."""
+        today = datetime.now(UTC).date()
+        for offset in range(-1, self._settings.partitions_ahead_days + 1):
+            day = today + timedelta(days=offset)
+            await connection.execute("SELECT ensure_partition($1)", day)
+        ahead = "SELECT count(*) FROM engagement_partitions WHERE day > $1"
+        AHEAD.set(await connection.fetchval(ahead, today))
+        settings = self._settings
+        keep = timedelta(days=settings.retention_days + settings.topic_retention_days + 1)
+        past = "SELECT day FROM engagement_partitions WHERE day < $1 ORDER BY day"
+        for row in await connection.fetch(past, today - keep):
+            await self._drop(connection, row["day"])
+
+    async def _drop(self, connection: Connection, day: Any) -> None:
+        """Drop a day without ever making others wait longer than the lock timeout."""
+        for attempt in range(1, _LOCK_ATTEMPTS + 1):
+            try:
+                async with connection.transaction():
+                    if not await connection.fetchval(_MAINTENANCE_LOCK):
+                        return
+                    await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+                    rows = await connection.fetchval("SELECT drop_partition($1)", day)
+            except asyncpg.LockNotAvailableError:
+                if attempt == _LOCK_ATTEMPTS:
+                    raise
+                await asyncio.sleep(attempt * 0.1)
+            else:
+                EXPIRED.inc(rows or 0)
+                logger.info("partition dropped", day=str(day), rows=rows)
+                return
+
+    async def analyze(self, connection: Connection) -> None:
+        """Gather statistics of the parent table, unless another refresher is at it."""
+        async with connection.transaction():
+            if await connection.fetchval(_MAINTENANCE_LOCK):
+                await connection.execute(
+                    "SELECT analyze_engagements()", timeout=self._settings.refresh_timeout_seconds
+                )
+
+
+async def run(settings: RefresherSettings) -> None:
+    """Run the jobs until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    refresher = Refresher(settings)
+    scheduler = AsyncIOScheduler(timezone=UTC)
+    refresher.schedule(scheduler)
+    async with side_port(settings, refresher.not_ready):
+        scheduler.start()
+        logger.info("refresher started")
+        await stopping.wait()
+        scheduler.shutdown(wait=False)
+        # What runs is cut short: each job is a transaction, and the next start runs them all.
+        refresher.close()
+    logger.info("refresher stopped")
+
+
+def main() -> int:
+    """Run the refresher; the exit codes are those of the command line."""
+    try:
+        settings = RefresherSettings.load()
+    except SetupError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    configure_logging("refresher", settings.log_level)
+    gc.freeze()
+    asyncio.run(run(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

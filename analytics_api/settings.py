@@ -1,0 +1,50 @@
+"""What ``python -m analytics_api`` and its refresher read from the environment."""
+
+from pydantic import Field
+
+from schema import topics
+from schema.settings import (
+    DatabaseSettings,
+    HttpSettings,
+    KafkaSettings,
+    ProcessSettings,
+    TimeZoneSettings,
+    WindowSettings,
+)
+
+
+class ApiSettings(DatabaseSettings, KafkaSettings, TimeZoneSettings, HttpSettings):
+    """Settings of one process of the read API."""
+
+    port: int = Field(default=8001, ge=0, le=65535, description="Port the service listens on.")
+    database_connections: int = Field(
+        default=8, ge=1, description="Most connections of this process to PostgreSQL."
+    )
+    statement_timeout_seconds: float = Field(
+        default=5.0, gt=0, description="How long a report's query may run."
+    )
+
+
+class RefresherSettings(DatabaseSettings, WindowSettings, ProcessSettings):
+    """Settings of the refresher."""
+
+    refresh_interval_seconds: float = Field(
+        default=5.0, gt=0, description="How often the view is refreshed if something changed."
+    )
+    refresh_timeout_seconds: float = Field(
+        default=600.0, gt=0, description="How long one refresh may take."
+    )
+    partitions_ahead_days: int = Field(
+        default=7, ge=1, le=8, description="Daily partitions that exist ahead of today."
+    )
+    topic_retention_days: int = Field(
+        default=topics.RETENTION_DAYS,
+        ge=0,
+        description="Days the topic keeps events: partitions outlive retention by so many.",
+    )
+    maintenance_interval_seconds: float = Field(
+        default=3600.0, gt=0, description="How often partitions are made and dropped."
+    )
+    analyze_interval_seconds: float = Field(
+        default=600.0, gt=0, description="How often statistics of engagements are gathered."
+    )

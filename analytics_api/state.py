@@ -1,0 +1,52 @@
+"""What a process of the read API keeps open while it runs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from analytics_api.ledger import DayCounts
+from analytics_api.log_ends import LogEnds
+from analytics_api.settings import ApiSettings
+from analytics_api.versions import Follower
+from sql.pool import Pool, open_pool
+
+
+@dataclass(frozen=True)
+class State:
+    """The pool, and what is followed in the background."""
+
+    pool: Pool
+    follower: Follower
+    log_ends: LogEnds
+    day_counts: DayCounts
+    topic: str
+    zone: ZoneInfo
+
+    def not_ready(self) -> str | None:
+        """Return why reports cannot be answered, or None."""
+        return None if self.follower.live else "PostgreSQL does not answer"
+
+
+@asynccontextmanager
+async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
+    """Open the pool, which cannot write, and follow the versions and the log's ends."""
+    pool = await open_pool(
+        settings,
+        "engage-api",
+        max_size=settings.database_connections,
+        default_transaction_read_only="on",
+        statement_timeout=f"{settings.statement_timeout_seconds:.3f}s",
+        # Some 400 partitions: planning them anew for each question would cost more than asking.
+        plan_cache_mode="force_generic_plan",
+    )
+    follower, log_ends = Follower(pool), LogEnds(settings)
+    tasks = [asyncio.create_task(follower.run()), asyncio.create_task(log_ends.run())]
+    try:
+        yield State(pool, follower, log_ends, DayCounts(), settings.topic, settings.zone)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        pool.terminate()

@@ -1,0 +1,137 @@
+"""Where a stack's Kafka and PostgreSQL come from: started in its folder, or given by address."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from engage.bootstrap import (
+    DATABASE,
+    MIGRATOR,
+    Secrets,
+    create_database,
+    ensure_topic,
+    migrate_database,
+)
+from engage.embedded.kafka import KafkaServer
+from engage.embedded.postgres import PostgresServer
+from engage.embedded.progress import Report
+from engage.leases import PortLeases
+from engage.member import Program
+from engage.services import DATABASE_ROLES, Wiring
+from engage.stack import Layout
+from schema.settings import DatabaseSettings, KafkaSettings
+
+
+class Backend(Protocol):
+    """A broker and a database server."""
+
+    @property
+    def programs(self) -> Mapping[str, Program]:
+        """The servers to start and supervise, by role."""
+
+    @property
+    def wiring(self) -> Wiring:
+        """The addresses for the services."""
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the database for its owner."""
+
+    def fetch(self, report: Report) -> None:
+        """Download and prepare what the servers need; blocks. Raises StackError."""
+
+    async def prepare_kafka(self) -> None:
+        """Wait for the broker and make the topic. Raises StackError, Unavailable."""
+
+    async def prepare_database(self) -> None:
+        """Wait for PostgreSQL and bring the database to this version. Raises likewise."""
+
+
+class EmbeddedBackend:
+    """Both servers run in the stack's folder."""
+
+    def __init__(self, layout: Layout, leases: PortLeases, secrets: Secrets) -> None:
+        self._settings = KafkaSettings.load()
+        self._passwords = secrets.passwords
+        self._kafka = KafkaServer(layout.folder, port=leases.take("kafka", usual=9092))
+        self._postgres = PostgresServer(layout.folder, port=leases.take("postgres", usual=5432))
+
+    @property
+    def programs(self) -> Mapping[str, Program]:
+        """The servers to start and supervise, by role."""
+        return {"kafka": self._kafka, "postgres": self._postgres}
+
+    @property
+    def wiring(self) -> Wiring:
+        """The addresses for the services, each with a login of its own."""
+        urls = {role: self._url(login) for role, login in DATABASE_ROLES.items()}
+        return Wiring(self._kafka.bootstrap_servers, urls, False, self._settings.topic)
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the database for its owner."""
+        return self._url(MIGRATOR)
+
+    def fetch(self, report: Report) -> None:
+        """Download Kafka's jars and prepare its start, once for each user."""
+        from engage.embedded import jars, warmup
+
+        jars.JarStore().ensure(report)
+        warmup.ensure(report)
+
+    async def prepare_kafka(self) -> None:
+        """Wait for the broker and make the topic."""
+        await self._kafka.wait_ready()
+        await _ensure_topic(self._settings, self._kafka.bootstrap_servers)
+
+    async def prepare_database(self) -> None:
+        """Wait for PostgreSQL; make logins, database and tables."""
+        await self._postgres.wait_ready()
+        await create_database(self._postgres.superuser_url, self._passwords)
+        await migrate_database(self.database_url)
+
+    def _url(self, login: str) -> str:
+        password = self._passwords[login]
+        return self._postgres.url(user=login, password=password, database=DATABASE)
+
+
+class ExternalBackend:
+    """Both servers are given by ENGAGE_KAFKA_BOOTSTRAP_SERVERS and ENGAGE_DATABASE_URL."""
+
+    programs: Mapping[str, Program] = {}
+
+    def __init__(self) -> None:
+        self._kafka = KafkaSettings.load()
+        self._database = DatabaseSettings.load()
+
+    @property
+    def wiring(self) -> Wiring:
+        """The addresses for the services; each takes its database role after connecting."""
+        urls = dict.fromkeys(DATABASE_ROLES, self.database_url)
+        return Wiring(self._kafka.kafka_bootstrap_servers, urls, True, self._kafka.topic)
+
+    @property
+    def database_url(self) -> str:
+        """The URL that was given."""
+        return self._database.database_url.get_secret_value()
+
+    def fetch(self, report: Report) -> None:
+        """Nothing has to be fetched."""
+
+    async def prepare_kafka(self) -> None:
+        """Make the topic."""
+        await _ensure_topic(self._kafka, self._kafka.kafka_bootstrap_servers)
+
+    async def prepare_database(self) -> None:
+        """Bring the database to this version."""
+        await migrate_database(self.database_url)
+
+
+async def _ensure_topic(settings: KafkaSettings, bootstrap_servers: str) -> None:
+    async with asyncio.timeout(60):
+        await ensure_topic(
+            bootstrap_servers,
+            settings.topic,
+            settings.topic_partitions,
+            settings.topic_replication_factor,
+        )

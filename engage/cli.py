@@ -1,0 +1,42 @@
+"""The command line ``engage``: what there is; each command stands in a module of its own."""
+
+import typer
+
+from engage import (
+    commands_db,
+    commands_demo,
+    commands_keys,
+    commands_load,
+    commands_ops,
+    commands_reports,
+    commands_stack,
+)
+
+app = typer.Typer(
+    name="engage",
+    help="Views, likes, comments and shares, through Kafka into PostgreSQL exactly once,"
+    " and out again as reports.",
+    epilog="Begin with `engage demo`, or `engage up`. Every command that needs a running stack"
+    " takes --dir DIR (or ENGAGE_DIR). Exit codes: 0 ok, 1 a check failed, 2 wrong usage,"
+    " 3 something is unreachable. Data go to stdout, everything else to stderr.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+RUN, DATA, CARE = "Run", "Data", "Look after"
+
+app.command(rich_help_panel=RUN)(commands_demo.demo)
+app.command(rich_help_panel=RUN)(commands_stack.up)
+app.command(rich_help_panel=RUN)(commands_stack.down)
+app.command(rich_help_panel=RUN)(commands_stack.status)
+app.command(rich_help_panel=RUN)(commands_stack.doctor)
+app.command(rich_help_panel=DATA)(commands_load.seed)
+app.add_typer(commands_load.app, name="load", rich_help_panel=DATA)
+app.add_typer(commands_reports.app, name="report", rich_help_panel=DATA)
+app.command(rich_help_panel=DATA)(commands_reports.ledger)
+app.add_typer(commands_db.app, name="db", rich_help_panel=CARE)
+app.add_typer(commands_ops.dead_letters, name="dead-letters", rich_help_panel=CARE)
+app.add_typer(commands_ops.consumer, name="consumer", rich_help_panel=CARE)
+app.add_typer(commands_keys.keys, name="keys", rich_help_panel=CARE)
+app.add_typer(commands_keys.config, name="config", rich_help_panel=CARE)

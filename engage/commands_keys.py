@@ -1,0 +1,72 @@
+"""`engage keys` and `engage config`: who may come in, and how everything is set."""
+
+from typing import Annotated
+
+import typer
+
+from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
+from engage.target import key_file
+
+keys = typer.Typer(help="API keys. Services notice a change within a minute.", no_args_is_help=True)
+config = typer.Typer(help="Settings.", no_args_is_help=True)
+
+
+@keys.command()
+@failing_well
+def create(
+    scope: Annotated[str, typer.Argument(help="ingest, read or admin.")],
+    folder: Dir = DEFAULT_DIR,
+    label: Annotated[str, typer.Option(help="Whose it is, for `list`.")] = "",
+) -> None:
+    """Make a key and print it; it is shown this once and kept as a hash."""
+    from schema.keys import Scope, add, mint
+
+    if scope not in list(Scope):
+        raise typer.BadParameter(f"scope: one of {', '.join(Scope)}")
+    minted = mint(Scope(scope), label=label)
+    add(key_file(folder), minted.entry)
+    print(minted.plaintext)
+
+
+@keys.command("list")
+@failing_well
+def list_keys(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
+    """List the keys: their ids, never the keys themselves."""
+    from engage.output import print_rows
+    from schema.keys import read_keys
+
+    rows = [
+        {
+            "key_id": key.key_id,
+            "scope": key.scope.value,
+            "label": key.label,
+            "created_timestamp": key.created_timestamp,
+            "revoked_timestamp": key.revoked_timestamp,
+        }
+        for key in read_keys(key_file(folder))
+    ]
+    print_rows(rows, output)
+
+
+@keys.command()
+@failing_well
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="As `list` shows it.")], folder: Dir = DEFAULT_DIR
+) -> None:
+    """Revoke a key; services refuse it within a minute."""
+    from schema.keys import revoke as revoke_key
+
+    if not revoke_key(key_file(folder), key_id):
+        typer.echo(f"error: no key {key_id} is in force", err=True)
+        raise typer.Exit(CHECK_FAILED)
+    print(f"revoked {key_id}")
+
+
+@config.command()
+@failing_well
+def show(output: OutputOption = Output.TABLE) -> None:
+    """Show every setting, its value and where that comes from. Secrets are masked."""
+    from engage.configuration import settings_in_force
+    from engage.output import print_rows
+
+    print_rows(settings_in_force(), output)

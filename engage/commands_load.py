@@ -1,0 +1,156 @@
+"""`engage seed`, `load` and `load verify`: a catalogue and traffic, as in life."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
+from engage.target import find
+
+app = typer.Typer(
+    help="Send events over HTTP, and check that each one arrived.", invoke_without_command=True
+)
+
+_Share = typer.Option(min=0, max=1)
+
+
+@failing_well
+def seed(
+    folder: Dir = DEFAULT_DIR,
+    posts: Annotated[int, typer.Option(min=0)] = 30_000,
+    authors: Annotated[int, typer.Option(min=0)] = 50,
+    users: Annotated[int, typer.Option(min=0)] = 5_000,
+    seed_number: Annotated[int, typer.Option("--seed", help="Same seed, same rows.")] = 42,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Write what is missing of the catalogue: authors, posts with metadata, users.
+
+    Rows that are there stay, so that running it again changes nothing.
+    """
+    from engage.output import print_facts
+    from loadgen.progress import shown
+    from loadgen.seed import seed as write
+
+    with shown() as progress:
+        result = asyncio.run(
+            write(
+                find(folder).database_url,
+                authors=authors,
+                posts=posts,
+                users=users,
+                seed=seed_number,
+                progress=progress,
+            )
+        )
+    added = {
+        "authors_added": result.authors,
+        "posts_added": result.posts,
+        "post_metadata_added": result.post_metadata,
+        "users_added": result.users,
+    }
+    print_facts(added, output)
+
+
+@app.callback()
+@failing_well
+def load(  # noqa: PLR0913  (the command line's options)
+    context: typer.Context,
+    folder: Dir = DEFAULT_DIR,
+    events: Annotated[int, typer.Option(min=1, help="Distinct valid events.")] = 10_000,
+    history_days: Annotated[
+        int | None, typer.Option(min=1, max=399, help="Spread over these days. Unset: now.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, help="Events a second. Unset: all out.")
+    ] = None,
+    batch_events: Annotated[int, typer.Option(min=1, max=1000, help="In a request.")] = 500,
+    connections: Annotated[int, typer.Option(min=1, help="At a time, in each process.")] = 4,
+    processes: Annotated[int, typer.Option(min=1, help="That send.")] = 1,
+    duplicates: Annotated[float, _Share] = 0.0,
+    invalid: Annotated[float, _Share] = 0.0,
+    late: Annotated[float, _Share] = 0.0,
+    unknown_posts: Annotated[float, _Share] = 0.0,
+    seed_number: Annotated[int, typer.Option("--seed")] = 1,
+) -> None:
+    """Send events over HTTP, each until it has an answer, and note them in DIR/loads.
+
+    `engage load verify` compares the notes with what is stored.
+    """
+    if context.invoked_subcommand:
+        return
+    from loadgen.ledger import snapshot
+    from loadgen.mixture import Mix
+    from loadgen.parallel import run_loads
+    from loadgen.plan import LoadResult, Plan
+    from loadgen.progress import shown
+    from loadgen.seed import read_facts
+    from loadgen.send import Target
+    from loadgen.summary import load_lines
+    from loadgen.traffic import Shape
+
+    system = find(folder)
+    plan = Plan(
+        events=events,
+        history_days=history_days,
+        rate=rate,
+        batch_events=batch_events,
+        seed=seed_number,
+        shape=Shape(late, unknown_posts),
+        mix=Mix(duplicates, invalid),
+    )
+    target = Target(system.ingest_url, system.ingest_key, connections)
+
+    async def run() -> LoadResult:
+        facts = await read_facts(system.database_url)
+        before = await snapshot(system.api_url, system.read_key)
+        journals = new_journals(folder, processes)
+        with shown() as progress:
+            return await run_loads(target, plan, facts, journals, ledger=before, progress=progress)
+
+    result = asyncio.run(run())
+    print("\n".join(load_lines(result)))
+    if result.surprises or result.unknown:
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+@failing_well
+def verify(
+    folder: Dir = DEFAULT_DIR,
+    posts: Annotated[int, typer.Option(min=0, help="How many to compare; 0: each one.")] = 500,
+    journals: Annotated[
+        list[Path] | None, typer.Option("--journal", help="Default: all of DIR/loads.")
+    ] = None,
+) -> None:
+    """Compare what `engage load` sent with what is stored and shown. Exit code 1: they differ."""
+    from loadgen.progress import shown
+    from loadgen.summary import verification_lines
+    from loadgen.verify import verify as compare
+    from schema.errors import SetupError
+
+    system = find(folder)
+    journals = journals or sorted((folder / "loads").glob("*.jsonl"))
+    if not journals:
+        raise SetupError(f"nothing was sent by `engage load --dir {folder}` yet")
+    with shown() as progress:
+        verification = asyncio.run(
+            compare(
+                system.api_url,
+                system.read_key,
+                journals,
+                sample_posts=posts or None,
+                progress=progress,
+            )
+        )
+    print("\n".join(verification_lines(verification)))
+    if not verification.is_clean:
+        raise typer.Exit(CHECK_FAILED)
+
+
+def new_journals(folder: Path, count: int) -> list[Path]:
+    """Return where the senders of a new load note what they send."""
+    started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    return [folder / "loads" / f"{started}-{part}.jsonl" for part in range(count)]

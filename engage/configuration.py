@@ -1,0 +1,57 @@
+"""Every setting there is: its value in this environment, and where that comes from."""
+
+import os
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from engage.settings import ClientSettings
+from schema.settings import PREFIX, Settings
+
+MASK: Final = "********"
+
+
+def settings_classes() -> list[type[Settings]]:
+    """Return the settings of each service, and the command line's own."""
+    from analytics_api.settings import ApiSettings, RefresherSettings
+    from consumer.settings import ConsumerSettings
+    from ingest_service.settings import IngestSettings
+
+    return [IngestSettings, ConsumerSettings, RefresherSettings, ApiSettings, ClientSettings]
+
+
+def settings_in_force() -> list[dict[str, Any]]:
+    """Return one row a variable; a service's own default is noted where services differ.
+
+    Raises:
+        SetupError: a variable is wrong; all of the service's wrong ones are named.
+    """
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for kind in settings_classes():
+        for name, field, value in _read(kind):
+            variable = PREFIX + name.upper()
+            row = rows.setdefault(
+                (variable, value),
+                {
+                    "variable": variable,
+                    "value": value,
+                    "source": "environment" if variable in os.environ else "default",
+                    "used_by": [],
+                    "meaning": field.description,
+                },
+            )
+            row["used_by"].append(kind.__name__.removesuffix("Settings").lower())
+    return [
+        row | {"used_by": ", ".join(row["used_by"])}
+        for _, row in sorted(rows.items(), key=lambda item: item[0])
+    ]
+
+
+def _read(kind: type[Settings]) -> Iterator[tuple[str, FieldInfo, str]]:
+    settings = kind.load()
+    for name, field in kind.model_fields.items():
+        value = getattr(settings, name)
+        is_secret = isinstance(value, SecretStr)
+        yield name, field, MASK if is_secret and value.get_secret_value() else str(value)

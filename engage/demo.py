@@ -1,0 +1,192 @@
+"""The demo: a stack, a catalogue, a past, a present, and what the reports make of them."""
+
+import asyncio
+import shutil
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from engage.client import get_json
+from engage.commands_reports import LEDGER_COLUMNS, verdict
+from engage.commands_stack import print_addresses
+from engage.database import fetch_value
+from engage.launch import run_until_stopped, running
+from engage.logs import open_log
+from engage.output import print_rows
+from engage.stack import Layout, StackFile, StackSpec
+from engage.steps import Steps
+from loadgen.account import settle
+from loadgen.facts import Facts
+from loadgen.ledger import snapshot
+from loadgen.load import run_load
+from loadgen.plan import Plan
+from loadgen.seed import read_facts, seed
+from loadgen.send import Target
+from loadgen.verify import verify
+from schema.errors import EngagementError
+
+_HISTORY_DAYS: Final = 90
+_LIVE_PER_SECOND: Final = 4_000
+_TRICKLE_PER_SECOND: Final = 20
+_ENDLESS: Final = 2**31
+_POSTS_SHOWN: Final = 5
+_POSTS_COMPARED: Final = 200
+_REFRESH_SECONDS: Final = 20.0
+_POST_COLUMNS: Final = (
+    "post_id", "title", "author_name", "category", "views", "likes", "comments", "shares",
+    "total_engagements",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything."""
+
+    posts: int
+    history: int
+    live: int
+
+
+@dataclass
+class Outcome:
+    """What came of the demo; *is_complete*: all of it was shown."""
+
+    is_complete: bool = False
+    faults: list[str] = field(default_factory=list)
+
+
+def run(folder: Path | None, sizes: Sizes, *, is_once: bool) -> Outcome:
+    """Run the demo and end its stack; a folder of its own is deleted unless something failed.
+
+    Raises:
+        EngagementError: something could not be started or reached.
+    """
+    place = folder or Path(tempfile.mkdtemp(prefix="engage-demo-"))
+    outcome = Outcome()
+    open_log(Layout(place).log("supervisor"), speaks=False)
+    try:
+        run_until_stopped(_Demo(place, sizes, outcome).run(is_once=is_once))
+    except EngagementError as error:
+        raise type(error)(f"{error}\n(the logs are in {place / 'logs'})") from error
+    if folder is None and not outcome.faults:
+        shutil.rmtree(place, ignore_errors=True)
+    return outcome
+
+
+class _Demo:
+    """One run; each method is a part of it."""
+
+    def __init__(self, folder: Path, sizes: Sizes, outcome: Outcome) -> None:
+        self._folder = folder
+        self._sizes = sizes
+        self._outcome = outcome
+        self._journal = folder / "loads" / "demo.jsonl"
+        self._console = Console(highlight=False)
+        self._steps = Steps(self._console)
+
+    async def run(self, *, is_once: bool) -> None:
+        """Start the stack, show everything, end the stack."""
+        async with AsyncExitStack() as ended_last:
+            with self._steps.step("stack") as step:
+                supervisor = await ended_last.enter_async_context(running(StackSpec(self._folder)))
+                step.told = "Kafka, PostgreSQL and all services are ready"
+            stack = supervisor.stack
+            await self._fill(stack)
+            await self._report(stack)
+            self._console.print()
+            print_addresses(stack, self._folder)
+            self._outcome.is_complete = True
+            if not is_once:
+                await self._trickle(stack)
+
+    async def _fill(self, stack: StackFile) -> None:
+        with self._steps.step("catalogue") as step:
+            written = await seed(stack.database_url, posts=self._sizes.posts, progress=step.update)
+            facts = await read_facts(stack.database_url)
+            step.told = f"{len(facts.posts):,} posts, {len(facts.user_ids):,} users"
+            step.told += ", all there already" if written.is_unchanged else ""
+        history = Plan(events=self._sizes.history, history_days=_HISTORY_DAYS)
+        await self._send("history", stack, facts, history, f"of the last {_HISTORY_DAYS} days")
+        live = Plan(events=self._sizes.live, rate=_LIVE_PER_SECOND, batch_events=100, seed=2)
+        await self._send("live", stack, facts, live, "as they happen")
+        with self._steps.step("verify") as step:
+            verification = await verify(
+                stack.api_url,
+                stack.read_key,
+                [self._journal],
+                sample_posts=_POSTS_COMPARED,
+                progress=step.update,
+            )
+            step.told = (
+                f"sent {verification.sent:,} = accepted {verification.identities:,}"
+                f" = stored {verification.stored:,}"
+            )
+        self._outcome.faults += verification.faults
+
+    async def _send(
+        self, name: str, stack: StackFile, facts: Facts, plan: Plan, remark: str
+    ) -> None:
+        before = await snapshot(stack.api_url, stack.read_key)
+        with self._steps.step(name) as step:
+            result = await run_load(
+                Target(stack.ingest_url, stack.ingest_key),
+                plan,
+                facts,
+                self._journal,
+                ledger=before,
+                progress=step.update,
+            )
+            pace = f"{result.events_per_second:,.0f} a second"
+            step.told = f"{result.accepted:,} events {remark}, over HTTP, {pace}"
+
+    async def _report(self, stack: StackFile) -> None:
+        await self._refresh(stack)
+        categories = await self._ask(stack, "/categories/top")
+        self._print("Categories", categories)
+        account = await asyncio.to_thread(settle, [self._journal])
+        busiest = sorted(account.posts, key=lambda post: -account.posts[post].total())
+        paths = [f"/engagement/{post}?period=all" for post in busiest[:_POSTS_SHOWN]]
+        posts = [await self._ask(stack, path) for path in paths]
+        self._print("Posts", [{name: post[name] for name in _POST_COLUMNS} for post in posts])
+        ledger = await self._ask(stack, "/ops/ledger")
+        rows = [{name: row[name] for name in LEDGER_COLUMNS} for row in ledger["partitions"]]
+        self._print("Ledger", rows)
+        self._console.print(verdict(ledger), style="bold")
+        if not ledger["balanced"]:
+            self._outcome.faults.append("the ledger does not balance")
+        if any(row["in_flight"] for row in rows):
+            self._outcome.faults.append("events are still in flight")
+
+    async def _refresh(self, stack: StackFile) -> None:
+        """Bring the reports' view up to date, which is done on a schedule otherwise."""
+        async with asyncio.timeout(_REFRESH_SECONDS):
+            while await fetch_value(stack.database_url, "refresh_now") == "busy":
+                await asyncio.sleep(0.2)
+            # The API follows the view's version.
+            while not _is_engaged(await self._ask(stack, "/categories/top")):
+                await asyncio.sleep(0.2)
+
+    def _print(self, title: str, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            self._outcome.faults.append(f"the report {title} is empty")
+        self._console.print()
+        print_rows(rows, title=title)
+
+    async def _ask(self, stack: StackFile, path: str) -> Any:
+        return await asyncio.to_thread(get_json, stack.api_url, path, stack.read_key)
+
+    async def _trickle(self, stack: StackFile) -> None:
+        """Send a few events a second until the demo is ended, so that the page moves."""
+        print(f"\n{_TRICKLE_PER_SECOND} events a second keep coming. Ctrl-C ends everything.")
+        plan = Plan(events=_ENDLESS, rate=_TRICKLE_PER_SECOND, batch_events=5, seed=3)
+        target = Target(stack.ingest_url, stack.ingest_key)
+        facts = await read_facts(stack.database_url)
+        await run_load(target, plan, facts, self._folder / "loads" / "trickle.jsonl")
+
+
+def _is_engaged(categories: list[dict[str, Any]]) -> bool:
+    return any(category["total_engagements"] for category in categories)

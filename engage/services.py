@@ -1,0 +1,90 @@
+"""The environment and the command of each service: all that a service ever learns."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from engage.member import Service
+from engage.stack import Layout
+from engage.state import MemberState
+from schema.settings import PREFIX
+
+_KEPT: Final = (
+    "PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV",
+    "XDG_CACHE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONPATH",
+)  # fmt: skip
+MODULES: Final = {
+    "ingest": "ingest_service",
+    "consumer": "consumer",
+    "refresher": "analytics_api.refresher",
+    "api": "analytics_api",
+}
+DATABASE_ROLES: Final = {
+    "consumer": "engage_consumer",
+    "refresher": "engage_refresher",
+    "api": "engage_reader",
+}
+"""The services that may speak to PostgreSQL, and as whom."""
+
+_SECRET: Final = ("DATABASE_URL", "DATABASE_ROLE", "INGEST_KEY", "READ_KEY")
+_NEEDS_KAFKA: Final = ("ingest", "consumer", "api")
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The addresses that services need of each other.
+
+    Attributes:
+        database_urls: by role of the stack; the ingest service has none.
+        database_role: whether each one takes its database role after connecting.
+    """
+
+    kafka_bootstrap_servers: str
+    database_urls: Mapping[str, str]
+    takes_database_role: bool
+    topic: str
+
+
+def service(
+    place: MemberState, *, wiring: Wiring, layout: Layout, listen_fd: int | None = None
+) -> Service:
+    """Return what starts the process of a place; HTTP services inherit their socket."""
+    settings = _settings(place, wiring)
+    if listen_fd is not None:
+        settings["LISTEN_FD"] = str(listen_fd)
+        settings["API_KEYS_FILE"] = str(layout.keys_file)
+    environment = {PREFIX + setting: value for setting, value in settings.items()}
+    return Service(
+        # -P: the stack's folder must not be searched for modules.
+        command=(sys.executable, "-P", "-m", MODULES[place.role]),
+        environment=inherited() | environment,
+        folder=layout.folder,
+        log_path=layout.log(place.name),
+        descriptors=() if listen_fd is None else (listen_fd,),
+    )
+
+
+def inherited() -> dict[str, str]:
+    """Return what services see of the caller's environment; of its secrets, nothing."""
+    hidden = {PREFIX + setting for setting in _SECRET}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or (name.startswith(PREFIX) and name not in hidden)
+    } | {"PYTHONUNBUFFERED": "1"}
+
+
+def _settings(place: MemberState, wiring: Wiring) -> dict[str, str]:
+    settings = {"METRICS_PORT": str(place.side_port), "TOPIC": wiring.topic}
+    if place.role in _NEEDS_KAFKA:
+        settings["KAFKA_BOOTSTRAP_SERVERS"] = wiring.kafka_bootstrap_servers
+    if url := wiring.database_urls.get(place.role):
+        settings["DATABASE_URL"] = url
+        if wiring.takes_database_role:
+            settings["DATABASE_ROLE"] = DATABASE_ROLES[place.role]
+    if place.role == "consumer":
+        settings["CONSUMER_INSTANCE_ID"] = f"engage-consumer-{place.slot}"
+    return settings

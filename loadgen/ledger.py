@@ -1,0 +1,74 @@
+"""The ledger as the read API shows it: what the consumer made of every record."""
+
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from schema.errors import SetupError, Unavailable
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """The ledger, summed over the partitions; *in_flight*: None while Kafka is away."""
+
+    stored: int
+    duplicates: int
+    dead_lettered: int
+    in_flight: int | None
+    is_balanced: bool
+
+
+def summed(ledger: dict[str, Any]) -> Totals:
+    """Sum the partitions of a reply of GET /ops/ledger."""
+    partitions = ledger["partitions"]
+    in_flight = [partition["in_flight"] for partition in partitions]
+    return Totals(
+        stored=sum(partition["stored"] for partition in partitions),
+        duplicates=sum(partition["duplicates"] for partition in partitions),
+        dead_lettered=sum(partition["dead_lettered"] for partition in partitions),
+        in_flight=None if None in in_flight else sum(in_flight),
+        is_balanced=ledger["balanced"],
+    )
+
+
+def open_reader(api_url: str, read_key: str | None) -> aiohttp.ClientSession:
+    """Return a session for the read API; its relative URLs are those of the contract."""
+    headers = {"Authorization": f"Bearer {read_key}"} if read_key else {}
+    return aiohttp.ClientSession(
+        api_url, headers=headers, timeout=aiohttp.ClientTimeout(total=10.0)
+    )
+
+
+async def ask(reader: aiohttp.ClientSession, path: str) -> dict[str, Any] | None:
+    """Return the read API's answer; None for what it does not know (404).
+
+    Raises:
+        Unavailable: the read API, or its database, does not answer; trying again may help.
+        SetupError: the read key is refused, or there is no read API at the URL.
+    """
+    try:
+        async with reader.get(path) as reply:
+            if reply.status >= 500 or reply.status == 429:
+                raise Unavailable(f"read API: HTTP {reply.status}")
+            if reply.status == 404:
+                return None
+            if reply.status != 200:
+                raise SetupError(f"the read API refuses to answer: HTTP {reply.status}")
+            answer: dict[str, Any] = await reply.json()
+            return answer
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise Unavailable(f"read API: {type(error).__name__}") from error
+
+
+async def fetch_totals(reader: aiohttp.ClientSession) -> Totals:
+    """Ask for the ledger. Raises as ask() does."""
+    ledger = await ask(reader, "/ops/ledger")
+    if ledger is None:
+        raise SetupError("there is no read API at this URL: it knows no /ops/ledger")
+    return summed(ledger)
+
+
+async def snapshot(api_url: str, read_key: str | None) -> Totals:
+    """Return the ledger's totals. Raises as ask() does."""
+    async with open_reader(api_url, read_key) as reader:
+        return await fetch_totals(reader)

@@ -1,0 +1,168 @@
+"""Sent = accepted = stored: journals compared with the ledger and with each post's numbers."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from loadgen.account import Account, settle
+from loadgen.compare import Comparison, choose
+from loadgen.ledger import Totals, fetch_totals, open_reader
+from loadgen.progress import Progress, silent
+from schema.errors import Unavailable
+
+_POLL_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The comparison. It is clean if *faults* is empty.
+
+    Attributes:
+        sent: events sent, repeats and invalid ones included.
+        accepted: how many of these were accepted.
+        identities: distinct accepted events.
+        unknown: distinct events without an answer; they may be stored.
+        stored: events the ledger stored since the first run.
+        duplicates: records it recognized as repeats since then.
+        posts_checked: posts whose numbers were compared.
+        posts_unknown: posts that the catalogue does not know, so that nothing shows them.
+        is_exact: the posts' numbers had to be equal; else, as others had stored events as
+            well, not smaller.
+        faults: a sentence for each disagreement.
+    """
+
+    sent: int
+    accepted: int
+    identities: int
+    unknown: int
+    stored: int
+    duplicates: int
+    posts_checked: int
+    posts_unknown: int
+    is_exact: bool
+    faults: tuple[str, ...]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether sent = accepted = stored."""
+        return not self.faults
+
+
+async def verify(  # noqa: PLR0913  (the command line's options)
+    api_url: str,
+    read_key: str | None,
+    journals: Sequence[Path],
+    *,
+    sample_posts: int | None = 500,
+    timeout_seconds: float = 60.0,
+    progress: Progress = silent,
+) -> Verification:
+    """Wait until what the journals tell has arrived, then compare.
+
+    Args:
+        api_url: of the read API.
+        read_key: a read key; None where none is needed.
+        journals: of all runs since the ledger stood as their first one noted.
+        sample_posts: how many posts to compare; None: each post that was engaged with.
+        timeout_seconds: how long to wait for the ledger to come to rest.
+        progress: called with the records arrived, then with the posts compared.
+
+    Raises:
+        Unavailable: the read API does not answer.
+        SetupError: the read key is refused, or there is no read API at the URL.
+    """
+    account = settle(journals)
+    async with open_reader(api_url, read_key) as reader:
+        ledger = await _come_to_rest(reader, account, timeout_seconds, progress)
+        is_exact = ledger.stored <= len(account.identities) + len(account.unknown)
+        posts = choose(account, sample_posts)
+        comparison = Comparison(account, is_exact=is_exact)
+        await comparison.run(reader, posts, progress)
+    before = account.before
+    return Verification(
+        sent=account.sent,
+        accepted=account.accepted,
+        identities=len(account.identities),
+        unknown=len(account.unknown),
+        stored=ledger.stored - (before.stored if before else 0),
+        duplicates=ledger.duplicates - (before.duplicates if before else 0),
+        posts_checked=comparison.checked,
+        posts_unknown=comparison.unknown,
+        is_exact=is_exact,
+        faults=(*_ledger_faults(account, ledger), *comparison.faults()),
+    )
+
+
+async def _come_to_rest(
+    reader: aiohttp.ClientSession, account: Account, timeout_seconds: float, progress: Progress
+) -> Totals:
+    """Return the ledger when everything accepted went through, or as it is at the timeout."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            ledger = await fetch_totals(reader)
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            arrived = _arrived(account, ledger)
+            is_at_rest = ledger.in_flight == 0 and arrived >= account.accepted
+            progress("arrived", min(arrived, account.accepted), account.accepted, "")
+            if is_at_rest or time.monotonic() > deadline:
+                return ledger
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _arrived(account: Account, ledger: Totals) -> int:
+    """Return how many records went through the consumer since the first run."""
+    arrived = ledger.stored + ledger.duplicates + ledger.dead_lettered
+    if before := account.before:
+        arrived -= before.stored + before.duplicates + before.dead_lettered
+    return arrived
+
+
+def _ledger_faults(account: Account, ledger: Totals) -> list[str]:
+    faults = [f"{count:,} times {what}" for what, count in account.surprises.items()]
+    if ledger.in_flight != 0:
+        faults.append(f"{_shown(ledger.in_flight)} records are still in flight")
+    if not ledger.is_balanced:
+        faults.append("the ledger does not balance")
+    if (arrived := _arrived(account, ledger)) < account.accepted:
+        faults.append(f"{account.accepted:,} events were accepted but {arrived:,} arrived")
+    if account.before:
+        faults += _difference_faults(account, account.before, ledger)
+    elif ledger.stored < len(account.identities):
+        faults.append(
+            f"{len(account.identities):,} distinct events were accepted but the ledger knows"
+            f" {ledger.stored:,}"
+        )
+    return faults
+
+
+def _difference_faults(account: Account, before: Totals, ledger: Totals) -> list[str]:
+    faults = []
+    stored = ledger.stored - before.stored
+    least = len(account.identities)
+    most = least + len(account.unknown)
+    if stored < least:
+        faults.append(
+            f"{least:,} distinct events were accepted but {stored:,} stored:"
+            " lost, or sent before by a run whose journal is not given"
+        )
+    if stored > most:
+        faults.append(
+            f"{stored:,} events were stored but at most {most:,} sent: stored twice,"
+            " or sent by others"
+        )
+    if dead := ledger.dead_lettered - before.dead_lettered:
+        faults.append(f"{dead:,} records became dead letters")
+    return faults
+
+
+def _shown(count: int | None) -> str:
+    return "an unknown number of" if count is None else f"{count:,}"

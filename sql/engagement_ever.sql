@@ -1,0 +1,15 @@
+-- engagement_ever: how was a post engaged with since ever, expired days included?
+--
+-- :post_id  bigint  the post
+--
+-- One row, or none for a post that is not in the catalogue. Fresh: kept with each event.
+SELECT p.post_id, p.title, a.name AS author_name, p.category,
+       p.publish_timestamp AS publish_date,
+       coalesce(t.views, 0)    AS views,
+       coalesce(t.likes, 0)    AS likes,
+       coalesce(t.comments, 0) AS comments,
+       coalesce(t.shares, 0)   AS shares
+  FROM posts AS p
+  JOIN authors AS a USING (author_id)
+  LEFT JOIN post_totals AS t USING (post_id)
+ WHERE p.post_id = :post_id::bigint;

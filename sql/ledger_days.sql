@@ -1,0 +1,13 @@
+-- ledger_days: how many rows should each daily partition have, and was it ever deleted from?
+--
+-- One row a partition. The server's counters of inserted and deleted rows tell when a count
+-- made earlier may no longer stand.
+SELECT p.day, coalesce(q.rows, 0)::bigint AS rows,
+       pg_stat_get_tuples_inserted(p.relation) AS inserted,
+       pg_stat_get_tuples_deleted(p.relation)  AS deleted
+  FROM engagement_partitions AS p
+  LEFT JOIN (
+       SELECT (quarter AT TIME ZONE 'UTC')::date AS day, sum(views + likes + comments + shares) AS rows
+         FROM quarter_hours
+        GROUP BY 1) AS q USING (day)
+ ORDER BY p.day;
