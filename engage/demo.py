@@ -27,7 +27,7 @@ from loadgen.plan import Plan
 from loadgen.seed import read_facts, seed
 from loadgen.send import Target
 from loadgen.verify import verify
-from schema.errors import EngagementError
+from schema.errors import EngagementError, Unavailable
 
 _HISTORY_DAYS: Final = 90
 _LIVE_PER_SECOND: Final = 4_000
@@ -167,8 +167,15 @@ class _Demo:
             while await fetch_value(stack.database_url, "refresh_now") == "busy":
                 await asyncio.sleep(0.2)
             # The API follows the view's version.
-            while not _is_engaged(await self._ask(stack, "/categories/top")):
+            while not await self._shows_engagements(stack):
                 await asyncio.sleep(0.2)
+
+    async def _shows_engagements(self, stack: StackFile) -> bool:
+        try:
+            categories = await self._ask(stack, "/categories/top")
+        except Unavailable:
+            return False
+        return any(category["total_engagements"] for category in categories)
 
     def _print(self, title: str, rows: list[dict[str, Any]]) -> None:
         if not rows:
@@ -186,7 +193,3 @@ class _Demo:
         target = Target(stack.ingest_url, stack.ingest_key)
         facts = await read_facts(stack.database_url)
         await run_load(target, plan, facts, self._folder / "loads" / "trickle.jsonl")
-
-
-def _is_engaged(categories: list[dict[str, Any]]) -> bool:
-    return any(category["total_engagements"] for category in categories)

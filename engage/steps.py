@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 _WIDTH: Final = 10
+_BAR_WIDTH: Final = 24
 
 
 class Step:
@@ -17,12 +18,13 @@ class Step:
     def __init__(self, bars: Progress | None, name: str) -> None:
         self.told = ""
         self._bars = bars
-        self._task = bars.add_task(name, total=None) if bars else None
+        self._task = bars.add_task(name, total=None, count="") if bars else None
 
     def update(self, _step: str, done: int, total: int, _remark: str = "") -> None:
         """Note how much is done, as loadgen's progress is told."""
         if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, completed=done, total=total)
+            count = f"{done:,} of {total:,}"
+            self._bars.update(self._task, completed=done, total=total, count=count)
 
 
 class Steps:
@@ -35,17 +37,26 @@ class Steps:
     def step(self, name: str) -> Iterator[Step]:
         """Show a step while the block lasts, and what came of it when it ends well."""
         began = time.monotonic()
-        if self._console.is_terminal:
-            columns = (TextColumn("{task.description:<10}"), BarColumn(24), MofNCompleteColumn())
-            with Progress(
-                *columns, TimeElapsedColumn(), console=self._console, transient=True
-            ) as bars:
-                step = Step(bars, name)
-                yield step
-        else:
-            step = Step(None, name)
+        with self._bars() as bars:
+            step = Step(bars, name)
             yield step
         seconds = time.monotonic() - began
         self._console.print(
-            f"[green]✓[/] [bold]{name:<{_WIDTH}}[/] {step.told}  [dim]{seconds:.1f} s[/]"
+            f"[green]✓[/] [bold]{name:<{_WIDTH}}[/] {step.told}  [dim]{seconds:.1f} s[/]",
+            soft_wrap=True,
         )
+
+    @contextmanager
+    def _bars(self) -> Iterator[Progress | None]:
+        if not self._console.is_terminal:
+            yield None
+            return
+        columns = (
+            SpinnerColumn(),
+            TextColumn(f"[bold]{{task.description:<{_WIDTH}}}"),
+            BarColumn(_BAR_WIDTH),
+            TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self._console, transient=True) as bars:
+            yield bars

@@ -1,0 +1,71 @@
+# Two commands matter: `make demo` and `make test`. Both need Python 3.11 or newer, nothing else.
+
+ENGAGE := .venv/bin/engage
+PYTEST := .venv/bin/python -m pytest
+READY := .venv/.ready
+# The machine's own Python is used; none is ever downloaded.
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test faults check
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## Install everything into .venv; the command line is then .venv/bin/engage
+	@echo "ready: try $(ENGAGE) --help"
+
+demo: $(READY) ## See it all work, until Ctrl-C; ARGS=--once ends by itself
+	@$(ENGAGE) demo $(ARGS)
+
+up: $(READY) ## Start a stack in .engage, until Ctrl-C; ARGS='--detach --dir DIR' and so on
+	@$(ENGAGE) up $(ARGS)
+
+down: $(READY) ## End the stack in .engage; ARGS='--dir DIR --wipe' and so on
+	@$(ENGAGE) down $(ARGS)
+
+test: $(READY) ## Run every test on a real Kafka and a real PostgreSQL; ARGS goes to pytest
+	$(PYTEST) -n 2 --dist loadgroup $(ARGS)
+
+faults: $(READY) ## Kill consumers while 100,000 events pass through; a few minutes
+	ENGAGE_TEST_KILL_EVENTS=100000 $(PYTEST) tests/e2e/test_exactly_once.py $(ARGS)
+
+check: $(READY) ## Formatting, lint and types
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+# What is installed is named by hash, the installer included, and the project itself is built
+# with what the lock brought, so that nothing else is ever downloaded.
+$(READY): requirements-dev.lock requirements-uv.lock pyproject.toml
+	@set -eu; \
+	python=; \
+	for candidate in python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    python=$$candidate; break; \
+	  fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Python 3.11 or newer is needed: install it, then run make again" >&2; exit 1; \
+	fi; \
+	uv=uv; \
+	if ! uv --version >/dev/null 2>&1; then \
+	  uv=.uv/bin/uv; \
+	  if ! "$$uv" --version >/dev/null 2>&1; then \
+	    echo "installing uv into .uv"; \
+	    rm -rf .uv; \
+	    "$$python" -m venv .uv || { \
+	      echo "python3 -m venv does not work: install uv, or your system's python3-venv" >&2; \
+	      exit 1; }; \
+	    .uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	      -r requirements-uv.lock; \
+	  fi; \
+	fi; \
+	if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	  "$$uv" venv --quiet --clear --python "$$(command -v "$$python")" .venv; \
+	fi; \
+	echo "installing the dependencies into .venv"; \
+	"$$uv" pip sync --python .venv/bin/python --require-hashes requirements-dev.lock; \
+	"$$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation \
+	  --editable .; \
+	touch $(READY)
