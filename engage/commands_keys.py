@@ -14,7 +14,7 @@ config = typer.Typer(help="Settings.", no_args_is_help=True)
 @keys.command()
 @failing_well
 def create(
-    scope: Annotated[str, typer.Argument(help="ingest, read or admin.")],
+    scope: Annotated[str, typer.Option(help="ingest, read or admin.")],
     folder: Dir = DEFAULT_DIR,
     label: Annotated[str, typer.Option(help="Whose it is, for `list`.")] = "",
 ) -> None:
@@ -70,3 +70,12 @@ def show(output: OutputOption = Output.TABLE) -> None:
     from engage.output import print_rows
 
     print_rows(settings_in_force(), output)
+
+
+@config.command()
+@failing_well
+def table() -> None:
+    """Print every setting with its default as a Markdown table, as in the README."""
+    from engage.configuration import settings_table
+
+    typer.echo(settings_table())

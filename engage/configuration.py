@@ -49,6 +49,26 @@ def settings_in_force() -> list[dict[str, Any]]:
     ]
 
 
+def settings_table() -> str:
+    """Return every setting with its default as a Markdown table, as it stands in the README."""
+    rows: dict[tuple[str, str], tuple[str, list[str]]] = {}
+    for kind in settings_classes():
+        for name, field in kind.model_fields.items():
+            default = field.get_default(call_default_factory=True)
+            shown = default.get_secret_value() if isinstance(default, SecretStr) else default
+            key = (PREFIX + name.upper(), "" if shown is None else f"`{shown}`")
+            _, users = rows.setdefault(key, (field.description or "", []))
+            users.append(kind.__name__.removesuffix("Settings").lower())
+    head = ["| variable | default | read by | meaning |", "|---|---|---|---|"]
+    return "\n".join(
+        head
+        + [
+            f"| `{variable}` | {default} | {', '.join(users)} | {meaning} |"
+            for (variable, default), (meaning, users) in sorted(rows.items())
+        ]
+    )
+
+
 def _read(kind: type[Settings]) -> Iterator[tuple[str, FieldInfo, str]]:
     settings = kind.load()
     for name, field in kind.model_fields.items():

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from engage.client import get_json
-from engage.commands_reports import LEDGER_COLUMNS, verdict
+from engage.commands_reports import verdict
 from engage.commands_stack import print_addresses
 from engage.database import fetch_value
 from engage.launch import run_until_stopped, running
@@ -36,9 +37,13 @@ _ENDLESS: Final = 2**31
 _POSTS_SHOWN: Final = 5
 _POSTS_COMPARED: Final = 200
 _REFRESH_SECONDS: Final = 20.0
-_POST_COLUMNS: Final = (
-    "post_id", "title", "author_name", "category", "views", "likes", "comments", "shares",
-    "total_engagements",
+_TITLE_LENGTH: Final = 36
+_CATEGORY_COLUMNS: Final = (
+    "rank", "category", "total_engagements", "total_posts", "top_author",
+)  # fmt: skip
+_POST_COLUMNS: Final = ("views", "likes", "comments", "shares")
+_LEDGER_COLUMNS: Final = (
+    "partition", "next_offset", "stored", "duplicates", "dead_lettered", "skipped", "in_flight",
 )  # fmt: skip
 
 
@@ -146,14 +151,18 @@ class _Demo:
     async def _report(self, stack: StackFile) -> None:
         await self._refresh(stack)
         categories = await self._ask(stack, "/categories/top")
-        self._print("Categories", categories)
+        self._print("Categories", _only(_CATEGORY_COLUMNS, categories))
         account = await asyncio.to_thread(settle, [self._journal])
         busiest = sorted(account.posts, key=lambda post: -account.posts[post].total())
         paths = [f"/engagement/{post}?period=all" for post in busiest[:_POSTS_SHOWN]]
         posts = [await self._ask(stack, path) for path in paths]
-        self._print("Posts", [{name: post[name] for name in _POST_COLUMNS} for post in posts])
+        titles = [
+            {"title": post["title"][:_TITLE_LENGTH], "by": post["author_name"]} for post in posts
+        ]
+        counts = _only(_POST_COLUMNS, posts)
+        self._print("Posts", [title | row for title, row in zip(titles, counts, strict=True)])
         ledger = await self._ask(stack, "/ops/ledger")
-        rows = [{name: row[name] for name in LEDGER_COLUMNS} for row in ledger["partitions"]]
+        rows = _only(_LEDGER_COLUMNS, ledger["partitions"])
         self._print("Ledger", rows)
         self._console.print(verdict(ledger), style="bold")
         if not ledger["balanced"]:
@@ -193,3 +202,7 @@ class _Demo:
         target = Target(stack.ingest_url, stack.ingest_key)
         facts = await read_facts(stack.database_url)
         await run_load(target, plan, facts, self._folder / "loads" / "trickle.jsonl")
+
+
+def _only(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: row[name] for name in columns} for row in rows]

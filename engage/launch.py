@@ -5,6 +5,7 @@ import fcntl
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
@@ -66,6 +67,8 @@ def _cancel_once(task: asyncio.Future[None]) -> Any:
     def cancel() -> None:
         if not asked:
             asked.append(True)
+            if sys.stderr.isatty():
+                print("\nending the stack ...", file=sys.stderr)
             task.cancel()
 
     return cancel

@@ -3,11 +3,15 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from engage.settings import ClientSettings
 from engage.stack import Layout, StackFile
 from schema.errors import SetupError, Unavailable
-from schema.settings import PREFIX, DatabaseSettings, KafkaSettings
+
+if TYPE_CHECKING:
+    from engage.settings import ClientSettings
+
+PREFIX: Final = "ENGAGE_"
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class Target:
 
     folder: Path
     stack: StackFile | None
-    settings: ClientSettings
+    settings: "ClientSettings"
 
     @property
     def ingest_url(self) -> str:
@@ -53,6 +57,8 @@ class Target:
             return self.stack.database_url
         if PREFIX + "DATABASE_URL" not in os.environ:
             return self._missing("DATABASE_URL")
+        from schema.settings import DatabaseSettings
+
         return DatabaseSettings.load().database_url.get_secret_value()
 
     @property
@@ -62,11 +68,15 @@ class Target:
             return self.stack.kafka_bootstrap_servers
         if PREFIX + "KAFKA_BOOTSTRAP_SERVERS" not in os.environ:
             return self._missing("KAFKA_BOOTSTRAP_SERVERS")
+        from schema.settings import KafkaSettings
+
         return KafkaSettings.load().kafka_bootstrap_servers
 
     @property
     def topic(self) -> str:
         """The topic the events stand in."""
+        from schema.settings import KafkaSettings
+
         return self.stack.topic if self.stack else KafkaSettings.load().topic
 
     def _missing(self, setting: str) -> str:
@@ -78,6 +88,8 @@ class Target:
 
 def find(folder: Path) -> Target:
     """Return what the folder's stack.json names, or the environment. Raises SetupError."""
+    from engage.settings import ClientSettings
+
     path = Layout(folder).stack_file
     stack = StackFile.read(path) if path.exists() else None
     return Target(folder, stack, ClientSettings.load())
