@@ -7,7 +7,7 @@ READY := .venv/.ready
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults check
+.PHONY: help setup demo up down test faults bench check
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ test: $(READY) ## Run every test on a real Kafka and a real PostgreSQL; ARGS goe
 
 faults: $(READY) ## Kill consumers while 100,000 events pass through; a few minutes
 	ENGAGE_TEST_KILL_EVENTS=100000 $(PYTEST) tests/e2e/test_exactly_once.py $(ARGS)
+
+bench: $(READY) ## Measure against floors taken in the same run; ARGS=sink names a scenario
+	@.venv/bin/python -m bench $(ARGS)
 
 check: $(READY) ## Formatting, lint and types
 	.venv/bin/ruff format --check .

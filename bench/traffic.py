@@ -1,0 +1,79 @@
+"""Events as in life, from the load generator, in the forms the scenarios need."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from aiokafka import AIOKafkaProducer
+
+from consumer.decode import Row
+from loadgen.catalogue import Catalogue
+from loadgen.facts import facts_of
+from loadgen.traffic import Traffic
+from schema.event import Record, encode
+from schema.topics import PARTITIONS, RECORD_HEADERS, partition_key
+
+_BATCH_BYTES = 512 * 1024
+
+
+def records(count: int, days: int) -> list[Record]:
+    """Return *count* events of the last *days* in the order of their times."""
+    now = datetime.now(UTC)
+    catalogue = Catalogue(1, now)
+    end_us = int(now.timestamp() * 1e6)
+    start_us = end_us - int(timedelta(days=days).total_seconds() * 1e6)
+    history = Traffic(facts_of(catalogue), seed=1).history(count, start_us, end_us)
+    return [
+        Record(
+            UUID(event.event_id),
+            event.post_id,
+            event.type,  # type: ignore[arg-type]
+            datetime.fromisoformat(event.engaged_timestamp),
+            event.user_id,
+            now,
+        )
+        for event in history
+    ]
+
+
+def rows(sample: Sequence[Record]) -> list[Row]:
+    """Return the rows these records become."""
+    return [
+        (
+            record.engaged_timestamp,
+            record.event_id,
+            record.post_id,
+            record.user_id,
+            record.type,
+            record.received_timestamp or record.engaged_timestamp,
+        )
+        for record in sample
+    ]
+
+
+def chunks(sample: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
+    """Return consecutive parts of *size*."""
+    return (sample[start : start + size] for start in range(0, len(sample), size))
+
+
+async def produce(bootstrap_servers: str, topic: str, sample: Sequence[Record]) -> None:
+    """Write the records to the topic as ingest does, post by post to one partition."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, max_batch_size=_BATCH_BYTES)
+    await producer.start()
+    headers = list(RECORD_HEADERS)
+    batches = {partition: producer.create_batch() for partition in range(PARTITIONS)}
+    for record in sample:
+        partition = record.post_id % PARTITIONS
+        entry = {
+            "key": partition_key(record.post_id),
+            "value": encode(record),
+            "timestamp": None,
+            "headers": headers,
+        }
+        if batches[partition].append(**entry) is None:
+            await (await producer.send_batch(batches[partition], topic, partition=partition))
+            batches[partition] = producer.create_batch()
+            batches[partition].append(**entry)
+    for partition, batch in batches.items():
+        await (await producer.send_batch(batch, topic, partition=partition))
+    await producer.stop()
