@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from analytics_api.routes import router
+from analytics_api import author_routes, routes
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
 from schema import problems
@@ -55,7 +55,8 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     problems.install(app)
     for outage in (*OUTAGES, asyncpg.QueryCanceledError):
         app.add_exception_handler(outage, _away)
-    app.include_router(router)
+    app.include_router(routes.router)
+    app.include_router(author_routes.router)
     _add_own_routes(app, not_ready)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")

@@ -1,36 +1,19 @@
 """The reports' URLs: parameters, models, and which question answers."""
 
-import re
 from datetime import UTC, datetime
-from typing import Annotated, Final, cast
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from analytics_api import reports
-from analytics_api.answers import LIVE, VIEW, Answer, refuse_unknown_parameters
+from analytics_api.answers import LIVE, VIEW, Answer
 from analytics_api.ledger import balance, read_books
 from analytics_api.models import Category, CategoryMetric, Engagement, Ledger, Period
-from analytics_api.state import State
-from schema.event import MAX_ID
+from analytics_api.requests import new_router, state_of, strict_id
 from schema.problems import Problem, responses
 
-router = APIRouter(
-    dependencies=[Depends(refuse_unknown_parameters)],
-    responses=responses([401, 403, 422, 503]),
-)
-_ID: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
-
-
-def _state(request: Request) -> State:
-    return cast("State", request.app.state.reports)
-
-
-def _id(text: str) -> int:
-    """Read an id strictly; lax parsers take 1.0, 1_0 and other scripts' digits for numbers."""
-    if not _ID.fullmatch(text) or int(text) > MAX_ID:
-        raise Problem(422, "invalid_parameter", f"an id is an integer from 1 to {MAX_ID}")
-    return int(text)
+router = new_router()
 
 
 @router.get(
@@ -47,8 +30,8 @@ async def engagement(
     ] = "7d",
 ) -> Response:
     """How was a post engaged with? Fresh: an accepted event shows within a second."""
-    state = _state(request)
-    number = _id(post_id)
+    state = state_of(request)
+    number = strict_id(post_id)
     start = reports.since(period, state.zone, datetime.now(UTC))
     answer = Answer(request, state.follower.live, LIVE, period, start)
     if unchanged := answer.unchanged:
@@ -66,7 +49,7 @@ async def categories_top(
     limit: Annotated[int, Query(ge=1, le=50, description="Rows at most.")] = 10,
 ) -> Response:
     """Which categories lead? As fresh as the last refresh of the view."""
-    state = _state(request)
+    state = state_of(request)
     answer = Answer(request, state.follower.view, VIEW, metric, limit)
     if unchanged := answer.unchanged:
         return unchanged
@@ -76,7 +59,7 @@ async def categories_top(
 @router.get("/ops/ledger", response_model=Ledger, tags=["operations"])
 async def ledger(request: Request) -> Response:
     """What became of each record of the topic, and does it add up?"""
-    state = _state(request)
+    state = state_of(request)
     books = await read_books(state.pool, state.topic, state.day_counts)
     # After the offsets: what is produced between the two is in flight, never negative.
     ends = await state.log_ends.read()

@@ -81,14 +81,15 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
+        started = finished = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
+            nonlocal started, finished
             if message["type"] == "http.response.start":
                 started = True
                 message["headers"] = [*message.get("headers", ()), *_SECURITY_HEADERS]
             await send(message)
+            finished = message["type"] == "http.response.body" and not message.get("more_body")
 
         try:
             self._judge(scope)
@@ -98,8 +99,10 @@ class Edge:
         except Exception:
             request_id = secrets.token_hex(8)
             logger.exception("request failed", path=scope["path"], request_id=request_id)
+            if finished:
+                return
             if started:
-                raise
+                raise  # the connection must break, or half an answer would look whole
             detail = f"something broke here; the log names request {request_id}"
             await send_problem(send_with_headers, Problem(500, "internal_error", detail))
 

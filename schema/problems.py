@@ -103,6 +103,9 @@ def install(app: FastAPI) -> None:
         detail = _DETAILS.get(error.status_code, HTTPStatus(error.status_code).phrase)
         return Problem(error.status_code, code, detail, headers=error.headers).response()
 
+    def of_anything(_: Request, __: Exception) -> Response:
+        return Problem(500, "internal_error", "something broke here; the log tells").response()
+
     def of_validation(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         names = sorted({str(fault["loc"][-1]) for fault in error.errors() if _is_ours(fault)})
@@ -111,6 +114,7 @@ def install(app: FastAPI) -> None:
 
     app.add_exception_handler(Problem, of_problem)
     app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(Exception, of_anything)
     app.add_exception_handler(RequestValidationError, of_validation)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from schema.errors import SetupError
 
-_DECLARED = re.compile(r"^-- :([a-z_]+) ", re.MULTILINE)
-_USED = re.compile(r"(?<![:\w]):'?([a-z_]+)'?(?!\w)")
+_DECLARED = re.compile(r"^-- :([a-z_]\w*) ", re.MULTILINE)
+_USED = re.compile(r"(?<![:\w]):'?([a-z_]\w*)'?")
 
 
 @dataclass(frozen=True)

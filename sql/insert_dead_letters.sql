@@ -9,9 +9,10 @@
 -- :keys               bytea[]        its key
 -- :values             bytea[]        its value
 --
--- No rows.
+-- No rows; a record that is read again, as an operator asked for, is kept once.
 INSERT INTO dead_letters
        (topic, partition, "offset", reason, detail, record_timestamp, key, value)
 SELECT :topic::text, d.*
   FROM unnest(:partitions::int[], :offsets::bigint[], :reasons::text[], :details::text[],
-              :record_timestamps::timestamptz[], :keys::bytea[], :values::bytea[]) AS d;
+              :record_timestamps::timestamptz[], :keys::bytea[], :values::bytea[]) AS d
+    ON CONFLICT DO NOTHING;

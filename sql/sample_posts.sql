@@ -1,0 +1,12 @@
+-- sample_posts: which posts are engaged with most?
+--
+-- :limit  int  rows returned at most
+--
+-- One row a post, most engaged first. As fresh as the last refresh.
+SELECT s.post_id, s.title, a.name AS author, s.category, s.publish_timestamp AS publish_date,
+       s.view_count AS views, s.like_count AS likes, s.comment_count AS comments,
+       s.share_count AS shares, s.total_engagements
+  FROM engagement_stats AS s
+  JOIN authors AS a USING (author_id)
+ ORDER BY s.total_engagements DESC, s.post_id
+ LIMIT :limit::int;
