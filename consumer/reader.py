@@ -1,0 +1,168 @@
+"""What is read and from where: cursors, the batch that fills, and partitions that wait.
+
+A partition is *unsettled* from its assignment, and after any failure, until its offset row was
+read and the reading was moved there. Only settled ones, those with a cursor, are read.
+"""
+
+import time
+from datetime import date
+from typing import Final
+
+import sql
+from consumer import metrics
+from consumer.batch import Batch, Cursor, take
+from consumer.decode import Rules
+from consumer.log import Log
+from consumer.positions import Position, read_positions
+from consumer.settings import ConsumerSettings
+from consumer.writer import halt
+from schema.errors import Halted
+from schema.telemetry import get_logger
+from sql.pool import Connection
+
+_HALT_CHECK_SECONDS: Final = 2.0
+
+logger = get_logger("consumer")
+
+
+class Reader:
+    """Fills batches from the log. Knows nothing of how they are written."""
+
+    def __init__(self, settings: ConsumerSettings, log: Log) -> None:
+        self._settings = settings
+        self._log = log
+        self._rules = Rules(settings.window, settings.dead_letter_limit)
+        self._cursors: dict[int, Cursor] = {}
+        self._next_halt_check_at = 0.0
+        self.halted: dict[int, Halted] = {}
+        self.batch = self._new_batch()
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether partitions are read and nothing of them waits to be written."""
+        return bool(self._cursors) and self.batch.opened_at is None
+
+    async def read(self, timeout_ms: int) -> None:
+        """Move what the log has into the batch. Raises Unavailable."""
+        room = max(1, self._settings.batch_max_rows - self.batch.records)
+        for partition, messages in (await self._log.poll(timeout_ms, room)).items():
+            cursor = self._cursors.get(partition)
+            if cursor is None:
+                continue  # fetched before it was revoked or unsettled
+            share = self.batch.share(partition, cursor)
+            try:
+                take(cursor, share, messages, self._rules)
+            except Halted as reason:
+                share.halt = reason
+            self.batch.records += len(messages)
+            self.batch.size_bytes += sum(len(message.value or b"") for message in messages)
+            if share.halt is not None:
+                self._log.pause([partition])
+                del self._cursors[partition]
+                continue
+            lag = (self._log.end(partition) or cursor.next_offset) - cursor.next_offset
+            metrics.LAG.labels(partition).set(lag)
+            if lag == 0:
+                share.caught_up = self._log.polled_timestamp(partition)
+
+    def hand_over(self) -> Batch:
+        """Return the batch for writing and begin the next one."""
+        full, self.batch = self.batch, self._new_batch()
+        return full
+
+    def refuse(self, days: set[date]) -> None:
+        """Treat events of these days as dead letters from now on."""
+        self._rules.refused_days.update(days)
+
+    def forget(self, partition: int) -> None:
+        """Stop reading a partition until it is settled again."""
+        self._cursors.pop(partition, None)
+        self.batch.shares.pop(partition, None)
+        self._log.pause([partition])
+
+    def unsettle(self) -> None:
+        """Forget everything read ahead."""
+        for partition in list(self._cursors):
+            self.forget(partition)
+        self.batch = self._new_batch()
+
+    def unsettled(self) -> set[int]:
+        """Return the partitions whose offset rows are to be read: now and then the halted too."""
+        assigned = self._log.assigned()
+        todo = assigned - (self._log.reading() & set(self._cursors)) - set(self.halted)
+        now = time.monotonic()
+        if self.halted and now >= self._next_halt_check_at:
+            self._next_halt_check_at = now + _HALT_CHECK_SECONDS
+            todo |= assigned & set(self.halted)
+        return todo
+
+    async def settle(self, connection: Connection, partitions: set[int]) -> None:
+        """Move each partition to its offset row, or halt it. Raises Unavailable."""
+        topic = self._settings.topic
+        bounds = await self._log.bounds(partitions)
+        positions = await read_positions(connection, topic, bounds)
+        for partition, position in positions.items():
+            why = position.halt
+            if why is not None and not position.is_halted_already:
+                await halt(connection, topic, partition, why.reason, why.detail)
+            if partition in self._log.assigned():
+                self._go_on(partition, position)
+
+    def _go_on(self, partition: int, position: Position) -> None:
+        if position.halt is not None:
+            self.note_halt(partition, position.halt)
+            return
+        if self.halted.pop(partition, None):
+            metrics.HALTED.labels(partition).set(0)
+            logger.info("partition resumed", partition=partition)
+        self._log.read_from(partition, position.seek_to)
+        self._cursors[partition] = position.cursor
+
+    def note_halt(self, partition: int, why: Halted) -> None:
+        """Read the partition no more until its row says otherwise."""
+        if partition not in self.halted:
+            logger.error("partition halted", partition=partition, reason=why.reason, why=why.detail)
+        metrics.HALTED.labels(partition).set(1)
+        self.halted[partition] = why
+        self.forget(partition)
+
+    async def skip_what_has_no_records(self) -> None:
+        """Account for offsets the client has passed without a record, such as end markers."""
+        for partition, cursor in list(self._cursors.items()):
+            position = await self._log.position(partition)
+            if position is None or cursor.anchor is not None:
+                continue
+            if position > cursor.next_offset:
+                share = self.batch.share(partition, cursor)
+                share.skipped += position - cursor.next_offset
+                share.next_offset = cursor.next_offset = position
+
+    async def note_caught_up(self, connection: Connection) -> None:
+        """Keep in the offset rows until when everything there was is stored."""
+        read = []
+        for partition, cursor in self._cursors.items():
+            lag = (self._log.end(partition) or cursor.next_offset) - cursor.next_offset
+            metrics.LAG.labels(partition).set(lag)
+            polled = self._log.polled_timestamp(partition)
+            if lag == 0 and polled is not None:
+                read.append((partition, cursor.next_offset, polled))
+        if not read:
+            return
+        partitions, next_offsets, caught_up = (list(column) for column in zip(*read, strict=True))
+        query = sql.load("note_caught_up")
+        values = query.bind(
+            topic=self._settings.topic,
+            partitions=partitions,
+            next_offsets=next_offsets,
+            caught_up=caught_up,
+        )
+        await connection.execute(query.text, *values)
+
+    def _new_batch(self) -> Batch:
+        settings = self._settings
+        return Batch(
+            settings.batch_max_rows,
+            settings.batch_max_bytes,
+            settings.batch_max_age_seconds,
+            time.monotonic,
+        )
