@@ -74,7 +74,7 @@ def balance(books: Books, topic: str, ends: Mapping[int, int] | None) -> Ledger:
         all(_adds_up(partition) for partition in partitions)
         and books.stored_and_replayed == books.engagements + books.expired
     )
-    flying = [p.in_flight for p in partitions]
+    flying = [p.in_flight for p in partitions if p.in_flight is not None]
     return Ledger(
         balanced=balanced,
         partitions=partitions,
@@ -83,7 +83,9 @@ def balance(books: Books, topic: str, ends: Mapping[int, int] | None) -> Ledger:
             duplicates=sum(p.duplicates for p in partitions),
             dead_lettered=sum(p.dead_lettered for p in partitions),
             skipped=sum(p.skipped for p in partitions),
-            in_flight=None if None in flying else sum(n for n in flying if n is not None),
+            in_flight=None
+            if ends is None or None in flying
+            else sum(n for n in flying if n is not None),
             replayed=books.replayed,
             engagements=books.engagements,
             expired=books.expired,

@@ -36,17 +36,14 @@ class LogEnds:
             )
             try:
                 await client.start()
+                self._client = client
+                await self._stay_paused(client)
             except (KafkaError, OSError) as error:
                 logger.warning("Kafka is away", error=type(error).__name__)
-                await client.stop()
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            self._client = client
-            try:
-                await self._stay_paused(client)
             finally:
                 self._client = None
                 await client.stop()
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def _stay_paused(self, client: AIOKafkaConsumer) -> None:
         while True:

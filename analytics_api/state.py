@@ -1,16 +1,21 @@
 """What a process of the read API keeps open while it runs."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+import asyncpg
+
 from analytics_api.ledger import DayCounts
 from analytics_api.log_ends import LogEnds
 from analytics_api.settings import ApiSettings
 from analytics_api.versions import Follower
-from sql.pool import Pool, open_pool
+from sql.pool import OUTAGES, Pool, open_pool
+
+_FIRST_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,9 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
         plan_cache_mode="force_generic_plan",
     )
     follower, log_ends = Follower(pool), LogEnds(settings)
+    with contextlib.suppress(*OUTAGES, asyncpg.PostgresError):
+        async with asyncio.timeout(_FIRST_LOOK_SECONDS):
+            await follower.look()
     tasks = [asyncio.create_task(follower.run()), asyncio.create_task(log_ends.run())]
     try:
         yield State(pool, follower, log_ends, DayCounts(), settings.topic, settings.zone)

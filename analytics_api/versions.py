@@ -64,4 +64,4 @@ class Follower:
             return
         catalogue = row["catalogue_version"]
         self.live = Version(f"l{row['live_version']}.{catalogue}", row["live_as_of"] or _NEVER)
-        self.view = Version(f"v{row['refresh_id']}", max(row["view_as_of"], _NEVER))
+        self.view = Version(f"v{row['refresh_id']}", row["view_as_of"])

@@ -14,7 +14,6 @@ from engage.bootstrap import (
 )
 from engage.embedded.kafka import KafkaServer
 from engage.embedded.postgres import PostgresServer
-from engage.embedded.progress import Report
 from engage.leases import PortLeases
 from engage.member import Program
 from engage.services import DATABASE_ROLES, Wiring
@@ -36,9 +35,6 @@ class Backend(Protocol):
     @property
     def database_url(self) -> str:
         """The URL of the database for its owner."""
-
-    def fetch(self, report: Report) -> None:
-        """Download and prepare what the servers need; blocks. Raises StackError."""
 
     async def prepare_kafka(self) -> None:
         """Wait for the broker and make the topic. Raises StackError, Unavailable."""
@@ -71,13 +67,6 @@ class EmbeddedBackend:
     def database_url(self) -> str:
         """The URL of the database for its owner."""
         return self._url(MIGRATOR)
-
-    def fetch(self, report: Report) -> None:
-        """Download Kafka's jars and prepare its start, once for each user."""
-        from engage.embedded import jars, warmup
-
-        jars.JarStore().ensure(report)
-        warmup.ensure(report)
 
     async def prepare_kafka(self) -> None:
         """Wait for the broker and make the topic."""
@@ -114,9 +103,6 @@ class ExternalBackend:
     def database_url(self) -> str:
         """The URL that was given."""
         return self._database.database_url.get_secret_value()
-
-    def fetch(self, report: Report) -> None:
-        """Nothing has to be fetched."""
 
     async def prepare_kafka(self) -> None:
         """Make the topic."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import asyncpg
 import msgspec
 
+from engage.database import connected
 from engage.embedded.files import write_whole
 from engage.stack import Layout
 from schema import topics
@@ -19,7 +19,6 @@ MIGRATOR: Final = "engage_migrator"
 LOGINS: Final = (MIGRATOR, "engage_consumer", "engage_refresher", "engage_reader")
 _OWNERS_EXTRAS: Final = ("pg_monitor", "pg_signal_backend")
 _RETENTION_MS: Final = topics.RETENTION_DAYS * 24 * 3600 * 1000
-_CONNECT_SECONDS: Final = 10.0
 
 
 class Secrets(msgspec.Struct):
@@ -63,8 +62,7 @@ def ensure_keys(layout: Layout, known: Secrets) -> None:
 
 async def create_database(superuser_url: str, passwords: Mapping[str, str]) -> None:
     """Create the logins and the database they use; bring their passwords up to date."""
-    connection: Connection = await asyncpg.connect(superuser_url, timeout=_CONNECT_SECONDS)
-    try:
+    async with connected(superuser_url) as connection:
         for login in LOGINS:
             await _ensure_login(connection, login, passwords[login])
         for group in _OWNERS_EXTRAS:
@@ -74,8 +72,6 @@ async def create_database(superuser_url: str, passwords: Mapping[str, str]) -> N
             await connection.execute(f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC")
         services = ", ".join(LOGINS[1:])
         await connection.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {DATABASE} TO {services}")
-    finally:
-        await connection.close()
 
 
 async def _ensure_login(connection: Connection, login: str, password: str) -> None:
@@ -90,18 +86,10 @@ async def migrate_database(url: str) -> list[str]:
 
     Raises:
         Unavailable: PostgreSQL does not answer.
-        SetupError: the database does not fit this version.
+        SetupError: the login is refused, or the database does not fit this version.
     """
-    try:
-        connection: Connection = await asyncpg.connect(
-            url, timeout=_CONNECT_SECONDS, server_settings={"application_name": "engage-migrate"}
-        )
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
-        raise Unavailable(f"PostgreSQL does not answer: {type(error).__name__}") from error
-    try:
+    async with connected(url) as connection:
         return await migrate(connection)
-    finally:
-        await connection.close()
 
 
 async def ensure_topic(bootstrap_servers: str, topic: str, partitions: int, replicas: int) -> None:

@@ -10,7 +10,7 @@ from schema.errors import EngagementError, Unavailable
 _ANSWER_SECONDS: Final = 15.0
 
 
-class Refused(EngagementError):
+class Refused(EngagementError):  # noqa: N818  (named for what it is)
     """The service answered, and said no."""
 
 

@@ -18,7 +18,7 @@ _Share = typer.Option(min=0, max=1)
 
 
 @failing_well
-def seed(
+def seed(  # noqa: PLR0913, PLR0917  (the command line's options)
     folder: Dir = DEFAULT_DIR,
     posts: Annotated[int, typer.Option(min=0)] = 30_000,
     authors: Annotated[int, typer.Option(min=0)] = 50,
@@ -56,7 +56,7 @@ def seed(
 
 @app.callback()
 @failing_well
-def load(  # noqa: PLR0913  (the command line's options)
+def load(  # noqa: PLR0913, PLR0917  (the command line's options)
     context: typer.Context,
     folder: Dir = DEFAULT_DIR,
     events: Annotated[int, typer.Option(min=1, help="Distinct valid events.")] = 10_000,

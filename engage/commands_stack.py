@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
+from engage.options import (
+    CHECK_FAILED,
+    DEFAULT_DIR,
+    Dir,
+    Output,
+    OutputOption,
+    exit_code,
+    failing_well,
+)
 from engage.stack import Layout, StackFile, StackKind, StackSpec
 
 if TYPE_CHECKING:
@@ -18,7 +26,7 @@ _Port = typer.Option(
 
 
 @failing_well
-def up(  # noqa: PLR0913  (the command line's options)
+def up(  # noqa: PLR0913, PLR0917  (the command line's options)
     folder: Dir = DEFAULT_DIR,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once ready.")] = False,
     stack: Annotated[
@@ -38,6 +46,8 @@ def up(  # noqa: PLR0913  (the command line's options)
     """
     spec = StackSpec(folder, stack, ingest_port, api_port, ingest_workers, consumers)
     fetch(spec)
+    if sys.stderr.isatty():
+        print("starting ...", file=sys.stderr)
     if not detach:
         _up(spec, speaks=True)
         return
@@ -50,7 +60,7 @@ def up(  # noqa: PLR0913  (the command line's options)
 
     outcome = in_background(layout.log("supervisor"), work)
     if outcome.exit_code:
-        print(outcome.message, file=sys.stderr)
+        print(f"error: {outcome.message}", file=sys.stderr)
         raise typer.Exit(outcome.exit_code)
     print_addresses(StackFile.read(layout.stack_file), folder)
 
@@ -82,7 +92,7 @@ def _up(spec: StackSpec, *, speaks: bool, report: "Report | None" = None) -> Non
             raise
         from engage.detach import Outcome
 
-        report(Outcome(1, str(error)))
+        report(Outcome(exit_code(error), str(error)))
 
 
 async def _keep_up(spec: StackSpec, report: "Report | None") -> None:

@@ -3,10 +3,11 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Final
 
 from rich.console import Console
@@ -37,6 +38,7 @@ _ENDLESS: Final = 2**31
 _POSTS_SHOWN: Final = 5
 _POSTS_COMPARED: Final = 200
 _REFRESH_SECONDS: Final = 20.0
+_LOOK_SECONDS: Final = 0.2
 _TITLE_LENGTH: Final = 36
 _CATEGORY_COLUMNS: Final = (
     "rank", "category", "total_engagements", "total_posts", "top_author",
@@ -152,32 +154,31 @@ class _Demo:
         await self._refresh(stack)
         categories = await self._ask(stack, "/categories/top")
         self._print("Categories", _only(_CATEGORY_COLUMNS, categories))
-        account = await asyncio.to_thread(settle, [self._journal])
-        busiest = sorted(account.posts, key=lambda post: -account.posts[post].total())
-        paths = [f"/engagement/{post}?period=all" for post in busiest[:_POSTS_SHOWN]]
-        posts = [await self._ask(stack, path) for path in paths]
-        titles = [
-            {"title": post["title"][:_TITLE_LENGTH], "by": post["author_name"]} for post in posts
-        ]
-        counts = _only(_POST_COLUMNS, posts)
-        self._print("Posts", [title | row for title, row in zip(titles, counts, strict=True)])
+        self._print("Posts", [_post_row(post) for post in await self._busiest_posts(stack)])
         ledger = await self._ask(stack, "/ops/ledger")
         rows = _only(_LEDGER_COLUMNS, ledger["partitions"])
         self._print("Ledger", rows)
         self._console.print(verdict(ledger), style="bold")
         if not ledger["balanced"]:
             self._outcome.faults.append("the ledger does not balance")
-        if any(row["in_flight"] for row in rows):
+        if any(row["in_flight"] != 0 for row in rows):
             self._outcome.faults.append("events are still in flight")
+
+    async def _busiest_posts(self, stack: StackFile) -> list[dict[str, Any]]:
+        account = await asyncio.to_thread(settle, [self._journal])
+        busiest = sorted(account.posts, key=lambda post: -account.posts[post].total())
+        paths = [f"/engagement/{post}?period=all" for post in busiest[:_POSTS_SHOWN]]
+        return [await self._ask(stack, path) for path in paths]
 
     async def _refresh(self, stack: StackFile) -> None:
         """Bring the reports' view up to date, which is done on a schedule otherwise."""
         async with asyncio.timeout(_REFRESH_SECONDS):
-            while await fetch_value(stack.database_url, "refresh_now") == "busy":
-                await asyncio.sleep(0.2)
+            await _until(lambda: self._refreshed(stack))
             # The API follows the view's version.
-            while not await self._shows_engagements(stack):
-                await asyncio.sleep(0.2)
+            await _until(lambda: self._shows_engagements(stack))
+
+    async def _refreshed(self, stack: StackFile) -> bool:
+        return bool(await fetch_value(stack.database_url, "refresh_now") != "busy")
 
     async def _shows_engagements(self, stack: StackFile) -> bool:
         try:
@@ -206,3 +207,15 @@ class _Demo:
 
 def _only(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{name: row[name] for name in columns} for row in rows]
+
+
+def _post_row(post: Mapping[str, Any]) -> dict[str, Any]:
+    title = shorten(post["title"], _TITLE_LENGTH, placeholder="…")
+    return {"title": title, "by": post["author_name"]} | {n: post[n] for n in _POST_COLUMNS}
+
+
+async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
+    while True:
+        if await holds():
+            return
+        await asyncio.sleep(_LOOK_SECONDS)

@@ -21,7 +21,7 @@ from engage.supervisor import Supervisor
 from engage.teardown import end_leftovers
 
 
-class StackBusy(StackError):
+class StackBusy(StackError):  # noqa: N818  (named for what it is)
     """A stack runs in this folder already."""
 
 
@@ -111,7 +111,14 @@ def _wired(spec: StackSpec, layout: Layout, leases: PortLeases, held: ExitStack)
     me = identify(os.getpid())
     if me is None:
         raise StackError("this process cannot find itself: is /proc mounted?")
-    return Supervisor(layout, backend, secrets, places, _described(sockets), me)
+    return Supervisor(
+        layout=layout,
+        backend=backend,
+        secrets=secrets,
+        places=places,
+        listeners=_described(sockets),
+        me=me,
+    )
 
 
 def _places(spec: StackSpec, leases: PortLeases) -> list[MemberState]:

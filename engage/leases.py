@@ -1,26 +1,26 @@
 """Ports that no other stack of this user takes: each is leased by a lock as long as it is used.
 
 A server binds its port some time after the port was chosen. Two stacks that start at the same
-time would choose the same one, so the choice is held by a file lock, which the kernel drops
-with its holder.
+time would choose the same one, so the choice is held by a lock on one byte of a file, the one
+at the port's number, which the kernel drops with its holder.
 """
 
+import errno
 import fcntl
-import os
 import socket
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 import msgspec
 
 from engage.embedded import ports
 from engage.embedded.cache import cache_folder
-from engage.embedded.errors import NotPermitted, PortTaken
+from engage.embedded.errors import PortTaken, explain_os_error
 from engage.embedded.files import write_whole
 
 BACKLOG: Final = 2048
+_LOCKS: Final = "ports.lock"
 
 
 class PortLeases:
@@ -29,7 +29,7 @@ class PortLeases:
     def __init__(self, remembered: Path) -> None:
         """Read the ports of the last run from *remembered*; they are preferred."""
         self._path = remembered
-        self._held = ExitStack()
+        self._locks = _open_locks()
         self._ports: dict[str, int] = {}
         try:
             self._before = msgspec.json.decode(remembered.read_bytes(), type=dict[str, int])
@@ -73,18 +73,12 @@ class PortLeases:
     def _lease(self, port: int) -> bool:
         if port in self._ports.values():
             return False
-        folder = cache_folder() / "ports"
         try:
-            folder.mkdir(exist_ok=True)
-            descriptor = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.lockf(self._locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
         except OSError as error:
-            raise NotPermitted(f"{folder} cannot be written ({error.strerror})") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        self._held.callback(os.close, descriptor)
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                return False
+            raise explain_os_error(error, cache_folder()) from error
         return True
 
     def __enter__(self) -> Self:
@@ -96,7 +90,15 @@ class PortLeases:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._held.close()
+        self._locks.close()
+
+
+def _open_locks() -> BinaryIO:
+    path = cache_folder() / _LOCKS
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise explain_os_error(error, path) from error
 
 
 def listen(port: int) -> socket.socket:

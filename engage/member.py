@@ -4,10 +4,10 @@ import asyncio
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from engage.embedded.errors import StackError
 from engage.embedded.processes import identify, spawn, stop_child
@@ -85,6 +85,7 @@ class Member:
         self._program = program
         self._noted = noted
         self._is_stopping = False
+        self._changing = asyncio.Lock()
         self._started_at = 0.0
         self._pause_seconds = _FIRST_PAUSE_SECONDS
         self._short_lives: deque[float] = deque(maxlen=_LOOP_RESTARTS + 1)
@@ -96,17 +97,19 @@ class Member:
 
     async def start(self) -> None:
         """Start a process. Raises StackError."""
-        await self._program.start()
+        self._started_at = time.monotonic()
+        async with self._changing:
+            await _to_its_end(self._program.start())
         pid = self._program.pid
         self.state.process = None if pid is None else identify(pid)
         self.state.began_seconds = time.time()
-        self._started_at = time.monotonic()
         self._noted()
 
     async def keep(self) -> None:
         """Replace the process whenever it ends, until ``stop`` is called."""
         while not self._is_stopping:
             if self.is_running:
+                self._note_recovery()
                 await asyncio.sleep(_LOOK_SECONDS)
             else:
                 await self._replace()
@@ -114,11 +117,23 @@ class Member:
     async def stop(self, timeout_seconds: float) -> None:
         """End the process, and do not start another one."""
         self._is_stopping = True
-        await self._program.stop(timeout_seconds)
+        # A start under way is waited for: what it starts must be ended too.
+        async with self._changing:
+            await self._program.stop(timeout_seconds)
         self.state.process = None
 
+    @property
+    def _lived_seconds(self) -> float:
+        return time.monotonic() - self._started_at
+
+    def _note_recovery(self) -> None:
+        if self.state.is_looping and self._lived_seconds >= _SHORT_LIFE_SECONDS:
+            self.state.is_looping = False
+            self._noted()
+            logger.warning("lives again", process=self.state.name)
+
     async def _replace(self) -> None:
-        self._judge(time.monotonic() - self._started_at)
+        self._judge(self._lived_seconds)
         self.state.process = None
         self._noted()
         await asyncio.sleep(self._pause_seconds)
@@ -129,7 +144,8 @@ class Member:
         try:
             await self.start()
         except StackError as error:
-            logger.error("cannot be started", process=self.state.name, reason=str(error))
+            reason = str(error)
+            logger.error("cannot be started", process=self.state.name, reason=reason)  # noqa: TRY400
         else:
             logger.warning("started again", process=self.state.name, pid=self._program.pid)
 
@@ -148,3 +164,13 @@ class Member:
             logger.error("ends as soon as it is started: see its log", process=self.state.name)
         else:
             logger.warning("ended", process=self.state.name, lived_seconds=round(lived_seconds, 1))
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await *work*; when cancelled meanwhile, let it end first."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

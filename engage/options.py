@@ -50,7 +50,7 @@ def failing_well(command: Callable[P, None]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        from schema.errors import EngagementError, SetupError, Unavailable
+        from schema.errors import EngagementError
 
         try:
             command(*args, **kwargs)
@@ -58,9 +58,16 @@ def failing_well(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(130) from None
         except EngagementError as error:
             print(f"error: {error}", file=sys.stderr)
-            code = UNREACHABLE if isinstance(error, Unavailable) else CHECK_FAILED
-            if type(error) is SetupError:
-                code = USAGE
-            raise typer.Exit(code) from None
+            raise typer.Exit(exit_code(error)) from None
 
     return wrapped
+
+
+def exit_code(error: Exception) -> int:
+    """Return what an error of the project ends a command with."""
+    from schema.errors import SetupError, Unavailable
+
+    if isinstance(error, Unavailable):
+        return UNREACHABLE
+    # What derives from SetupError is no mistake of the caller's.
+    return USAGE if type(error) is SetupError else CHECK_FAILED

@@ -29,19 +29,16 @@ async def resume(system: Target, partition: int | None, edge: str | None) -> lis
         What was done, by partition.
 
     Raises:
-        SetupError: the consumer has no offset for *partition*.
+        SetupError: *partition* is not halted.
         Unavailable: PostgreSQL, or Kafka where it is asked, does not answer.
     """
     halts, go_on = sql.load("read_halts"), sql.load("resume_partition")
     async with connected(system.database_url) as connection, connection.transaction():
         rows = await connection.fetch(halts.text, *halts.bind(topic=system.topic))
-        chosen = [
-            row
-            for row in rows
-            if (row["halt_reason"] if partition is None else row["partition"] == partition)
-        ]
+        halted = [row for row in rows if row["halt_reason"] is not None]
+        chosen = [row for row in halted if partition in (None, row["partition"])]
         if partition is not None and not chosen:
-            raise SetupError(f"the consumer has no partition {partition} of {system.topic}")
+            raise SetupError(f"partition {partition} of {system.topic} is not halted")
         targets = await _edges(system, [row["partition"] for row in chosen], edge)
         moves = []
         for row in chosen:

@@ -42,6 +42,7 @@ class Supervisor:
 
     def __init__(  # noqa: PLR0913  (wired in one place, engage.launch)
         self,
+        *,
         layout: Layout,
         backend: Backend,
         secrets: Secrets,
@@ -97,6 +98,7 @@ class Supervisor:
             await self._wait_ready()
         finally:
             database.cancel()
+            await asyncio.gather(database, return_exceptions=True)
         self._is_ready = True
         self._note()
         self._keeping = [asyncio.create_task(member.keep()) for member in self._members]

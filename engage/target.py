@@ -3,15 +3,13 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from engage.stack import Layout, StackFile
 from schema.errors import SetupError, Unavailable
 
 if TYPE_CHECKING:
     from engage.settings import ClientSettings
-
-PREFIX: Final = "ENGAGE_"
 
 
 @dataclass(frozen=True)
@@ -26,13 +24,13 @@ class Target:
     def ingest_url(self) -> str:
         """The ingest service."""
         found = self.stack.ingest_url if self.stack else self.settings.ingest_url
-        return found or self._missing("INGEST_URL")
+        return found or self._missing("ENGAGE_INGEST_URL")
 
     @property
     def api_url(self) -> str:
         """The read API."""
         found = self.stack.api_url if self.stack else self.settings.api_url
-        return found or self._missing("API_URL")
+        return found or self._missing("ENGAGE_API_URL")
 
     @property
     def ingest_key(self) -> str | None:
@@ -55,8 +53,8 @@ class Target:
         """The database, for its owner."""
         if self.stack:
             return self.stack.database_url
-        if PREFIX + "DATABASE_URL" not in os.environ:
-            return self._missing("DATABASE_URL")
+        if "ENGAGE_DATABASE_URL" not in os.environ:
+            return self._missing("ENGAGE_DATABASE_URL")
         from schema.settings import DatabaseSettings
 
         return DatabaseSettings.load().database_url.get_secret_value()
@@ -66,8 +64,8 @@ class Target:
         """The brokers."""
         if self.stack:
             return self.stack.kafka_bootstrap_servers
-        if PREFIX + "KAFKA_BOOTSTRAP_SERVERS" not in os.environ:
-            return self._missing("KAFKA_BOOTSTRAP_SERVERS")
+        if "ENGAGE_KAFKA_BOOTSTRAP_SERVERS" not in os.environ:
+            return self._missing("ENGAGE_KAFKA_BOOTSTRAP_SERVERS")
         from schema.settings import KafkaSettings
 
         return KafkaSettings.load().kafka_bootstrap_servers
@@ -79,9 +77,9 @@ class Target:
 
         return self.stack.topic if self.stack else KafkaSettings.load().topic
 
-    def _missing(self, setting: str) -> str:
+    def _missing(self, variable: str) -> str:
         raise Unavailable(
-            f"no stack runs in {self.folder} and {PREFIX}{setting} is not set:"
+            f"no stack runs in {self.folder} and {variable} is not set:"
             " start one with `engage up`, or name one with --dir"
         )
 
@@ -97,12 +95,12 @@ def find(folder: Path) -> Target:
 
 def key_file(folder: Path) -> Path:
     """Return the key file that the folder's services, or the environment's, read."""
-    given = os.environ.get(PREFIX + "API_KEYS_FILE")
+    given = os.environ.get("ENGAGE_API_KEYS_FILE")
     path = Layout(folder).keys_file
     if given and not path.exists():
         return Path(given)
     if not folder.is_dir():
         raise SetupError(
-            f"no stack is in {folder}: set {PREFIX}API_KEYS_FILE, or name it with --dir"
+            f"no stack is in {folder}: set ENGAGE_API_KEYS_FILE, or name it with --dir"
         )
     return path

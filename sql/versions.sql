@@ -6,5 +6,6 @@ SELECT (SELECT coalesce(sum(stored), 0)::bigint FROM consumer_offsets)
        + (SELECT replayed FROM ledger_totals)                       AS live_version,
        (SELECT min(caught_up_timestamp) FROM consumer_offsets)       AS live_as_of,
        (SELECT version FROM catalogue_version)                       AS catalogue_version,
-       r.refresh_id, r.data_as_of AS view_as_of
+       r.refresh_id,
+       greatest(r.data_as_of, 'epoch')                               AS view_as_of
   FROM stats_refresh AS r;

@@ -1,0 +1,36 @@
+"""Consumers are killed again and again, and each event is still stored exactly once."""
+
+import os
+import signal
+import subprocess
+import time
+
+from tests.e2e.stacks import ENGAGE, Stack, eventually
+
+EVENTS = int(os.environ.get("ENGAGE_TEST_KILL_EVENTS", "20000"))
+RATE = 2500
+KILL_EVERY_SECONDS = 0.7
+LEAST_KILLS = 5
+
+
+def test_killed_consumers_lose_nothing_and_repeat_nothing(stack: Stack) -> None:
+    sizes = ("--events", str(EVENTS), "--rate", str(RATE), "--duplicates", "0.05")
+    command = [*ENGAGE, "load", *sizes, "--history-days", "5", "--dir", str(stack.folder)]
+    sending = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    kills = 0
+    while sending.poll() is None:
+        for pid in stack.file["processes"]["consumer"]:
+            os.kill(pid, signal.SIGKILL)
+            kills += 1
+        time.sleep(KILL_EVERY_SECONDS)
+    sending.communicate()
+
+    assert sending.returncode == 0
+    assert kills >= LEAST_KILLS
+    eventually(lambda: stack.engage("status").returncode == 0, "the consumers are back")
+    compared = stack.engage("load", "verify", "--posts", "0", timeout_seconds=300)
+    assert compared.returncode == 0, compared.stdout
+    rollups = stack.engage("db", "verify")
+    assert rollups.returncode == 0, rollups.stdout
+    ledger = stack.engage("ledger")
+    assert (ledger.returncode, ledger.stdout.splitlines()[-1]) == (0, "balanced")

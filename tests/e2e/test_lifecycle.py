@@ -1,0 +1,75 @@
+"""A stack's life: it starts, says where it is, is not started twice, and leaves nothing."""
+
+import json
+import os
+import signal
+import stat
+from pathlib import Path
+
+from tests.e2e.stacks import Stack, eventually, is_alive, is_open, started
+
+ROLES = {"kafka": 1, "postgres": 1, "ingest": 2, "consumer": 0, "refresher": 1, "api": 1}
+
+
+def test_a_stack_names_its_parts_and_ends_without_a_trace(tmp_path: Path) -> None:
+    with started(tmp_path / "a stack", "--ingest-workers", "2", "--consumers", "0") as stack:
+        file, pids = stack.file, stack.pids()
+        mode = stat.S_IMODE((stack.folder / "stack.json").stat().st_mode)
+        second = stack.engage("up", "--detach")
+        status, _ = stack.get("/ops/ledger")
+        ended = stack.engage("down")
+
+        assert mode == 0o600
+        assert {role: len(pids) for role, pids in file["processes"].items()} == ROLES
+        assert {role: len(urls) for role, urls in file["metrics"].items()} == {
+            "ingest": 2, "refresher": 1, "api": 1,
+        }  # fmt: skip
+        assert (second.returncode, "runs in" in second.stderr) == (1, True)
+        assert status == 200
+        assert ended.returncode == 0
+        assert [pid for pid in pids if is_alive(pid)] == []
+        assert [port for port in stack.ports() if is_open(port)] == []
+        assert not (stack.folder / "stack.json").exists()
+        assert stack.engage("status").returncode == 3
+
+
+def test_keys_ports_and_events_survive_the_next_start(tmp_path: Path) -> None:
+    with started(tmp_path, "--consumers", "0") as stack:
+        before = stack.file
+        stack.post({"post_id": 1, "type": "view"})
+        stack.engage("down")
+        stack.up("--consumers", "1")
+
+        assert stack.file["ingest_key"] == before["ingest_key"]
+        assert stack.file["database_url"] == before["database_url"]
+        eventually(lambda: _stored(stack) == 1, "the event of the first run is stored")
+
+
+def test_what_a_killed_supervisor_leaves_is_cleaned_up_by_down_and_by_up(tmp_path: Path) -> None:
+    with started(tmp_path, "--consumers", "1") as stack:
+        orphans = _kill_supervisor(stack)
+        stack.up("--consumers", "1")
+
+        assert [pid for pid in orphans if is_alive(pid)] == []
+
+        orphans = _kill_supervisor(stack)
+        ended = stack.engage("down", "--wipe")
+
+        assert ended.returncode == 0
+        assert [pid for pid in orphans if is_alive(pid)] == []
+        assert list(tmp_path.iterdir() if tmp_path.exists() else []) == []
+
+
+def _kill_supervisor(stack: Stack) -> set[int]:
+    """Kill it with -9 and return the processes that it leaves."""
+    supervisor = json.loads(stack.engage("status", "--json").stdout)["supervisor_pid"]
+    orphans = stack.pids() - {supervisor}
+    os.kill(supervisor, signal.SIGKILL)
+    eventually(lambda: not is_alive(supervisor), "the supervisor ends")
+    assert all(is_alive(pid) for pid in orphans)
+    return orphans
+
+
+def _stored(stack: Stack) -> int:
+    _, ledger = stack.get("/ops/ledger")
+    return sum(partition["stored"] for partition in ledger["partitions"])

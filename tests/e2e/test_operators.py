@@ -1,0 +1,102 @@
+"""What the command line shows, and lets a person decide, about a running stack."""
+
+import csv
+import io
+import json
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from tests.e2e.stacks import Stack, eventually, request
+
+PARTITION = 3
+TOO_MANY_IN_A_ROW = 100
+
+
+async def test_a_halted_partition_goes_on_when_told_to(stack: Stack) -> None:
+    await _produce(stack, [b"no event"] * TOO_MANY_IN_A_ROW)
+    eventually(lambda: stack.engage("status").returncode == 1, "the partition is halted")
+    resumed = stack.engage("consumer", "resume")
+
+    assert f"partition {PARTITION} goes on" in resumed.stdout
+    eventually(lambda: stack.engage("status").returncode == 0, "the partition goes on")
+    assert stack.engage("consumer", "resume").stdout == "no partition is halted\n"
+    letters = json.loads(stack.engage("dead-letters", "list", "-o", "json").stdout)
+    assert letters[0]["reason"] == "malformed_json"
+    shown = stack.engage("dead-letters", "show", str(letters[0]["dead_letter_id"]))
+    assert "no event" in shown.stdout
+
+
+@pytest.mark.parametrize("edge", ["earliest", "latest"])
+async def test_a_halted_partition_that_is_moved_keeps_a_balanced_account(
+    stack: Stack, edge: str
+) -> None:
+    await _produce(stack, [b"no event"] * (TOO_MANY_IN_A_ROW + 5))
+    eventually(lambda: stack.engage("status").returncode == 1, "the partition is halted")
+    moved = stack.engage("consumer", "resume", "--partition", str(PARTITION), "--from", edge)
+
+    assert ("read again" if edge == "earliest" else "passed over") in moved.stdout, moved.stderr
+    # What is read again is as bad as it was, and halts the partition again and again.
+    eventually(lambda: _goes_on_to_the_end(stack), "all is read")
+    assert stack.engage("ledger").stdout.endswith("balanced\n")
+    assert stack.engage("db", "verify").returncode == 0
+
+
+def test_a_partition_that_is_not_halted_is_left_alone(stack: Stack) -> None:
+    refused = stack.engage("consumer", "resume", "--partition", "0", "--from", "latest")
+
+    assert (refused.returncode, "is not halted" in refused.stderr) == (2, True)
+
+
+def test_a_key_lets_in_until_it_is_revoked(stack: Stack) -> None:
+    key = stack.engage("keys", "create", "--scope", "read", "--label", "a colleague").stdout.strip()
+    key_id = key.split("_")[2]
+    url = stack.file["api_url"]
+
+    eventually(lambda: request(url, "/categories/top", key)[0] == 200, "the key lets in")
+    listed = stack.engage("keys", "list", "-o", "json").stdout
+    assert key_id in listed
+    assert key not in listed
+    assert stack.engage("keys", "revoke", key_id).returncode == 0
+    eventually(lambda: request(url, "/categories/top", key)[0] == 401, "the key is refused")
+
+
+def test_a_report_is_a_table_json_or_csv(stack: Stack) -> None:
+    table = stack.engage("report", "categories").stdout
+    rows = json.loads(stack.engage("report", "categories", "-o", "json").stdout)
+    lines = list(
+        csv.DictReader(io.StringIO(stack.engage("report", "categories", "-o", "csv").stdout))
+    )
+
+    assert rows[0]["category"] in table
+    assert [line["category"] for line in lines] == [row["category"] for row in rows]
+
+
+def test_a_post_that_is_not_in_the_catalogue_is_listed_as_an_orphan(stack: Stack) -> None:
+    stranger = 987_654_321
+    stack.post({"post_id": stranger, "type": "like"})
+
+    def orphans() -> str:
+        return stack.engage("db", "orphans", "-o", "csv").stdout
+
+    eventually(lambda: str(stranger) in orphans(), "the post is listed")
+
+
+async def _produce(stack: Stack, values: list[bytes]) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=stack.file["kafka_bootstrap_servers"])
+    await producer.start()
+    try:
+        for value in values:
+            await producer.send(stack.file["topic"], value, partition=PARTITION)
+    finally:
+        await producer.stop()
+
+
+def _goes_on_to_the_end(stack: Stack) -> bool:
+    stack.engage("consumer", "resume")
+    return _in_flight(stack) == 0 and stack.engage("status").returncode == 0
+
+
+def _in_flight(stack: Stack) -> int:
+    _, ledger = stack.get("/ops/ledger")
+    return sum(partition["in_flight"] for partition in ledger["partitions"])

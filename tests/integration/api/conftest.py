@@ -1,0 +1,96 @@
+"""The read API over a database with a small catalogue, on a real socket."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from analytics_api.app import create_app
+from analytics_api.settings import ApiSettings
+from consumer import rollup
+from consumer.decode import COLUMNS, Row
+from schema.keys import Scope
+from sql import load
+from tests.conftest import Database, Kafka
+from tests.factories import record
+from tests.serving import client, new_key, served
+
+
+@dataclass
+class Api:
+    """A client with the read key, and the database behind it."""
+
+    url: str
+    session: aiohttp.ClientSession
+    connection: Any
+    keys: Path
+    topic: str
+
+    async def get(self, path: str, **headers: str) -> aiohttp.ClientResponse:
+        async with self.session.get(path, headers=headers) as answer:
+            await answer.read()
+            return answer
+
+    async def json(self, path: str) -> Any:
+        answer = await self.get(path)
+        assert answer.status == 200, await answer.text()
+        return await answer.json()
+
+    async def store(self, rows: list[Row]) -> None:
+        """Store rows as a consumer's transaction does."""
+        async with self.connection.transaction():
+            for day in {row[0].date() for row in rows}:
+                await self.connection.execute("SELECT ensure_partition($1)", day)
+            await self.connection.copy_records_to_table(
+                "engagements", records=rows, columns=COLUMNS
+            )
+            await self.connection.execute(load("add_post_totals").text, *rollup.by_post(rows))
+            await self.connection.execute(load("add_quarter_hours").text, *rollup.by_quarter(rows))
+            await self.connection.execute(
+                "INSERT INTO consumer_offsets (topic, partition, first_offset, next_offset, stored)"
+                " VALUES ($1, 0, 0, $2, $2) ON CONFLICT (topic, partition) DO UPDATE"
+                " SET next_offset = consumer_offsets.next_offset + $2,"
+                "     stored = consumer_offsets.stored + $2",
+                self.topic,
+                len(rows),
+            )
+
+
+def row(post_id: int, kind: str = "view", *, days_ago: float = 0.0) -> Row:
+    """Return a row of an event so long ago."""
+    then = datetime.now(UTC) - timedelta(days=days_ago)
+    made = record(engaged_timestamp=then)
+    return (then, made.event_id, post_id, None, kind, then)
+
+
+@pytest.fixture
+async def api(database: Database, kafka: Kafka, topic: str, tmp_path: Path) -> AsyncIterator[Api]:
+    keys = tmp_path / "keys.json"
+    settings = ApiSettings(
+        database_url=SecretStr(database.url),
+        kafka_bootstrap_servers=kafka.bootstrap_servers,
+        topic=topic,
+        api_keys_file=str(keys),
+    )
+    key = new_key(keys, Scope.READ)
+    connection = await asyncpg.connect(database.url)
+    await connection.execute(
+        "INSERT INTO authors VALUES (1, '=Ann', '2020-01-01', 'Tech'),"
+        " (2, 'Bob', '2020-01-01', 'Health'), (3, 'Cy', '2020-01-01', 'Health')"
+    )
+    await connection.execute(
+        "INSERT INTO posts SELECT i, 1 + i % 2, CASE i % 2 WHEN 0 THEN 'Tech' ELSE 'Health' END,"
+        " now() - interval '10 days', 'Post ' || i, 5, false FROM generate_series(1, 10) AS i"
+    )
+    app, _ = create_app(settings)
+    try:
+        async with served(app) as url, client(url, key) as session:
+            yield Api(url, session, connection, keys, topic)
+    finally:
+        await connection.close()

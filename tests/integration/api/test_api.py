@@ -1,0 +1,286 @@
+"""The read API over HTTP: definitions, freshness, caching, keys, outages."""
+
+import asyncio
+import csv
+import io
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from analytics_api.app import create_app
+from analytics_api.settings import ApiSettings
+from schema.keys import Scope, revoke
+from tests.conftest import Database, Kafka
+from tests.integration.api.conftest import Api, row
+from tests.serving import client, new_key, served
+
+
+async def until(condition: Callable[[], Awaitable[bool]], within_seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + within_seconds
+    while not await condition():
+        assert time.monotonic() < deadline, "the condition did not come to hold in time"
+        await asyncio.sleep(0.02)
+
+
+async def test_a_post_is_counted_since_midnight_so_many_days_ago(api: Api) -> None:
+    await api.store(
+        [
+            row(1),
+            row(1, "like"),
+            row(1, days_ago=6),
+            row(1, "share", days_ago=20),
+            row(1, "comment", days_ago=80),
+            row(1, days_ago=200),
+            row(2),
+        ]
+    )
+
+    week = await api.json("/engagement/1")
+    assert (week["views"], week["likes"], week["total_engagements"]) == (2, 1, 3)
+    assert week["engagement_rate"] == 50.0
+    assert (await api.json("/engagement/1?period=30d"))["shares"] == 1
+    assert (await api.json("/engagement/1?period=90d"))["comments"] == 1
+    assert (await api.json("/engagement/1?period=all"))["total_engagements"] == 6
+    assert week["author_name"] == "Bob"
+
+
+async def test_expired_days_stay_in_all_time_numbers_and_the_ledger_balances(api: Api) -> None:
+    await api.store([row(1, days_ago=30), row(1)])
+    day = await api.connection.fetchval("SELECT min(day) FROM engagement_partitions")
+    await api.connection.execute("SELECT drop_partition($1)", day)
+
+    assert (await api.json("/engagement/1?period=all"))["views"] == 2
+    ledger = await api.json("/ops/ledger")
+    assert ledger["totals"]["expired"] == 1
+    assert ledger["totals"]["engagements"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/engagement/987654321", 404, "unknown_post"),
+        ("/engagement/0", 422, "invalid_parameter"),
+        ("/engagement/1.0", 422, "invalid_parameter"),
+        ("/engagement/%201", 422, "invalid_parameter"),
+        ("/engagement/1_0", 422, "invalid_parameter"),
+        ("/engagement/%D9%A1", 422, "invalid_parameter"),
+        ("/engagement/9223372036854775808", 422, "invalid_parameter"),
+        ("/engagement/%ff", 422, "invalid_parameter"),
+        ("/engagement/1%20OR%201=1", 422, "invalid_parameter"),
+        ("/engagement/1?period=13mo", 422, "invalid_parameter"),
+        ("/engagement/1?period=7d%00", 422, "invalid_parameter"),
+        ("/author/abc/trends", 422, "invalid_parameter"),
+        ("/author/99/trends", 404, "unknown_author"),
+        ("/categories/top?limit=0", 422, "invalid_parameter"),
+        ("/categories/top?limit=1000000000", 422, "invalid_parameter"),
+        ("/categories/top?limit=9223372036854775808", 422, "invalid_parameter"),
+        ("/categories/top?category=a%00b", 422, "unknown_parameter"),
+        ("/categories/top?format=xml", 422, "invalid_parameter"),
+        ("/analytics/engagement-patterns?tz=UTC%27%3Bselect%201--", 422, "invalid_parameter"),
+        ("/analytics/engagement-patterns?start=infinity", 422, "unknown_parameter"),
+        ("/nowhere", 404, "not_found"),
+        ("/engagement/", 404, "not_found"),
+    ],
+)
+async def test_what_cannot_be_answered_is_a_problem_with_its_code(
+    api: Api, path: str, status: int, code: str
+) -> None:
+    answer = await api.get(path)
+
+    assert (answer.status, (await answer.json())["code"]) == (status, code)
+    assert answer.content_type == "application/problem+json"
+
+
+REPORTS = (
+    "/engagement/1",
+    "/author/1/trends",
+    "/categories/top",
+    "/sample/posts",
+    "/sample/authors",
+    "/analytics/top-authors",
+    "/analytics/engagement-patterns",
+    "/analytics/opportunity-authors",
+    "/ops/ledger",
+)
+
+
+@pytest.mark.parametrize("path", REPORTS)
+async def test_every_report_tells_its_age_and_answers_304_while_nothing_changed(
+    api: Api, path: str
+) -> None:
+    await api.store([row(1), row(2, "like")])
+    await api.connection.execute("SELECT refresh_engagement_stats()")
+
+    async def settled() -> bool:
+        first, second = await api.get(path), await api.get(path)
+        return first.headers["ETag"] == second.headers["ETag"]
+
+    await until(settled)
+    answer = await api.get(path)
+    datetime.fromisoformat(answer.headers["Data-As-Of"])
+    assert answer.headers["Cache-Control"].startswith("private")
+    again = await api.get(path, **{"If-None-Match": answer.headers["ETag"]})
+    assert again.status == 304
+    assert again.headers["ETag"] == answer.headers["ETag"]
+
+
+async def test_a_stored_event_shows_within_a_second_whatever_the_client_has(api: Api) -> None:
+    await api.store([row(1)])
+
+    async def shown(views: int) -> bool:
+        return bool((await api.json("/engagement/1"))["views"] == views)
+
+    await until(lambda: shown(1))
+    known = (await api.get("/engagement/1")).headers["ETag"]
+    await api.store([row(1)])
+    began = time.monotonic()
+
+    async def changed() -> bool:
+        return (await api.get("/engagement/1", **{"If-None-Match": known})).status == 200
+
+    await until(changed)
+    assert (await api.json("/engagement/1"))["views"] == 2
+    assert time.monotonic() - began < 1
+
+
+async def test_csv_has_a_header_and_no_formulas(api: Api) -> None:
+    await api.store([row(2)])
+    await api.connection.execute("SELECT refresh_engagement_stats()")
+
+    async def refreshed() -> bool:
+        return len(await api.json("/categories/top")) == 2
+
+    await until(refreshed)
+    answer = await api.get("/categories/top", Accept="text/csv")
+    rows = list(csv.reader(io.StringIO(await answer.text(), newline="")))
+
+    assert answer.content_type == "text/csv"
+    assert rows[0][0] == "category"
+    assert rows[1][4] == "'=Ann"
+    assert "attachment" in answer.headers["Content-Disposition"]
+
+
+async def test_the_ledger_lists_every_partition_and_counts_rows_for_real(api: Api) -> None:
+    await api.store([row(1), row(1, days_ago=3)])
+    ledger = await api.json("/ops/ledger")
+
+    assert [p["partition"] for p in ledger["partitions"]] == [0, 1, 2, 3]
+    # Rows whose records never stood in this topic: more was read than the log has.
+    assert ledger["partitions"][0]["in_flight"] == -2
+    assert not ledger["balanced"]
+    assert ledger["totals"]["engagements"] == ledger["totals"]["stored"] == 2
+
+
+async def test_a_row_deleted_by_hand_is_noticed(api: Api) -> None:
+    await api.store([row(1), row(1)])
+    assert (await api.json("/ops/ledger"))["totals"]["engagements"] == 2
+    await api.connection.execute("DELETE FROM engagements")
+
+    async def noticed() -> bool:
+        return bool((await api.json("/ops/ledger"))["totals"]["engagements"] == 0)
+
+    await until(noticed)
+    assert not (await api.json("/ops/ledger"))["balanced"]
+
+
+async def test_keys_open_what_they_are_for(api: Api) -> None:
+    ingest = new_key(api.keys, Scope.INGEST)
+    for key, status in ((None, 401), ("eng_read_x_y", 401), (ingest, 403)):
+        async with client(api.url, key) as session, session.get("/categories/top") as answer:
+            # The service looks at its key file every five seconds at most.
+            assert answer.status in ((status, 401) if key == ingest else (status,))
+    async with client(api.url, None) as session:
+        for path in ("/", "/healthz", "/docs", "/openapi.json", "/dashboard"):
+            async with session.get(path) as answer:
+                assert answer.status == 200, path
+
+
+async def test_a_revoked_key_stops_working(api: Api) -> None:
+    key_id = api.session.headers["Authorization"].split("_")[2]
+    revoke(api.keys, key_id)
+
+    async def refused() -> bool:
+        return (await api.get("/categories/top")).status == 401
+
+    await until(refused)
+
+
+async def test_nothing_is_loaded_from_another_host(api: Api) -> None:
+    for path in ("/dashboard", "/docs", "/static/dashboard.css", "/static/dashboard.js"):
+        answer = await api.get(path)
+        text = await answer.text()
+
+        assert "http://" not in text.replace("http://www.w3.org", "")
+        assert "https://" not in text
+        assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+        assert "<style" not in text
+        assert "<script>" not in text
+
+
+async def _unreachable_api(database_url: str, kafka: str, path: str) -> Any:
+    settings = ApiSettings(
+        database_url=SecretStr(database_url),
+        kafka_bootstrap_servers=kafka,
+        database_connect_timeout_seconds=1.0,
+        allow_anonymous=True,
+    )
+    app, _ = create_app(settings)
+    async with served(app) as url, client(url, None) as session:
+        began = time.monotonic()
+        async with session.get(path) as answer:
+            body = await answer.json(content_type=None)
+            return answer, body, time.monotonic() - began
+
+
+@pytest.mark.parametrize("path", [*REPORTS, "/readyz"])
+async def test_without_postgresql_reports_ask_to_come_again_soon(path: str, kafka: Kafka) -> None:
+    nobody = "postgresql://nobody@127.0.0.1:1/nothing"
+    answer, body, seconds = await _unreachable_api(nobody, kafka.bootstrap_servers, path)
+
+    assert (answer.status, body["code"]) == (503, "unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert seconds < 2
+
+
+async def test_without_kafka_the_ledger_leaves_out_what_only_kafka_knows(
+    database: Database,
+) -> None:
+    settings = ApiSettings(
+        database_url=SecretStr(database.url),
+        kafka_bootstrap_servers="127.0.0.1:1",
+        allow_anonymous=True,
+    )
+    app, not_ready = create_app(settings)
+    async with served(app) as url, client(url, None) as session:
+
+        async def ready() -> bool:
+            return not_ready() is None
+
+        await until(ready)
+        async with session.get("/ops/ledger") as answer:
+            body = await answer.json()
+
+    assert answer.status == 200
+    assert body["totals"]["in_flight"] is None
+
+
+async def test_the_openapi_document_names_every_error(api: Api) -> None:
+    document = await api.json("/openapi.json")
+    for path in ("/engagement/{post_id}", "/categories/top", "/ops/ledger"):
+        assert {"401", "403", "422", "503"} <= document["paths"][path]["get"]["responses"].keys()
+
+
+async def test_the_connection_cannot_write(api: Api, database: Database) -> None:
+    from sql.pool import open_pool
+
+    settings = ApiSettings(database_url=SecretStr(database.url))
+    pool = await open_pool(settings, "test", max_size=1, default_transaction_read_only="on")
+    try:
+        with pytest.raises(Exception, match="read-only transaction"):
+            await pool.execute("DELETE FROM posts")
+    finally:
+        pool.terminate()

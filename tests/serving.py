@@ -1,0 +1,45 @@
+"""A service on a real socket, in this process."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import uvicorn
+
+from schema.edge import Application
+from schema.keys import Scope, add, mint
+
+
+@asynccontextmanager
+async def served(app: Application) -> AsyncIterator[str]:
+    """Serve *app* on a free port of loopback while the block runs; yields its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(app, http="httptools", log_config=None, access_log=False)
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server._serve([listener]))
+        while not server.started and not serving.done():  # noqa: ASYNC110  (it tells nobody)
+            await asyncio.sleep(0.005)
+        assert server.started, "the service did not start"
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
+@asynccontextmanager
+async def client(url: str, key: str | None) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open a session whose requests carry the key."""
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    async with aiohttp.ClientSession(url, headers=headers) as session:
+        yield session
+
+
+def new_key(path: Path, scope: Scope) -> str:
+    """Add a key of this scope to the file and return it."""
+    minted = mint(scope)
+    add(path, minted.entry)
+    return minted.plaintext

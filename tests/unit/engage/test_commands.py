@@ -1,0 +1,123 @@
+"""The command line without a stack: help, errors, output."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from engage.cli import app
+from engage.commands_reports import verdict
+from engage.options import Output, exit_code
+from engage.output import print_rows, shown
+from engage.stack import Layout
+from engage.target import find
+from engage.teardown import end_stack
+from schema.errors import InvalidEvent, SetupError, Unavailable
+from tests.unit.engage.test_stack import FILE
+
+HEAVY = ("aiokafka", "asyncpg", "fastapi", "pydantic", "uvicorn", "faker", "aiohttp")
+ROW = {
+    "partition": 0, "first_offset": 0, "next_offset": 10, "in_flight": 0,
+    "stored": 7, "duplicates": 1, "dead_lettered": 1, "skipped": 1,
+}  # fmt: skip
+
+runner = CliRunner()
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = f"import sys, engage.cli; print([m for m in {HEAVY!r} if m in sys.modules])"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert answer.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["up"], ["down"], ["status"], ["doctor"], ["demo"], ["seed"], ["load"], ["load", "verify"],
+        ["ledger"], ["report"], ["db"], ["dead-letters"], ["consumer"], ["keys"], ["config"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_each_command_teaches(command: list[str]) -> None:
+    answer = runner.invoke(app, [*command, "--help"])
+
+    assert answer.exit_code == 0
+    assert "Usage: " in answer.output
+
+
+@pytest.mark.parametrize(
+    "command", [["status"], ["ledger"], ["seed"], ["db", "verify"]], ids=" ".join
+)
+def test_without_a_stack_commands_say_how_to_start_one(command: list[str], tmp_path: Path) -> None:
+    answer = runner.invoke(app, [*command, "--dir", str(tmp_path)])
+
+    assert answer.exit_code == 3
+    assert "engage up" in answer.stderr
+    assert answer.stdout == ""
+
+
+def test_ending_what_does_not_run_is_no_error(tmp_path: Path) -> None:
+    assert not end_stack(Layout(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        pytest.param(SetupError("s"), 2, id="usage"),
+        pytest.param(Unavailable("u"), 3, id="unreachable"),
+        pytest.param(InvalidEvent("c", "d"), 1, id="anything else"),
+    ],
+)
+def test_exit_codes(error: Exception, code: int) -> None:
+    assert exit_code(error) == code
+
+
+def test_the_stack_of_the_folder_wins_over_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENGAGE_API_URL", "http://elsewhere")
+
+    assert find(tmp_path).api_url == "http://elsewhere"
+    FILE.write(Layout(tmp_path).stack_file)
+    assert find(tmp_path).api_url == FILE.api_url
+
+
+def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGAGE_DATABASE_URL", "postgresql://me:hunter2@db/x")
+    monkeypatch.setenv("ENGAGE_READ_KEY", "eng_read_hunter2")
+    answer = runner.invoke(app, ["config", "show", "-o", "json"])
+    rows = {row["variable"]: row for row in json.loads(answer.stdout)}
+
+    assert "hunter2" not in answer.output
+    assert rows["ENGAGE_DATABASE_URL"]["source"] == "environment"
+    assert rows["ENGAGE_TOPIC"]["source"] == "default"
+
+
+def test_a_ledger_that_balances_says_so() -> None:
+    assert verdict({"balanced": True}) == "balanced"
+
+
+def test_a_ledger_that_does_not_names_the_partition() -> None:
+    found = {"balanced": False, "partitions": [ROW | {"stored": 6}], "totals": {"stored": 6}}
+
+    assert "partition 0: 10 read, 9 accounted" in verdict(found)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (True, "yes"), (1234567, "1,234,567"), (0.5, "0.50"), ("x", "x")],
+)
+def test_values_are_shown_for_people(value: object, text: str) -> None:
+    assert shown(value) == text
+
+
+def test_csv_is_what_programs_read(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([{"a": 1000, "b": "x,y"}], Output.CSV)
+
+    assert capsys.readouterr().out == 'a,b\n1000,"x,y"\n'

@@ -1,0 +1,63 @@
+"""What each service learns from its environment, and what it does not."""
+
+from pathlib import Path
+
+import pytest
+
+from engage.services import Wiring, service
+from engage.stack import Layout
+from engage.state import MemberState
+
+WIRING = Wiring(
+    kafka_bootstrap_servers="127.0.0.1:9092",
+    database_urls={"consumer": "pg://c", "refresher": "pg://r", "api": "pg://a"},
+    takes_database_role=False,
+    topic="engagement.events",
+)
+
+
+def environment(role: str, wiring: Wiring = WIRING, listen_fd: int | None = None) -> dict[str, str]:
+    place = MemberState(role, 1, side_port=4711)
+    made = service(place, wiring=wiring, layout=Layout(Path("/s")), listen_fd=listen_fd)
+    return dict(made.environment)
+
+
+def test_the_ingest_service_never_learns_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGAGE_DATABASE_URL", "pg://owner")
+
+    assert [name for name in environment("ingest", listen_fd=9) if "DATABASE" in name] == []
+
+
+@pytest.mark.parametrize("role", ["consumer", "refresher", "api"])
+def test_each_other_service_has_a_login_of_its_own(role: str) -> None:
+    assert environment(role)["ENGAGE_DATABASE_URL"] == WIRING.database_urls[role]
+    assert "ENGAGE_DATABASE_ROLE" not in environment(role)
+
+
+def test_with_one_login_for_all_each_takes_its_role() -> None:
+    shared = Wiring("k", dict.fromkeys(WIRING.database_urls, "pg://all"), True, "t")
+
+    assert environment("api", shared)["ENGAGE_DATABASE_ROLE"] == "engage_reader"
+
+
+def test_consumers_are_static_members() -> None:
+    assert environment("consumer")["ENGAGE_CONSUMER_INSTANCE_ID"] == "engage-consumer-1"
+
+
+def test_settings_of_the_caller_are_passed_on_but_not_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ENGAGE_TIME_ZONE", "Europe/Vienna")
+    monkeypatch.setenv("ENGAGE_READ_KEY", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    found = environment("api")
+
+    assert found["ENGAGE_TIME_ZONE"] == "Europe/Vienna"
+    assert "secret" not in found.values()
+
+
+def test_http_services_inherit_their_socket_and_demand_keys() -> None:
+    found = environment("api", listen_fd=9)
+
+    assert found["ENGAGE_LISTEN_FD"] == "9"
+    assert found["ENGAGE_API_KEYS_FILE"] == "/s/api_keys.json"
