@@ -3,6 +3,7 @@
 ENGAGE := .venv/bin/engage
 PYTEST := .venv/bin/python -m pytest
 READY := .venv/.ready
+DATABASE_TESTS := tests/integration/schema tests/integration/consumer tests/integration/api
 # The machine's own Python is used; none is ever downloaded.
 export UV_PYTHON_DOWNLOADS := never
 
@@ -24,7 +25,8 @@ up: $(READY) ## Start a stack in .engage, until Ctrl-C; ARGS='--detach --dir DIR
 down: $(READY) ## End the stack in .engage; ARGS='--dir DIR --wipe' and so on
 	@$(ENGAGE) down $(ARGS)
 
-test: $(READY) ## Run every test on a real Kafka and a real PostgreSQL; ARGS goes to pytest
+test: $(READY) ## Run every test on a real Kafka and PostgreSQL 18, the database's on 16 too
+	ENGAGE_TEST_POSTGRES_VERSION=16 $(PYTEST) -n 2 -q $(DATABASE_TESTS)
 	$(PYTEST) -n 2 --dist loadgroup $(ARGS)
 
 faults: $(READY) ## Kill consumers while 100,000 events pass through; a few minutes

@@ -20,7 +20,7 @@ MAX_ID: Final = 2**63 - 1
 MAX_EVENT_BYTES: Final = 64 * 1024
 MAX_BATCH_EVENTS: Final = 1_000
 MAX_BATCH_BYTES: Final = 1024 * 1024
-_NOBODY: Final = (UUID(int=0), UUID(int=2**128 - 1))
+_MAX_UUID: Final = 2**128 - 1
 _VERSION_7: Final = 7
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -31,6 +31,11 @@ _EXCESS_DIGITS: Final = re.compile(rb"(\.\d{6})\d+")
 _BASIC_OFFSET: Final = re.compile(rb'[+-]\d{4}"')
 _RFC3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
+_UUID: Final = re.compile(
+    r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE
 )
 
 
@@ -47,10 +52,22 @@ TYPES: Final = tuple(t.value for t in EngagementType)
 
 
 def _rfc3339(value: Any) -> Any:
-    """Refuse what pydantic would read as a time but RFC 3339 does not know."""
-    if isinstance(value, str) and not _RFC3339.fullmatch(value):
+    """Read RFC 3339 and nothing else; pydantic alone would take dates, numbers and more."""
+    if not isinstance(value, str):
+        return value
+    if not _RFC3339.fullmatch(value):
         raise ValueError("expected an RFC 3339 date-time with an offset")
-    return value
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range") from None
+
+
+def _uuid(value: Any) -> Any:
+    """Read 32 hexadecimal digits, with or without hyphens; no braces and no urn."""
+    if isinstance(value, str) and not _UUID.fullmatch(value):
+        raise ValueError("expected a UUID")
+    return UUID(value) if isinstance(value, str) else value
 
 
 class Event(BaseModel):
@@ -60,7 +77,7 @@ class Event(BaseModel):
 
     post_id: int = Field(ge=1, le=MAX_ID, description="The post that was engaged with.")
     type: Literal["view", "like", "comment", "share"] = Field(description="What was done.")
-    event_id: UUID | None = Field(
+    event_id: Annotated[UUID, BeforeValidator(_uuid)] | None = Field(
         default=None,
         description="Chosen by the client so that a retry counts once; absent: the server mints a"
         " UUIDv7. With engaged_timestamp it is the event's identity.",
@@ -128,12 +145,18 @@ def decode_draft(raw: bytes | msgspec.Raw) -> Draft:
 
 def decode_drafts(source: bytes) -> list[Draft] | None:
     """Decode a JSON array of client events at once; None: not all of it is right."""
+    is_any_moved = False
     try:
         drafts = _drafts_decoder.decode(_cut(source))
         for draft in drafts:
-            if draft.engaged_timestamp is not None and draft.engaged_timestamp.tzinfo is not UTC:
-                draft.engaged_timestamp = _utc(draft.engaged_timestamp, source)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidEvent):
+            time = draft.engaged_timestamp
+            if time is not None and time.tzinfo is not UTC:
+                draft.engaged_timestamp = time.astimezone(UTC)
+                is_any_moved = True
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+        return None
+    # Once for all: a search for each event would take time quadratic in the batch.
+    if is_any_moved and _BASIC_OFFSET.search(source):
         return None
     return drafts
 
@@ -178,7 +201,7 @@ def admit(draft: Draft, received: datetime, window: Window, mint: Any) -> Record
 
 def check(record: Record, received: datetime, window: Window) -> None:
     """Raise InvalidEvent unless the record's identity and time may be stored."""
-    if record.event_id in _NOBODY:
+    if not 0 < record.event_id.int < _MAX_UUID:
         raise InvalidEvent("invalid_event_id", "event_id: the nil and max UUIDs identify nothing")
     age = received - record.engaged_timestamp
     if age > window.past:

@@ -52,7 +52,17 @@ times = st.one_of(
 event_ids = st.one_of(
     st.uuids().map(str),
     st.uuids().map(lambda u: str(u).upper()),
-    st.sampled_from(["", "x", "{e7c1745c-cd4a-4c19-87e4-45face935938}", 7, None]),
+    st.sampled_from(
+        [
+            "",
+            "x",
+            "{e7c1745c-cd4a-4c19-87e4-45face935938}",
+            "urn:uuid:e7c1745c-cd4a-4c19-87e4-45face935938",
+            "e7c1745ccd4a4c1987e445face935938",
+            7,
+            None,
+        ]
+    ),
 )
 bodies = st.fixed_dictionaries(
     {},
