@@ -1,0 +1,70 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from schema.errors import SetupError
+from schema.keys import KeyRing, Scope, add, mint, read_keys, revoke
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys.json"
+
+
+def bearer(key: str) -> bytes:
+    return f"Bearer {key}".encode()
+
+
+def test_a_key_opens_and_nothing_like_it_does(path: Path) -> None:
+    minted = mint(Scope.READ)
+    add(path, minted.entry)
+    ring = KeyRing(path)
+
+    assert ring.find(bearer(minted.plaintext)) == minted.entry
+    for other in (minted.plaintext[:-1], minted.plaintext + "a", minted.plaintext.upper(), ""):
+        assert ring.find(bearer(other)) is None
+    assert ring.find(None) is None
+    assert ring.find(b"Basic " + minted.plaintext.encode()) is None
+    assert ring.find(b"Bearer \xff\xfe_\xff_\xff_\xff") is None
+
+
+def test_the_file_holds_no_key_and_is_its_owners_alone(path: Path) -> None:
+    minted = mint(Scope.INGEST, label="web")
+    add(path, minted.entry)
+
+    assert minted.plaintext.split("_")[3] not in path.read_text(encoding="utf-8")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_revoked_key_is_refused_at_the_next_look(path: Path) -> None:
+    minted, clock = mint(Scope.READ), Clock()
+    add(path, minted.entry)
+    ring = KeyRing(path, clock)
+    assert revoke(path, minted.entry.key_id)
+    clock.seconds = 6.0
+
+    assert ring.find(bearer(minted.plaintext)) is None
+    assert not revoke(path, minted.entry.key_id)
+
+
+def test_a_damaged_file_stops_the_start_but_not_a_running_service(path: Path) -> None:
+    minted, clock = mint(Scope.READ), Clock()
+    add(path, minted.entry)
+    ring = KeyRing(path, clock)
+    path.write_text("{", encoding="utf-8")
+    clock.seconds = 6.0
+
+    assert ring.find(bearer(minted.plaintext)) == minted.entry
+    with pytest.raises(SetupError, match="damaged"):
+        KeyRing(path)
+    with pytest.raises(SetupError, match="cannot be read"):
+        read_keys(path.with_name("missing"))
