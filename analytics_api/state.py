@@ -16,6 +16,7 @@ from analytics_api.versions import Follower
 from sql.pool import OUTAGES, Pool, open_pool
 
 _FIRST_LOOK_SECONDS = 1.0
+_CLOSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -57,4 +58,7 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await pool.close()
         pool.terminate()

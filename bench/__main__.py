@@ -4,9 +4,9 @@ import argparse
 import asyncio
 from types import ModuleType
 
-from bench import rollups, servers, sink, table
+from bench import ingest, rollups, servers, sink, table
 
-SCENARIOS: dict[str, ModuleType] = {"rollups": rollups, "sink": sink}
+SCENARIOS: dict[str, ModuleType] = {"ingest": ingest, "rollups": rollups, "sink": sink}
 
 
 async def run(names: list[str], *, events: int, rounds: int) -> None:

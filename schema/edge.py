@@ -28,7 +28,7 @@ _OPEN_PATHS: Final = frozenset(
     {"/", "/healthz", "/readyz", "/docs", "/openapi.json", "/dashboard", "/favicon.ico"}
 )
 _OPEN_PREFIXES: Final = ("/static/",)
-_SECURITY_HEADERS: Final = (
+SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (
@@ -37,6 +37,7 @@ _SECURITY_HEADERS: Final = (
     ),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+"""What every answer carries; the server adds them, also to answers that never reach the edge."""
 
 logger = get_logger("http")
 
@@ -83,19 +84,17 @@ class Edge:
             return
         started = finished = False
 
-        async def send_with_headers(message: Message) -> None:
+        async def send_noting(message: Message) -> None:
             nonlocal started, finished
-            if message["type"] == "http.response.start":
-                started = True
-                message["headers"] = [*message.get("headers", ()), *_SECURITY_HEADERS]
+            started = True
             await send(message)
             finished = message["type"] == "http.response.body" and not message.get("more_body")
 
         try:
             self._judge(scope)
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, send_noting)
         except Problem as problem:
-            await send_problem(send_with_headers, problem)
+            await send_problem(send_noting, problem)
         except Exception:
             request_id = secrets.token_hex(8)
             logger.exception("request failed", path=scope["path"], request_id=request_id)
@@ -104,7 +103,7 @@ class Edge:
             if started:
                 raise  # the connection must break, or half an answer would look whole
             detail = f"something broke here; the log names request {request_id}"
-            await send_problem(send_with_headers, Problem(500, "internal_error", detail))
+            await send_problem(send_noting, Problem(500, "internal_error", detail))
 
     def _judge(self, scope: ASGIScope) -> None:
         headers = scope["headers"]

@@ -2,41 +2,78 @@
 
 import asyncio
 import socket
+from types import FrameType
+from typing import Final
 
 import uvicorn
 
-from schema.edge import Application
+from schema.connection import Connection, expire
+from schema.edge import SECURITY_HEADERS, Application
 from schema.settings import HttpSettings
 from schema.side_port import Readiness, side_port
 
-_BACKLOG = 2048
+_BACKLOG: Final = 2048
+_ARRIVAL_SECONDS: Final = 10.0
+_TICKS_A_SECOND: Final = 10
+# What remains of a SIGTERM's time for the lifespan's end, which closes connections.
+_FAREWELL_SECONDS: Final = 5.0
 
 
-def run(app: Application, settings: HttpSettings, not_ready: Readiness) -> None:
-    """Serve *app*, and the side port beside it, until SIGTERM or SIGINT.
+class Server(uvicorn.Server):
+    """uvicorn's server, which looks once a second for requests that do not arrive."""
 
-    On the inherited socket where there is one, else on the host and port. httptools is
-    required, as the other parser lets smuggled requests through.
+    def __init__(self, config: uvicorn.Config, arrival_seconds: float = _ARRIVAL_SECONDS) -> None:
+        super().__init__(config)
+        self._arrival_seconds = arrival_seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what uvicorn does every tenth of a second, and look."""
+        if counter % _TICKS_A_SECOND == 0:
+            now = asyncio.get_running_loop().time()
+            expire(self.server_state.connections, now - self._arrival_seconds)
+        return await super().on_tick(counter)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in order; the process then ends by itself with 0, not by the signal."""
+        super().handle_exit(sig, frame)
+        self._captured_signals.clear()
+
+
+def configure(app: Application, settings: HttpSettings) -> uvicorn.Config:
+    """Return uvicorn's configuration.
+
+    httptools is required, as the other parser lets smuggled requests through.
     """
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=Connection,
         loop="uvloop",
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        headers=[(name.decode(), value.decode()) for name, value in SECURITY_HEADERS],
         backlog=_BACKLOG,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=int(settings.shutdown_timeout_seconds),
+        timeout_graceful_shutdown=max(
+            1, int(settings.shutdown_timeout_seconds - _FAREWELL_SECONDS)
+        ),
     )
+
+
+def run(app: Application, settings: HttpSettings, not_ready: Readiness) -> None:
+    """Serve *app*, and the side port beside it, until SIGTERM or SIGINT.
+
+    On the inherited socket where there is one, else on the host and port.
+    """
+    config = configure(app, settings)
 
     async def serve() -> None:
         async with side_port(settings, not_ready):
-            await uvicorn.Server(config).serve(sockets=_inherited(settings))
+            await Server(config).serve(sockets=_inherited(settings))
 
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(serve())

@@ -7,18 +7,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-import uvicorn
 
 from schema.edge import Application
 from schema.keys import Scope, add, mint
+from schema.server import Server, configure
+from schema.settings import HttpSettings
 
 
 @asynccontextmanager
 async def served(app: Application) -> AsyncIterator[str]:
     """Serve *app* on a free port of loopback while the block runs; yields its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, http="httptools", log_config=None, access_log=False)
-        server = uvicorn.Server(config)
+        server = Server(configure(app, HttpSettings()))
         serving = asyncio.create_task(server._serve([listener]))
         while not server.started and not serving.done():  # noqa: ASYNC110  (it tells nobody)
             await asyncio.sleep(0.005)

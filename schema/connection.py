@@ -1,0 +1,99 @@
+"""One HTTP connection: what must hold before a request reaches the application.
+
+uvicorn gives a client all the time and memory it wants for its headers, and all the time for
+its body. Here a request has to arrive whole within a deadline, its head within a size, and
+what cannot be parsed is answered with a problem document like any other error.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from schema.problems import CONTENT_TYPE, Problem
+
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""Most bytes of a head that is not complete; the edge judges complete ones more strictly."""
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # None while no request is on its way in.
+        self._began_at: float | None = self.loop.time()
+        self._is_in_head = True
+        self._head_bytes = 0
+        self._is_refused = False
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, unless the connection is given up already."""
+        if self._is_refused:
+            return
+        was_in_head = self._is_in_head
+        super().data_received(data)
+        if was_in_head and self._is_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(Problem(431, "headers_too_large", "the headers are too large"))
+
+    def on_message_begin(self) -> None:
+        """Start a request's clock."""
+        super().on_message_begin()
+        self._began_at = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        """Hand the request over; its body may still be on the way."""
+        self._is_in_head = False
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Stop the request's clock."""
+        super().on_message_complete()
+        self._began_at = None
+        self._is_in_head = True
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  (uvicorn's signature)
+        """Answer what is not HTTP."""
+        self._refuse(Problem(400, "malformed_request", "this is not a valid HTTP request"))
+
+    def expire(self, began_before: float) -> None:
+        """Refuse a request that began to arrive before this moment and is not here yet."""
+        if self._began_at is not None and self._began_at < began_before:
+            self._began_at = None
+            self._refuse(Problem(408, "request_too_slow", "the request took too long to arrive"))
+
+    def _refuse(self, problem: Problem) -> None:
+        """Close the connection, with an answer where one is due.
+
+        A fault after a whole request must not become that request's answer: its own still
+        comes, and is the last.
+        """
+        self._is_refused = True
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and not cycle.more_body:
+            cycle.keep_alive = False
+            return
+        is_answered = cycle is not None and cycle.more_body and cycle.response_started
+        if not self.pipeline and not is_answered and not self.transport.is_closing():
+            self.transport.write(self._answer(problem))
+        self.transport.close()
+
+    def _answer(self, problem: Problem) -> bytes:
+        body = problem.body
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", CONTENT_TYPE.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        return STATUS_LINE[problem.status] + lines + b"\r\n" + body
+
+
+def expire(connections: Iterable[Any], began_before: float) -> None:
+    """Refuse every request that began before this moment of the loop's time and is not here."""
+    for connection in list(connections):
+        connection.expire(began_before)
