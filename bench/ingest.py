@@ -20,7 +20,7 @@ import aiohttp
 
 from bench.servers import Servers, environment
 from bench.table import Result
-from bench.traffic import produce, records
+from bench.traffic import encoded, produce, records
 from engage.embedded import ports
 from schema.event import Record
 from schema.keys import Scope, add, mint
@@ -95,9 +95,8 @@ async def _bare_app(sample: Sequence[Record]) -> float:
 
 async def _bare_producer(servers: Servers, sample: Sequence[Record]) -> float:
     topic = await servers.topic()
-    began = time.perf_counter()
-    await produce(servers.bootstrap_servers, topic, sample)
-    return len(sample) / (time.perf_counter() - began)
+    seconds = await produce(servers.bootstrap_servers, topic, encoded(sample))
+    return len(sample) / seconds
 
 
 @asynccontextmanager

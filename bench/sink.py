@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from bench.servers import Servers, connection, environment
 from bench.table import Result
-from bench.traffic import chunks, produce, records, rows
+from bench.traffic import chunks, encoded, produce, records, rows
 from consumer.decode import COLUMNS, Row
 
 _FLOOR_ROWS = 5_000
@@ -23,7 +23,7 @@ async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
     sample = records(events, 30)
     table = rows(sample)
     topic = await servers.topic()
-    await produce(servers.bootstrap_servers, topic, sample)
+    await produce(servers.bootstrap_servers, topic, encoded(sample))
     sizes = (1_000, 5_000, 10_000, 20_000)
     floor: list[float] = []
     seen: dict[int, list[float]] = {size: [] for size in sizes}

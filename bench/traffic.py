@@ -1,7 +1,10 @@
 """Events as in life, from the load generator, in the forms the scenarios need."""
 
+import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
@@ -56,24 +59,42 @@ def chunks(sample: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
     return (sample[start : start + size] for start in range(0, len(sample), size))
 
 
-async def produce(bootstrap_servers: str, topic: str, sample: Sequence[Record]) -> None:
-    """Write the records to the topic as ingest does, post by post to one partition."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, max_batch_size=_BATCH_BYTES)
+class Encoded(NamedTuple):
+    """A record as a producer appends it."""
+
+    partition: int
+    key: bytes
+    value: bytes
+
+
+def encoded(sample: Sequence[Record]) -> list[Encoded]:
+    """Encode records, post by post to one partition."""
+    return [
+        Encoded(record.post_id % PARTITIONS, partition_key(record.post_id), encode(record))
+        for record in sample
+    ]
+
+
+async def produce(bootstrap_servers: str, topic: str, sample: Sequence[Encoded]) -> float:
+    """Write the records to the topic in batches; return the seconds until all are acknowledged."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers, acks="all", max_batch_size=_BATCH_BYTES
+    )
     await producer.start()
     headers = list(RECORD_HEADERS)
     batches = {partition: producer.create_batch() for partition in range(PARTITIONS)}
-    for record in sample:
-        partition = record.post_id % PARTITIONS
-        entry = {
-            "key": partition_key(record.post_id),
-            "value": encode(record),
-            "timestamp": None,
-            "headers": headers,
-        }
+    began = time.perf_counter()
+    sent = []
+    for partition, key, value in sample:
+        entry = {"key": key, "value": value, "timestamp": None, "headers": headers}
         if batches[partition].append(**entry) is None:
-            await (await producer.send_batch(batches[partition], topic, partition=partition))
+            full = batches[partition]
+            sent.append(await producer.send_batch(full, topic, partition=partition))
             batches[partition] = producer.create_batch()
             batches[partition].append(**entry)
     for partition, batch in batches.items():
-        await (await producer.send_batch(batch, topic, partition=partition))
+        sent.append(await producer.send_batch(batch, topic, partition=partition))
+    await asyncio.gather(*sent)
+    seconds = time.perf_counter() - began
     await producer.stop()
+    return seconds

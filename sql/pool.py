@@ -22,6 +22,7 @@ OUTAGES = (
     TimeoutError,
     asyncio.IncompleteReadError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection that was just killed may raise
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
