@@ -3,7 +3,8 @@
 ENGAGE := .venv/bin/engage
 PYTEST := .venv/bin/python -m pytest
 READY := .venv/.ready
-DATABASE_TESTS := tests/integration/schema tests/integration/consumer tests/integration/api
+DATABASE_TESTS := tests/integration/schema tests/integration/consumer tests/integration/api \
+  tests/integration/refresher
 # The machine's own Python is used; none is ever downloaded.
 export UV_PYTHON_DOWNLOADS := never
 

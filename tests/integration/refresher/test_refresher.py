@@ -110,7 +110,7 @@ async def test_statistics_are_gathered_for_the_parent(
     assert await connection.fetchval(rows) == 1
 
 
-def test_each_job_runs_alone_and_late_ones_run_once(refresher: Refresher) -> None:
+async def test_each_job_runs_alone_and_late_ones_run_once(refresher: Refresher) -> None:
     scheduler = AsyncIOScheduler(timezone=UTC)
     refresher.schedule(scheduler)
 
