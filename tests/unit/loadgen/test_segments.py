@@ -22,12 +22,12 @@ def segment(posts: int, average: float, median: float, upper: float) -> str:
     return "Low Volume, High Quality" if posts < 5 and average >= upper else "Average"
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_every_segment_occurs_among_the_posts_of_90_days(seed: int) -> None:
     anchor = datetime(2026, 3, 1, tzinfo=UTC)
     facts = facts_of(Catalogue(42, anchor))
     now_us = to_us(anchor.replace(hour=15))
-    history = Traffic(facts, seed).history(50_000, now_us - 365 * DAY_US, now_us)
+    history = Traffic(facts, seed).history(20_000, now_us - 365 * DAY_US, now_us)
     engagements = Counter(event.post_id for event in history)
     posts, earned = Counter[int](), Counter[int]()
     for post in facts.posts:
