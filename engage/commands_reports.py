@@ -1,9 +1,10 @@
 """`engage report` and `engage ledger`: what the read API says."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from engage.options import (
     CHECK_FAILED,
@@ -14,12 +15,31 @@ from engage.options import (
     failing_well,
 )
 
-app = typer.Typer(help="Print a report.", no_args_is_help=True)
-
 LEDGER_COLUMNS = (
     "partition", "first_offset", "next_offset", "log_end_offset",
     "stored", "duplicates", "dead_lettered", "skipped", "in_flight",
 )  # fmt: skip
+_ALIASES: Final = {
+    "engagement": "post",
+    "categories-top": "categories",
+    "sample-posts": "posts",
+    "sample-authors": "authors",
+    "patterns": "engagement-patterns",
+    "opportunity": "opportunity-authors",
+}
+
+
+class _Reports(TyperGroup):
+    """Finds a report also by the name of its URL or of its SQL file."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        name = cmd_name.replace("_", "-")
+        return super().get_command(ctx, _ALIASES.get(name, name))
+
+
+app = typer.Typer(help="Print a report.", no_args_is_help=True, cls=_Reports)
+
+_Limit = typer.Option(min=1, help="Rows at most.")
 
 
 @app.command()
@@ -31,9 +51,18 @@ def post(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """How was a post engaged with?"""
-    from engage.output import print_facts
+    _print_one(_ask(folder, f"/engagement/{post_id}", period=period), output)
 
-    print_facts(_ask(folder, f"/engagement/{post_id}", period=period), output)
+
+@app.command()
+@failing_well
+def author(
+    author_id: Annotated[int, typer.Argument(min=1)],
+    folder: Dir = DEFAULT_DIR,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """How do an author's posts do, and how does it change?"""
+    _print_one(_ask(folder, f"/author/{author_id}/trends"), output)
 
 
 @app.command()
@@ -41,13 +70,65 @@ def post(
 def categories(
     folder: Dir = DEFAULT_DIR,
     metric: Annotated[str, typer.Option(help="engagement or posts.")] = "engagement",
-    limit: Annotated[int, typer.Option(min=1, max=50)] = 10,
+    limit: Annotated[int, _Limit] = 10,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Which categories are engaged with most?"""
-    from engage.output import print_rows
+    """Which categories lead, and who leads them?"""
+    rows = _ask(folder, "/categories/top", metric=metric, limit=limit)
+    _print_many("categories", rows, output)
 
-    print_rows(_ask(folder, "/categories/top", metric=metric, limit=limit), output)
+
+@app.command()
+@failing_well
+def posts(
+    folder: Dir = DEFAULT_DIR,
+    limit: Annotated[int, _Limit] = 10,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Which posts are engaged with most?"""
+    _print_many("posts", _ask(folder, "/sample/posts", limit=limit), output)
+
+
+@app.command()
+@failing_well
+def authors(
+    folder: Dir = DEFAULT_DIR,
+    limit: Annotated[int, _Limit] = 10,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Which authors are engaged with most?"""
+    _print_many("authors", _ask(folder, "/sample/authors", limit=limit), output)
+
+
+@app.command()
+@failing_well
+def top_authors(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
+    """Who are the best authors, overall and in their category? Posts of the last 3 months."""
+    _print_many("top-authors", _ask(folder, "/analytics/top-authors"), output)
+
+
+@app.command()
+@failing_well
+def engagement_patterns(
+    folder: Dir = DEFAULT_DIR,
+    tz: Annotated[str | None, typer.Option(help="IANA zone. Unset: the reporting zone.")] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """At which hours of which weekdays is engagement high? The darker, the more."""
+    from engage.heatmap import print_heatmap
+
+    rows = _ask(folder, "/analytics/engagement-patterns", tz=tz)
+    if output is Output.TABLE:
+        print_heatmap(rows)
+    else:
+        _print_many("engagement-patterns", rows, output)
+
+
+@app.command()
+@failing_well
+def opportunity_authors(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
+    """Who publishes much for little, and what would reaching the median bring?"""
+    _print_many("opportunity-authors", _ask(folder, "/analytics/opportunity-authors"), output)
 
 
 @failing_well
@@ -81,6 +162,20 @@ def verdict(found: Mapping[str, Any]) -> str:
             faults.append(f"partition {row['partition']}: read past the end of the log")
     totals = ", ".join(f"{name} {value}" for name, value in found["totals"].items())
     return "\n".join(["does NOT balance", *faults, f"totals: {totals}"])
+
+
+def _print_one(facts: Mapping[str, Any], output: Output) -> None:
+    from engage.output import print_facts
+
+    print_facts(facts, output)
+
+
+def _print_many(report: str, rows: Sequence[Mapping[str, Any]], output: Output) -> None:
+    """Print all columns for programs, those that people compare for people."""
+    from engage.output import print_rows
+    from engage.report_tables import for_people
+
+    print_rows(for_people(report, rows) if output is Output.TABLE else rows, output)
 
 
 def _ask(folder: Any, path: str, **parameters: Any) -> Any:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from textwrap import shorten
 from typing import Any, Final
 
 from rich.console import Console
@@ -16,12 +15,13 @@ from engage.client import get_json
 from engage.commands_reports import verdict
 from engage.commands_stack import print_addresses
 from engage.database import fetch_value
+from engage.heatmap import print_heatmap
 from engage.launch import run_until_stopped, running
 from engage.logs import open_log
 from engage.output import print_rows
+from engage.report_tables import for_people
 from engage.stack import Layout, StackFile, StackSpec
 from engage.steps import Steps
-from loadgen.account import settle
 from loadgen.facts import Facts
 from loadgen.ledger import snapshot
 from loadgen.load import run_load
@@ -35,15 +35,16 @@ _HISTORY_DAYS: Final = 90
 _LIVE_PER_SECOND: Final = 4_000
 _TRICKLE_PER_SECOND: Final = 20
 _ENDLESS: Final = 2**31
-_POSTS_SHOWN: Final = 5
 _POSTS_COMPARED: Final = 200
 _REFRESH_SECONDS: Final = 20.0
 _LOOK_SECONDS: Final = 0.2
-_TITLE_LENGTH: Final = 36
-_CATEGORY_COLUMNS: Final = (
-    "rank", "category", "total_engagements", "total_posts", "top_author",
-)  # fmt: skip
-_POST_COLUMNS: Final = ("views", "likes", "comments", "shares")
+# Title, name, path, and how many rows of it fit a screen that shows them all.
+_REPORTS: Final = (
+    ("Best authors of the last 3 months", "top-authors", "/analytics/top-authors", 5),
+    ("Much work, little engagement", "opportunity-authors", "/analytics/opportunity-authors", 3),
+    ("Categories", "categories", "/categories/top", 6),
+    ("Posts", "posts", "/sample/posts", 5),
+)
 _LEDGER_COLUMNS: Final = (
     "partition", "next_offset", "stored", "duplicates", "dead_lettered", "skipped", "in_flight",
 )  # fmt: skip
@@ -152,9 +153,9 @@ class _Demo:
 
     async def _report(self, stack: StackFile) -> None:
         await self._refresh(stack)
-        categories = await self._ask(stack, "/categories/top")
-        self._print("Categories", _only(_CATEGORY_COLUMNS, categories))
-        self._print("Posts", [_post_row(post) for post in await self._busiest_posts(stack)])
+        for title, name, path, shown in _REPORTS:
+            self._print(title, for_people(name, await self._ask(stack, path))[:shown])
+        await self._report_patterns(stack)
         ledger = await self._ask(stack, "/ops/ledger")
         rows = _only(_LEDGER_COLUMNS, ledger["partitions"])
         self._print("Ledger", rows)
@@ -164,11 +165,12 @@ class _Demo:
         if any(row["in_flight"] != 0 for row in rows):
             self._outcome.faults.append("events are still in flight")
 
-    async def _busiest_posts(self, stack: StackFile) -> list[dict[str, Any]]:
-        account = await asyncio.to_thread(settle, [self._journal])
-        busiest = sorted(account.posts, key=lambda post: -account.posts[post].total())
-        paths = [f"/engagement/{post}?period=all" for post in busiest[:_POSTS_SHOWN]]
-        return [await self._ask(stack, path) for path in paths]
+    async def _report_patterns(self, stack: StackFile) -> None:
+        patterns = await self._ask(stack, "/analytics/engagement-patterns")
+        if not patterns:
+            self._outcome.faults.append("the report of engagement patterns is empty")
+        self._console.print("\nWhen engagement is high (the darker, the more)", style="bold")
+        print_heatmap(patterns)
 
     async def _refresh(self, stack: StackFile) -> None:
         """Bring the reports' view up to date, which is done on a schedule otherwise."""
@@ -207,11 +209,6 @@ class _Demo:
 
 def _only(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{name: row[name] for name in columns} for row in rows]
-
-
-def _post_row(post: Mapping[str, Any]) -> dict[str, Any]:
-    title = shorten(post["title"], _TITLE_LENGTH, placeholder="…")
-    return {"title": title, "by": post["author_name"]} | {n: post[n] for n in _POST_COLUMNS}
 
 
 async def _until(holds: Callable[[], Awaitable[bool]]) -> None:

@@ -11,6 +11,8 @@ def test_the_demo_ends_balanced_and_leaves_nothing_running(tmp_path: Path) -> No
 
     assert answer.returncode == 0, answer.stderr
     assert "\nbalanced\n" in answer.stdout
+    assert "most engagement: " in answer.stdout
+    assert "(none)" not in answer.stdout
     assert "sent 2,500 = accepted 2,500 = stored 2,500" in answer.stdout
     assert "/dashboard#key=eng_read_" in answer.stdout
     assert engage("status", "--dir", tmp_path / "demo").returncode == 3

@@ -61,15 +61,36 @@ def test_a_key_lets_in_until_it_is_revoked(stack: Stack) -> None:
     eventually(lambda: request(url, "/categories/top", key)[0] == 401, "the key is refused")
 
 
-def test_a_report_is_a_table_json_or_csv(stack: Stack) -> None:
-    table = stack.engage("report", "categories").stdout
-    rows = json.loads(stack.engage("report", "categories", "-o", "json").stdout)
-    lines = list(
-        csv.DictReader(io.StringIO(stack.engage("report", "categories", "-o", "csv").stdout))
-    )
+PATTERNS = "/analytics/engagement-patterns"
 
-    assert rows[0]["category"] in table
-    assert [line["category"] for line in lines] == [row["category"] for row in rows]
+
+@pytest.mark.parametrize(
+    ("report", "column"),
+    [
+        ("categories", "category"),
+        ("posts", "post_id"),
+        ("authors", "name"),
+        ("top-authors", "author_name"),
+        ("engagement_patterns", "day_name"),
+        ("opportunity", "author_name"),
+    ],
+)
+def test_a_report_is_a_table_json_or_csv(stack: Stack, report: str, column: str) -> None:
+    stack.post({"post_id": 1, "type": "view"})
+    eventually(lambda: stack.get(PATTERNS)[1] != [], "the event is in the report of hours")
+    table = stack.engage("report", report).stdout
+    rows = json.loads(stack.engage("report", report, "-o", "json").stdout)
+    lines = list(csv.DictReader(io.StringIO(stack.engage("report", report, "-o", "csv").stdout)))
+
+    assert str(rows[0][column]) in table
+    assert [line[column] for line in lines] == [str(row[column]) for row in rows]
+
+
+@pytest.mark.parametrize("report", ["post", "author"])
+def test_one_post_or_author_is_reported_by_its_id(stack: Stack, report: str) -> None:
+    answer = stack.engage("report", report, "1", "-o", "json")
+
+    assert json.loads(answer.stdout)[f"{report}_id"] == 1
 
 
 def test_a_post_that_is_not_in_the_catalogue_is_listed_as_an_orphan(stack: Stack) -> None:

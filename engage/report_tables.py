@@ -1,0 +1,42 @@
+"""What of each report is shown as a table: the columns that people compare."""
+
+from collections.abc import Mapping, Sequence
+from textwrap import shorten
+from typing import Any, Final
+
+Row = Mapping[str, Any]
+
+_TITLE_LENGTH: Final = 40
+_COUNTS: Final = ("views", "likes", "comments", "shares", "total_engagements")
+COLUMNS: Final[Mapping[str, Sequence[str]]] = {
+    "categories": (
+        "rank", "category", "total_engagements", "total_posts", "avg_engagement_per_post",
+        "top_author",
+    ),
+    "posts": ("post_id", "title", "author", "category", *_COUNTS),
+    "authors": (
+        "author_id", "name", "category", "total_posts", "total_engagements",
+        "avg_engagement_per_post", "performance_segment",
+    ),
+    "top-authors": (
+        "overall_rank", "author_name", "post_category", "post_count", "total_engagements",
+        "avg_engagement_per_post", "author_category", "category_rank",
+    ),
+    "engagement-patterns": (
+        "day_name", "hour_of_day", "total_engagements", "pct_of_total_engagement",
+        "posts_engaged", "active_users", "avg_engagement_per_post",
+    ),
+    "opportunity-authors": (
+        "author_name", "category", "total_posts", "avg_engagement_per_post", "category_median",
+        "opportunity_score", "performance_segment",
+    ),
+}  # fmt: skip
+
+
+def for_people(report: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return the rows of a report with the columns that are shown, long titles cut."""
+    return [{name: _cut(row[name]) for name in COLUMNS[report]} for row in rows]
+
+
+def _cut(value: Any) -> Any:
+    return shorten(value, _TITLE_LENGTH, placeholder="…") if isinstance(value, str) else value

@@ -1,0 +1,89 @@
+"""Each index is there for a question that uses it on the full catalogue, and no other exists."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+import sql
+from loadgen.seed import seed
+from tests.conftest import Database
+
+NOW = datetime.now(UTC)
+
+# The index, the question it is there for, and the question's parameters.
+USES: list[tuple[str, str, dict[str, Any]]] = [
+    ("idx_engagements_post_timestamp", "engagement", {"post_id": 7, "since": NOW}),
+    (
+        "idx_engagement_stats_author",
+        "author_trends",
+        {
+            "author_id": 7,
+            "since_7d": NOW - timedelta(days=7),
+            "since_30d": NOW - timedelta(days=30),
+            "now": NOW,
+        },
+    ),
+]
+# What is there for a rule, not for speed: a refresh needs the view's, one row is all there may be.
+RULES = {
+    "idx_engagement_stats_post",
+    "catalogue_version_single",
+    "ledger_totals_single",
+    "stats_refresh_single",
+}
+_WITHOUT_CONSTRAINT = """
+SELECT c.relname
+  FROM pg_index AS i
+  JOIN pg_class AS c ON c.oid = i.indexrelid
+ WHERE c.relnamespace = 'public'::regnamespace
+   AND NOT c.relispartition
+   AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid)"""
+
+
+@pytest.fixture
+async def full(database: Database) -> AsyncIterator[Any]:
+    """A connection to the full catalogue, with 60 days of 20 engagements a post and day."""
+    await seed(database.url)
+    connection = await asyncpg.connect(database.url)
+    try:
+        await connection.execute(
+            "SELECT ensure_partition((now() - i * interval '1 day')::date)"
+            "  FROM generate_series(0, 60) AS i"
+        )
+        await connection.execute(
+            "INSERT INTO engagements"
+            " SELECT gen_random_uuid(), i % 30000 + 1, NULL, 'view',"
+            "        now() - i * interval '50 seconds', now()"
+            "  FROM generate_series(1, 100000) AS i"
+        )
+        await connection.execute("SELECT refresh_engagement_stats()")
+        await connection.execute("ANALYZE")
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def test_every_index_is_used_by_its_question_on_the_full_catalogue(full: Any) -> None:
+    for index, name, parameters in USES:
+        query = sql.load(name)
+        plan = await full.fetch(f"EXPLAIN {query.text}", *query.bind(**parameters))
+        text = "\n".join(row[0] for row in plan)
+
+        assert await uses(full, text, index), f"{name} does not use {index}:\n{text}"
+
+
+async def uses(connection: Any, plan: str, index: str) -> bool:
+    """Whether a plan names an index, or the index of a partition that belongs to it."""
+    parts = await connection.fetch(
+        "SELECT relid::regclass::text FROM pg_partition_tree($1::regclass)", index
+    )
+    return any(f" {part[0]} " in plan for part in parts) or f" {index} " in plan
+
+
+async def test_no_index_exists_without_a_question(full: Any) -> None:
+    found = {row[0] for row in await full.fetch(_WITHOUT_CONSTRAINT)}
+
+    assert found == RULES | {index for index, _, _ in USES}
