@@ -1,0 +1,261 @@
+"""Every report of the read API, recomputed from raw events in plain Python.
+
+What the SQL says in sets and windows is said here in loops over the events, from the
+definitions of the reports alone, so that the two can be held against each other.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from loadgen.arithmetic import change, percentile, rate, rounded, segment
+from loadgen.calendar import midnight_days_ago, midnight_months_ago
+
+Row = dict[str, Any]
+PERIOD_DAYS: Final = {"7d": 7, "30d": 30, "90d": 90}
+_KINDS: Final = ("view", "like", "comment", "share")
+_DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_TOP_AUTHORS: Final = 50
+
+
+class Author(NamedTuple):
+    """A row of authors."""
+
+    author_id: int
+    name: str
+    category: str
+
+
+class Post(NamedTuple):
+    """A row of posts; its time is aware."""
+
+    post_id: int
+    author_id: int
+    category: str
+    published: datetime
+    title: str
+
+
+class Engagement(NamedTuple):
+    """A distinct stored event; its time is aware."""
+
+    post_id: int
+    kind: str
+    user_id: int | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Knows what each report must show at an instant.
+
+    Attributes:
+        authors: all of the catalogue.
+        posts: all of the catalogue.
+        engagements: all that are stored, of posts outside the catalogue as well.
+        zone: the reporting zone.
+        now: aware.
+    """
+
+    authors: Sequence[Author]
+    posts: Sequence[Post]
+    engagements: Sequence[Engagement]
+    zone: ZoneInfo
+    now: datetime
+
+    def engagement(self, post_id: int, period: str) -> Row:
+        """Return GET /engagement/{post_id}?period= of a post of the catalogue."""
+        post = next(post for post in self.posts if post.post_id == post_id)
+        days = PERIOD_DAYS.get(period)
+        since = midnight_days_ago(days, self.zone, self.now) if days else None
+        counts = Counter(e.kind for e in self._of_post[post_id] if since is None or e.at >= since)
+        return {
+            "post_id": post_id,
+            "title": post.title,
+            "author_name": self._author[post.author_id].name,
+            "category": post.category,
+            "publish_date": post.published,
+            **_plural(counts),
+            "total_engagements": counts.total(),
+            "engagement_rate": rate(counts),
+        }
+
+    def trends(self, author_id: int) -> Row:
+        """Return GET /author/{author_id}/trends of an author of the catalogue."""
+        author = self._author[author_id]
+        own = [post for post in self.posts if post.author_id == author_id]
+        times = [e.at for post in own for e in self._of_post[post.post_id]]
+        row: Row = {
+            "author_id": author_id,
+            "author_name": author.name,
+            "category": author.category,
+            **self._sums(own),
+        }
+        for days in (7, 30):
+            since = midnight_days_ago(days, self.zone, self.now)
+            recent = [post for post in own if post.published >= since]
+            row[f"trend_{days}d"] = self._sums(recent)["avg_engagement_per_post"]
+            row[f"change_{days}d"] = change(times, self.now, timedelta(hours=24 * days))
+        return row
+
+    def categories(self, metric: str) -> list[Row]:
+        """Return GET /categories/top?metric= without a limit."""
+        rows = []
+        for category, posts in _grouped(self.posts, lambda post: post.category).items():
+            by_author = _grouped(posts, lambda post: post.author_id)
+            best = min(by_author, key=lambda a: (-self._total(by_author[a]), a))
+            top = {"category": category, "top_author": self._author[best].name}
+            rows.append(top | self._sums(posts))
+        wanted = "total_posts" if metric == "posts" else "total_engagements"
+        rows.sort(key=lambda row: (-row[wanted], row["category"]))
+        return [row | {"rank": place} for place, row in enumerate(rows, 1)]
+
+    def sample_posts(self) -> list[Row]:
+        """Return GET /sample/posts without a limit."""
+        rows = [
+            {
+                "post_id": post.post_id,
+                "title": post.title,
+                "author": self._author[post.author_id].name,
+                "category": post.category,
+                "publish_date": post.published,
+                **_plural(self._counts([post])),
+                "total_engagements": self._total([post]),
+            }
+            for post in self.posts
+        ]
+        return sorted(rows, key=lambda row: (-row["total_engagements"], row["post_id"]))
+
+    def sample_authors(self) -> list[Row]:
+        """Return GET /sample/authors without a limit."""
+        segments = {
+            row["author_id"]: row["performance_segment"] for row in self.opportunity_authors()
+        }
+        by_author = _grouped(self.posts, lambda post: post.author_id)
+        rows = [
+            {
+                "author_id": author.author_id,
+                "name": author.name,
+                "category": author.category,
+                **self._sums(by_author.get(author.author_id, [])),
+                "performance_segment": segments.get(author.author_id, "Average"),
+            }
+            for author in self.authors
+        ]
+        return sorted(rows, key=lambda row: (-row["total_engagements"], row["author_id"]))
+
+    def top_authors(self) -> list[Row]:
+        """Return GET /analytics/top-authors."""
+        since = midnight_months_ago(3, self.zone, self.now)
+        recent = [post for post in self.posts if post.published >= since]
+        rows = []
+        for key, posts in _grouped(recent, lambda post: (post.author_id, post.category)).items():
+            author, sums = self._author[key[0]], self._sums(posts)
+            named = {f"total_{name}": n for name, n in _plural(self._counts(posts)).items()}
+            rows.append(
+                {
+                    "author_id": author.author_id,
+                    "author_name": author.name,
+                    "author_category": author.category,
+                    "post_category": key[1],
+                    "post_count": sums.pop("total_posts"),
+                    **named,
+                    **sums,
+                }
+            )
+        rows.sort(key=lambda r: (-r["total_engagements"], r["author_id"], r["post_category"]))
+        for row in rows:
+            better = [r for r in rows if r["total_engagements"] > row["total_engagements"]]
+            own = [r for r in better if r["author_category"] == row["author_category"]]
+            row |= {"category_rank": 1 + len(own), "overall_rank": 1 + len(better)}
+        return rows[:_TOP_AUTHORS]
+
+    def patterns(self, zone: ZoneInfo) -> list[Row]:
+        """Return GET /analytics/engagement-patterns?tz=."""
+        since = midnight_days_ago(365, zone, self.now)
+        cells: dict[tuple[int, int], list[Engagement]] = defaultdict(list)
+        for engagement in self.engagements:
+            if engagement.at >= since:
+                local = engagement.at.astimezone(zone)
+                cells[local.isoweekday() % 7, local.hour].append(engagement)
+        everything = sum(map(len, cells.values()))
+        rows = []
+        for (day, hour), found in sorted(cells.items()):
+            posts = {e.post_id for e in found}
+            rows.append(
+                {
+                    "hour_of_day": hour,
+                    "day_of_week": day,
+                    "day_name": _DAYS[day],
+                    **_plural(Counter(e.kind for e in found)),
+                    "total_engagements": len(found),
+                    "posts_engaged": len(posts),
+                    "active_users": len({e.user_id for e in found} - {None}),
+                    "avg_engagement_per_post": rounded(Fraction(len(found), len(posts))),
+                    "pct_of_total_engagement": rounded(Fraction(100 * len(found), everything)),
+                }
+            )
+        return rows
+
+    def opportunity_authors(self) -> list[Row]:
+        """Return GET /analytics/opportunity-authors."""
+        since = midnight_days_ago(90, self.zone, self.now)
+        recent = [post for post in self.posts if post.published >= since]
+        rows = []
+        for author_id, posts in _grouped(recent, lambda post: post.author_id).items():
+            author = self._author[author_id]
+            named = {"author_id": author_id, "author_name": author.name}
+            of_100_views = {"engagement_rate_pct": rate(self._counts(posts))}
+            rows.append(named | {"category": author.category} | self._sums(posts) | of_100_views)
+        for peers in _grouped(rows, lambda row: row["category"]).values():
+            averages = sorted(row["avg_engagement_per_post"] for row in peers)
+            median, p75 = percentile(averages, 0.5), percentile(averages, 0.75)
+            for row in peers:
+                row["category_median"] = median
+                judged = segment(row["total_posts"], row["avg_engagement_per_post"], median, p75)
+                row.update(judged)
+        return sorted(
+            rows, key=lambda r: (-r["opportunity_score"], -r["total_posts"], r["author_id"])
+        )
+
+    @cached_property
+    def _author(self) -> dict[int, Author]:
+        return {author.author_id: author for author in self.authors}
+
+    @cached_property
+    def _of_post(self) -> dict[int, list[Engagement]]:
+        found: dict[int, list[Engagement]] = defaultdict(list)
+        for engagement in self.engagements:
+            found[engagement.post_id].append(engagement)
+        return found
+
+    def _counts(self, posts: Iterable[Post]) -> Counter[str]:
+        return Counter(e.kind for post in posts for e in self._of_post[post.post_id])
+
+    def _total(self, posts: Iterable[Post]) -> int:
+        return sum(len(self._of_post[post.post_id]) for post in posts)
+
+    def _sums(self, posts: Sequence[Post]) -> Row:
+        total = self._total(posts)
+        average = rounded(Fraction(total, len(posts))) if posts else 0.0
+        return {
+            "total_posts": len(posts),
+            "total_engagements": total,
+            "avg_engagement_per_post": average,
+        }
+
+
+def _grouped(items: Iterable[Any], key: Callable[[Any], Hashable]) -> dict[Any, list[Any]]:
+    groups: dict[Any, list[Any]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups
+
+
+def _plural(counts: Counter[str]) -> Row:
+    return {f"{kind}s": counts[kind] for kind in _KINDS}

@@ -1,0 +1,140 @@
+"""Small random worlds, stored as a consumer stores them and seen by the API's own questions."""
+
+import operator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import pytest
+from hypothesis import strategies as st
+
+from consumer import rollup
+from consumer.decode import COLUMNS
+from loadgen.calendar import midnight_days_ago, midnight_months_ago
+from loadgen.oracle import Author, Engagement, Oracle, Post
+from sql import load
+from tests.conftest import Database
+
+ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York")
+CATEGORIES = ("Business", "Finance", "Tech")
+KINDS = ("view", "like", "comment", "share")
+# Near both ends of daylight saving time in New York, a leap day, the end of a long month.
+NOWS = tuple(
+    datetime.fromisoformat(text)
+    for text in (
+        "2026-03-08T07:30:00+00:00",
+        "2026-11-01T05:59:59.999999+00:00",
+        "2025-11-09T04:00:00+00:00",
+        "2026-05-31T18:14:59+00:00",
+        "2024-05-29T18:30:00+00:00",
+        "2026-01-01T00:00:00+00:00",
+    )
+)
+_MICROSECOND = timedelta(microseconds=1)
+_NUDGES = (-_MICROSECOND, timedelta(), _MICROSECOND, timedelta(hours=9))
+UNKNOWN_POST = 10_000
+
+
+@st.composite
+def worlds(draw: Any, *, days: Sequence[int] = (), zone: str | None = None) -> Oracle:
+    """An oracle of few authors and posts, with many times close to where windows begin.
+
+    Args:
+        draw: given by hypothesis.
+        days: how long the windows are that matter to a report.
+        zone: the reporting zone; None: any.
+    """
+    place, now = ZoneInfo(zone or draw(st.sampled_from(ZONES))), draw(st.sampled_from(NOWS))
+    instants = _instants(place, now, days)
+    categories = CATEGORIES[: draw(st.integers(1, len(CATEGORIES)))]
+    authors = [
+        Author(number, f"author {number}", draw(st.sampled_from(categories)))
+        for number in range(1, draw(st.integers(1, 8)) + 1)
+    ]
+    posts = [
+        Post(number, *drawn, title=f"post {number}")
+        for number, drawn in enumerate(draw(_posts(len(authors), instants)), 1)
+    ]
+    who = st.sampled_from([*range(1, len(posts) + 1), UNKNOWN_POST])
+    user = st.sampled_from([None, 1, 2, 3])
+    engagement = st.builds(Engagement, who, st.sampled_from(KINDS), user, instants)
+    most = draw(st.sampled_from([0, 20, 60]))
+    engagements = draw(st.lists(engagement, min_size=most // 2, max_size=most))
+    return Oracle(authors, posts, engagements, place, now)
+
+
+def _posts(author_count: int, instants: st.SearchStrategy[datetime]) -> Any:
+    """Few posts of anybody, or enough of one author to be many."""
+    author, category = st.integers(1, author_count), st.sampled_from(CATEGORIES)
+    one = st.tuples(author, category, instants)
+    return st.lists(one, max_size=6) | st.lists(one, min_size=20, max_size=40)
+
+
+def _instants(zone: ZoneInfo, now: datetime, days: Sequence[int]) -> st.SearchStrategy[datetime]:
+    """Instants up to *now*, half of them where a window begins."""
+    edges = [
+        midnight_months_ago(3, zone, now),
+        *(midnight_days_ago(number, zone, now) for number in days),
+        *(now - timedelta(days=number) for number in days),
+    ]
+    close = st.builds(operator.add, st.sampled_from(edges), st.sampled_from(_NUDGES))
+    some_time = st.integers(0, 400 * 86_400).map(lambda seconds: now - timedelta(seconds=seconds))
+    return (close | some_time).map(lambda instant: min(instant.astimezone(UTC), now))
+
+
+@dataclass
+class Store:
+    """A connection; what is stored in a transaction of it is gone afterwards."""
+
+    connection: Any
+
+    @asynccontextmanager
+    async def holding(self, world: Oracle) -> AsyncIterator[Any]:
+        """Yield what stands in for the API's pool while *world* is stored."""
+        transaction = self.connection.transaction()
+        await transaction.start()
+        try:
+            await self._store_catalogue(world)
+            await self._store_engagements(world)
+            await self.connection.execute("REFRESH MATERIALIZED VIEW engagement_stats")
+            yield self.connection
+        finally:
+            await transaction.rollback()
+
+    async def _store_catalogue(self, world: Oracle) -> None:
+        await self.connection.copy_records_to_table(
+            "authors",
+            records=[(a.author_id, a.name, date(2020, 1, 1), a.category) for a in world.authors],
+        )
+        await self.connection.copy_records_to_table(
+            "posts",
+            records=[
+                (p.post_id, p.author_id, p.category, p.published, p.title, 1, False)
+                for p in world.posts
+            ],
+        )
+
+    async def _store_engagements(self, world: Oracle) -> None:
+        rows = [
+            (e.at, UUID(int=number), e.post_id, e.user_id, e.kind, e.at)
+            for number, e in enumerate(world.engagements, 1)
+        ]
+        if not rows:
+            return
+        for day in {row[0].date() for row in rows}:
+            await self.connection.execute("SELECT ensure_partition($1)", day)
+        await self.connection.copy_records_to_table("engagements", records=rows, columns=COLUMNS)
+        await self.connection.execute(load("add_post_totals").text, *rollup.by_post(rows))
+        await self.connection.execute(load("add_quarter_hours").text, *rollup.by_quarter(rows))
+
+
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[Store]:
+    connection = await asyncpg.connect(database.url, server_settings={"timezone": "UTC"})
+    yield Store(connection)
+    await connection.close()

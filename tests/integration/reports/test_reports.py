@@ -1,0 +1,110 @@
+"""Each report equals an independent computation from the raw events, whatever they are."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from analytics_api import reports
+from loadgen.oracle import PERIOD_DAYS, Oracle
+from tests.integration.reports.conftest import Store, worlds
+
+PERIODS = (*PERIOD_DAYS, "all")
+bounded = settings(
+    max_examples=60,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def plain(found: BaseModel | list[Any]) -> Any:
+    """What the models say, as the oracle says it."""
+    if isinstance(found, list):
+        return [plain(row) for row in found]
+    return found.model_dump()
+
+
+@bounded
+@given(world=worlds(days=(7, 30, 90)), period=st.sampled_from(PERIODS))
+async def test_engagement_of_each_post(store: Store, world: Oracle, period: Any) -> None:
+    async with store.holding(world) as pool:
+        for post in world.posts[:5]:
+            start = reports.since(period, world.zone, world.now)
+            found = await reports.engagement(pool, post.post_id, start)
+
+            assert found is not None
+            assert plain(found) == world.engagement(post.post_id, period)
+
+
+@bounded
+@given(world=worlds(days=(7, 14, 30, 60)))
+async def test_trends_of_each_author(store: Store, world: Oracle) -> None:
+    async with store.holding(world) as pool:
+        for author in world.authors:
+            found = await reports.author_trends(pool, author.author_id, world.zone, world.now)
+
+            assert found is not None
+            assert plain(found) == world.trends(author.author_id)
+
+
+@bounded
+@given(world=worlds(), metric=st.sampled_from(["engagement", "posts"]))
+async def test_leading_categories(store: Store, world: Oracle, metric: Any) -> None:
+    async with store.holding(world) as pool:
+        assert plain(await reports.categories_top(pool, metric, 50)) == world.categories(metric)
+
+
+@bounded
+@given(world=worlds(), limit=st.integers(1, 40))
+async def test_the_most_engaged_posts(store: Store, world: Oracle, limit: int) -> None:
+    async with store.holding(world) as pool:
+        assert plain(await reports.sample_posts(pool, limit)) == world.sample_posts()[:limit]
+
+
+@bounded
+@given(world=worlds(days=(90,)), limit=st.integers(1, 6))
+async def test_the_most_engaged_authors(store: Store, world: Oracle, limit: int) -> None:
+    async with store.holding(world) as pool:
+        found = await reports.sample_authors(pool, limit, world.zone, world.now)
+
+        assert plain(found) == world.sample_authors()[:limit]
+
+
+@bounded
+@given(world=worlds())
+async def test_top_authors(store: Store, world: Oracle) -> None:
+    async with store.holding(world) as pool:
+        found = await reports.top_authors(pool, world.zone, world.now)
+
+        assert plain(found) == world.top_authors()
+
+
+def patterns_in(zone: str) -> Any:
+    """A test of the patterns in one zone."""
+
+    @bounded
+    @given(world=worlds(days=(365,), zone=zone))
+    async def test(store: Store, world: Oracle) -> None:
+        async with store.holding(world) as pool:
+            found = await reports.engagement_patterns(pool, world.zone, world.now)
+
+            assert plain(found) == world.patterns(world.zone)
+
+    return test
+
+
+test_engagement_patterns_in_utc = patterns_in("UTC")
+test_engagement_patterns_in_kolkata = patterns_in("Asia/Kolkata")
+test_engagement_patterns_in_kathmandu = patterns_in("Asia/Kathmandu")
+test_engagement_patterns_in_new_york = patterns_in("America/New_York")
+
+
+@bounded
+@given(world=worlds(days=(90,)))
+async def test_opportunity_authors(store: Store, world: Oracle) -> None:
+    async with store.holding(world) as pool:
+        found = await reports.opportunity_authors(pool, world.zone, world.now)
+
+        assert plain(found) == world.opportunity_authors()
