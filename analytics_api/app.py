@@ -57,7 +57,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
         app.add_exception_handler(outage, _away)
     app.include_router(routes.router)
     app.include_router(author_routes.router)
-    _add_own_routes(app, not_ready)
+    _add_own_routes(app, not_ready, settings)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")
     keys = key_ring(settings)
@@ -70,7 +70,7 @@ def _away(request: Request, error: Exception) -> Response:
     return problems.unavailable("PostgreSQL does not answer in time").response()
 
 
-def _add_own_routes(app: FastAPI, not_ready: Readiness) -> None:
+def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -> None:
     @app.get("/", tags=["service"])
     async def root() -> dict[str, Any]:
         """Tell what this is and where things are."""
@@ -81,6 +81,7 @@ def _add_own_routes(app: FastAPI, not_ready: Readiness) -> None:
             "endpoints": [path for path in app.openapi()["paths"] if path != "/"],
             "dashboard": "/dashboard",
             "docs": "/docs",
+            "time_zone": settings.time_zone,
         }
 
     @app.get("/dashboard", include_in_schema=False)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
+from engage.stack import Layout
 from engage.target import find
 
 app = typer.Typer(
@@ -125,26 +126,35 @@ def verify(
         list[Path] | None, typer.Option("--journal", help="Default: all of DIR/loads.")
     ] = None,
 ) -> None:
-    """Compare what `engage load` sent with what is stored and shown. Exit code 1: they differ."""
+    """Compare what `engage load` sent with what is stored and shown. Exit code 1: they differ.
+
+    Every report is recomputed from the notes and compared number by number, if they tell all
+    that is stored.
+    """
+    from loadgen.known import read_known
     from loadgen.progress import shown
     from loadgen.summary import verification_lines
+    from loadgen.verify import Verification
     from loadgen.verify import verify as compare
     from schema.errors import SetupError
 
     system = find(folder)
-    journals = journals or sorted((folder / "loads").glob("*.jsonl"))
+    journals = journals or sorted(Layout(folder).loads.glob("*.jsonl"))
     if not journals:
         raise SetupError(f"nothing was sent by `engage load --dir {folder}` yet")
-    with shown() as progress:
-        verification = asyncio.run(
-            compare(
+
+    async def run() -> Verification:
+        with shown() as progress:
+            return await compare(
                 system.api_url,
                 system.read_key,
                 journals,
+                known=await read_known(system.database_url),
                 sample_posts=posts or None,
                 progress=progress,
             )
-        )
+
+    verification = asyncio.run(run())
     print("\n".join(verification_lines(verification)))
     if not verification.is_clean:
         raise typer.Exit(CHECK_FAILED)
@@ -153,4 +163,4 @@ def verify(
 def new_journals(folder: Path, count: int) -> list[Path]:
     """Return where the senders of a new load note what they send."""
     started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    return [folder / "loads" / f"{started}-{part}.jsonl" for part in range(count)]
+    return [Layout(folder).loads / f"{started}-{part}.jsonl" for part in range(count)]

@@ -23,6 +23,7 @@ from engage.report_tables import for_people
 from engage.stack import Layout, StackFile, StackSpec
 from engage.steps import Steps
 from loadgen.facts import Facts
+from loadgen.known import read_known
 from loadgen.ledger import snapshot
 from loadgen.load import run_load
 from loadgen.plan import Plan
@@ -92,7 +93,8 @@ class _Demo:
         self._folder = folder
         self._sizes = sizes
         self._outcome = outcome
-        self._journal = folder / "loads" / "demo.jsonl"
+        self._journals = Layout(folder).loads
+        self._journal = self._journals / "demo.jsonl"
         self._console = Console(highlight=False)
         self._steps = Steps(self._console)
 
@@ -126,12 +128,14 @@ class _Demo:
                 stack.api_url,
                 stack.read_key,
                 [self._journal],
+                known=await read_known(stack.database_url),
                 sample_posts=_POSTS_COMPARED,
                 progress=step.update,
             )
             step.told = (
                 f"sent {verification.sent:,} = accepted {verification.identities:,}"
                 f" = stored {verification.stored:,}"
+                f", {sum(verification.reports.values()):,} numbers of reports recomputed"
             )
         self._outcome.faults += verification.faults
 
@@ -204,7 +208,7 @@ class _Demo:
         plan = Plan(events=_ENDLESS, rate=_TRICKLE_PER_SECOND, batch_events=5, seed=3)
         target = Target(stack.ingest_url, stack.ingest_key)
         facts = await read_facts(stack.database_url)
-        await run_load(target, plan, facts, self._folder / "loads" / "trickle.jsonl")
+        await run_load(target, plan, facts, self._journals / "trickle.jsonl")
 
 
 def _only(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

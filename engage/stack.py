@@ -80,6 +80,11 @@ class Layout:
         return self.logs / f"{name}.log"
 
     @property
+    def loads(self) -> Path:
+        """The journals of `engage load`."""
+        return self.folder / "loads"
+
+    @property
     def kafka(self) -> Path:
         """Kafka's data."""
         return self.folder / "kafka"
@@ -94,7 +99,7 @@ class Layout:
         """All that a stack ever puts into its folder."""
         files = (self.stack_file, self.state_file, self.ports_file, self.secrets_file)
         others = (self.keys_file, self.lock_file, self.folder / "postgres.password")
-        return (*files, *others, self.logs, self.kafka, self.postgres)
+        return (*files, *others, self.logs, self.loads, self.kafka, self.postgres)
 
 
 class StackFile(msgspec.Struct, frozen=True):

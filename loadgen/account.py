@@ -18,7 +18,7 @@ class Account:
     Attributes:
         sent: events sent, repeats and invalid ones included.
         accepted: how many of these were accepted.
-        identities: ids of the accepted events.
+        identities: the accepted events by id.
         unknown: events that may be stored, or not, by id; none of them is in *identities*.
         refused: events by the error they were refused with.
         surprises: outcomes that are not as they should be, by what happened.
@@ -28,7 +28,7 @@ class Account:
 
     sent: int = 0
     accepted: int = 0
-    identities: set[str] = field(default_factory=set)
+    identities: dict[str, Event] = field(default_factory=dict)
     unknown: dict[str, Event] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     surprises: Counter[str] = field(default_factory=Counter)
@@ -52,7 +52,7 @@ class Account:
     def _add_accepted(self, event: Event) -> None:
         self.accepted += 1
         if event.event_id not in self.identities:
-            self.identities.add(event.event_id)
+            self.identities[event.event_id] = event
             self.unknown.pop(event.event_id, None)
             self.posts[event.post_id][event.type] += 1
 

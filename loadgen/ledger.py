@@ -1,6 +1,7 @@
 """The ledger as the read API shows it: what the consumer made of every record."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
@@ -39,8 +40,24 @@ def open_reader(api_url: str, read_key: str | None) -> aiohttp.ClientSession:
     )
 
 
+class Answer(NamedTuple):
+    """What the read API says, and when the data it shows was true."""
+
+    content: Any
+    as_of: datetime | None
+
+
 async def ask(reader: aiohttp.ClientSession, path: str) -> dict[str, Any] | None:
     """Return the read API's answer; None for what it does not know (404).
+
+    Raises as ask_with_age() does.
+    """
+    answer = await ask_with_age(reader, path)
+    return answer.content if answer else None
+
+
+async def ask_with_age(reader: aiohttp.ClientSession, path: str) -> Answer | None:
+    """Return the read API's answer and its age; None for what it does not know (404).
 
     Raises:
         Unavailable: the read API, or its database, does not answer; trying again may help.
@@ -54,8 +71,8 @@ async def ask(reader: aiohttp.ClientSession, path: str) -> dict[str, Any] | None
                 return None
             if reply.status != 200:
                 raise SetupError(f"the read API refuses to answer: HTTP {reply.status}")
-            answer: dict[str, Any] = await reply.json()
-            return answer
+            as_of = reply.headers.get("Data-As-Of")
+            return Answer(await reply.json(), datetime.fromisoformat(as_of) if as_of else None)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Unavailable(f"read API: {type(error).__name__}") from error
 

@@ -51,33 +51,64 @@ class Engagement(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Oracle:
-    """Knows what each report must show at an instant.
+class World:
+    """Everything that reports are made from.
 
     Attributes:
         authors: all of the catalogue.
         posts: all of the catalogue.
         engagements: all that are stored, of posts outside the catalogue as well.
-        zone: the reporting zone.
-        now: aware.
     """
 
     authors: Sequence[Author]
     posts: Sequence[Post]
     engagements: Sequence[Engagement]
+
+    @cached_property
+    def author(self) -> dict[int, Author]:
+        """Authors by id."""
+        return {author.author_id: author for author in self.authors}
+
+    @cached_property
+    def post(self) -> dict[int, Post]:
+        """Posts by id."""
+        return {post.post_id: post for post in self.posts}
+
+    @cached_property
+    def of_post(self) -> dict[int, list[Engagement]]:
+        """Engagements by post id; none for posts without."""
+        found: dict[int, list[Engagement]] = defaultdict(list)
+        for engagement in self.engagements:
+            found[engagement.post_id].append(engagement)
+        return found
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Knows what each report must show at an instant.
+
+    Attributes:
+        world: what is stored.
+        zone: the reporting zone.
+        now: aware.
+    """
+
+    world: World
     zone: ZoneInfo
     now: datetime
 
     def engagement(self, post_id: int, period: str) -> Row:
         """Return GET /engagement/{post_id}?period= of a post of the catalogue."""
-        post = next(post for post in self.posts if post.post_id == post_id)
+        post = self.world.post[post_id]
         days = PERIOD_DAYS.get(period)
         since = midnight_days_ago(days, self.zone, self.now) if days else None
-        counts = Counter(e.kind for e in self._of_post[post_id] if since is None or e.at >= since)
+        counts = Counter(
+            e.kind for e in self.world.of_post[post_id] if since is None or e.at >= since
+        )
         return {
             "post_id": post_id,
             "title": post.title,
-            "author_name": self._author[post.author_id].name,
+            "author_name": self.world.author[post.author_id].name,
             "category": post.category,
             "publish_date": post.published,
             **_plural(counts),
@@ -87,9 +118,9 @@ class Oracle:
 
     def trends(self, author_id: int) -> Row:
         """Return GET /author/{author_id}/trends of an author of the catalogue."""
-        author = self._author[author_id]
-        own = [post for post in self.posts if post.author_id == author_id]
-        times = [e.at for post in own for e in self._of_post[post.post_id]]
+        author = self.world.author[author_id]
+        own = [post for post in self.world.posts if post.author_id == author_id]
+        times = [e.at for post in own for e in self.world.of_post[post.post_id]]
         row: Row = {
             "author_id": author_id,
             "author_name": author.name,
@@ -106,10 +137,10 @@ class Oracle:
     def categories(self, metric: str) -> list[Row]:
         """Return GET /categories/top?metric= without a limit."""
         rows = []
-        for category, posts in _grouped(self.posts, lambda post: post.category).items():
+        for category, posts in _grouped(self.world.posts, lambda post: post.category).items():
             by_author = _grouped(posts, lambda post: post.author_id)
             best = min(by_author, key=lambda a: (-self._total(by_author[a]), a))
-            top = {"category": category, "top_author": self._author[best].name}
+            top = {"category": category, "top_author": self.world.author[best].name}
             rows.append(top | self._sums(posts))
         wanted = "total_posts" if metric == "posts" else "total_engagements"
         rows.sort(key=lambda row: (-row[wanted], row["category"]))
@@ -121,13 +152,13 @@ class Oracle:
             {
                 "post_id": post.post_id,
                 "title": post.title,
-                "author": self._author[post.author_id].name,
+                "author": self.world.author[post.author_id].name,
                 "category": post.category,
                 "publish_date": post.published,
                 **_plural(self._counts([post])),
                 "total_engagements": self._total([post]),
             }
-            for post in self.posts
+            for post in self.world.posts
         ]
         return sorted(rows, key=lambda row: (-row["total_engagements"], row["post_id"]))
 
@@ -136,7 +167,7 @@ class Oracle:
         segments = {
             row["author_id"]: row["performance_segment"] for row in self.opportunity_authors()
         }
-        by_author = _grouped(self.posts, lambda post: post.author_id)
+        by_author = _grouped(self.world.posts, lambda post: post.author_id)
         rows = [
             {
                 "author_id": author.author_id,
@@ -145,17 +176,17 @@ class Oracle:
                 **self._sums(by_author.get(author.author_id, [])),
                 "performance_segment": segments.get(author.author_id, "Average"),
             }
-            for author in self.authors
+            for author in self.world.authors
         ]
         return sorted(rows, key=lambda row: (-row["total_engagements"], row["author_id"]))
 
     def top_authors(self) -> list[Row]:
         """Return GET /analytics/top-authors."""
         since = midnight_months_ago(3, self.zone, self.now)
-        recent = [post for post in self.posts if post.published >= since]
+        recent = [post for post in self.world.posts if post.published >= since]
         rows = []
         for key, posts in _grouped(recent, lambda post: (post.author_id, post.category)).items():
-            author, sums = self._author[key[0]], self._sums(posts)
+            author, sums = self.world.author[key[0]], self._sums(posts)
             named = {f"total_{name}": n for name, n in _plural(self._counts(posts)).items()}
             rows.append(
                 {
@@ -179,7 +210,7 @@ class Oracle:
         """Return GET /analytics/engagement-patterns?tz=."""
         since = midnight_days_ago(365, zone, self.now)
         cells: dict[tuple[int, int], list[Engagement]] = defaultdict(list)
-        for engagement in self.engagements:
+        for engagement in self.world.engagements:
             if engagement.at >= since:
                 local = engagement.at.astimezone(zone)
                 cells[local.isoweekday() % 7, local.hour].append(engagement)
@@ -205,10 +236,10 @@ class Oracle:
     def opportunity_authors(self) -> list[Row]:
         """Return GET /analytics/opportunity-authors."""
         since = midnight_days_ago(90, self.zone, self.now)
-        recent = [post for post in self.posts if post.published >= since]
+        recent = [post for post in self.world.posts if post.published >= since]
         rows = []
         for author_id, posts in _grouped(recent, lambda post: post.author_id).items():
-            author = self._author[author_id]
+            author = self.world.author[author_id]
             named = {"author_id": author_id, "author_name": author.name}
             of_100_views = {"engagement_rate_pct": rate(self._counts(posts))}
             rows.append(named | {"category": author.category} | self._sums(posts) | of_100_views)
@@ -223,22 +254,11 @@ class Oracle:
             rows, key=lambda r: (-r["opportunity_score"], -r["total_posts"], r["author_id"])
         )
 
-    @cached_property
-    def _author(self) -> dict[int, Author]:
-        return {author.author_id: author for author in self.authors}
-
-    @cached_property
-    def _of_post(self) -> dict[int, list[Engagement]]:
-        found: dict[int, list[Engagement]] = defaultdict(list)
-        for engagement in self.engagements:
-            found[engagement.post_id].append(engagement)
-        return found
-
     def _counts(self, posts: Iterable[Post]) -> Counter[str]:
-        return Counter(e.kind for post in posts for e in self._of_post[post.post_id])
+        return Counter(e.kind for post in posts for e in self.world.of_post[post.post_id])
 
     def _total(self, posts: Iterable[Post]) -> int:
-        return sum(len(self._of_post[post.post_id]) for post in posts)
+        return sum(len(self.world.of_post[post.post_id]) for post in posts)
 
     def _sums(self, posts: Sequence[Post]) -> Row:
         total = self._total(posts)

@@ -1,4 +1,4 @@
-"""The catalogue's way into PostgreSQL: the only place where loadgen touches a database.
+"""The catalogue's way into PostgreSQL, and what traffic must know of it.
 
 Only rows whose ids are missing are written, so a second run writes nothing at all. That
 matters: even an INSERT of no rows would count as a change of the catalogue.
@@ -90,7 +90,7 @@ async def seed(  # noqa: PLR0913  (the command line's options)
     Raises:
         Unavailable: PostgreSQL does not answer.
     """
-    async with _connected(database_url) as connection:
+    async with connected(database_url) as connection:
         async with connection.transaction():
             await connection.execute(_LOCK)
             catalogue = Catalogue(seed, await _anchor(connection), authors, posts, users)
@@ -103,14 +103,15 @@ async def seed(  # noqa: PLR0913  (the command line's options)
 
 async def read_facts(database_url: str) -> Facts:
     """Read what traffic must know of the catalogue. Raises Unavailable."""
-    async with _connected(database_url) as connection:
+    async with connected(database_url) as connection:
         posts = [PostFacts(*row) for row in await connection.fetch(_POST_FACTS)]
         users = await connection.fetch("SELECT user_id FROM users ORDER BY user_id")
     return Facts(posts, [row[0] for row in users])
 
 
 @asynccontextmanager
-async def _connected(database_url: str) -> AsyncIterator[Connection]:
+async def connected(database_url: str) -> AsyncIterator[Connection]:
+    """Open a connection that may take its time. Raises Unavailable."""
     settings = DatabaseSettings(
         database_url=SecretStr(database_url),
         database_role=None,

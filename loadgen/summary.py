@@ -36,6 +36,15 @@ def verification_lines(verification: Verification) -> list[str]:
         f"{verification.posts_checked:,} posts compared ({comparison}),"
         f" {verification.posts_unknown:,} not in the catalogue"
     )
+    lines = [numbers, posts, _reports_line(verification)]
     if verification.is_clean:
-        return [numbers, posts, "verified: sent = accepted = stored"]
-    return [numbers, posts, *(f"FAULT: {fault}" for fault in verification.faults), "not verified"]
+        agreed = ", and every report agrees" if verification.reports else ""
+        return [*lines, f"verified: sent = accepted = stored{agreed}"]
+    return [*lines, *(f"FAULT: {fault}" for fault in verification.faults), "not verified"]
+
+
+def _reports_line(verification: Verification) -> str:
+    if not verification.reports:
+        return f"reports not compared: {verification.why_no_reports}"
+    counts = ", ".join(f"{name} {count:,}" for name, count in verification.reports.items())
+    return f"numbers of reports recomputed from what was sent: {counts}"

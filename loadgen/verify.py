@@ -1,8 +1,8 @@
-"""Sent = accepted = stored: journals compared with the ledger and with each post's numbers."""
+"""Sent = accepted = stored = shown: journals compared with the ledger, posts and reports."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,8 +11,10 @@ import aiohttp
 
 from loadgen.account import Account, settle
 from loadgen.compare import Comparison, choose
+from loadgen.known import Known
 from loadgen.ledger import Totals, fetch_totals, open_reader
 from loadgen.progress import Progress, silent
+from loadgen.recompute import Recomputation, recompute
 from schema.errors import Unavailable
 
 _POLL_SECONDS: Final = 0.2
@@ -33,6 +35,7 @@ class Verification:
         posts_unknown: posts that the catalogue does not know, so that nothing shows them.
         is_exact: the posts' numbers had to be equal; else, as others had stored events as
             well, not smaller.
+        reports: how many numbers of each report were compared; empty: none, *why_no_reports*.
         faults: a sentence for each disagreement.
     """
 
@@ -45,6 +48,8 @@ class Verification:
     posts_checked: int
     posts_unknown: int
     is_exact: bool
+    reports: Mapping[str, int]
+    why_no_reports: str
     faults: tuple[str, ...]
 
     @property
@@ -58,6 +63,7 @@ async def verify(  # noqa: PLR0913  (the command line's options)
     read_key: str | None,
     journals: Sequence[Path],
     *,
+    known: Known | None = None,
     sample_posts: int | None = 500,
     timeout_seconds: float = 60.0,
     progress: Progress = silent,
@@ -68,6 +74,7 @@ async def verify(  # noqa: PLR0913  (the command line's options)
         api_url: of the read API.
         read_key: a read key; None where none is needed.
         journals: of all runs since the ledger stood as their first one noted.
+        known: the catalogue; None: the reports are not compared.
         sample_posts: how many posts to compare; None: each post that was engaged with.
         timeout_seconds: how long to wait for the ledger to come to rest.
         progress: called with the records arrived, then with the posts compared.
@@ -83,6 +90,10 @@ async def verify(  # noqa: PLR0913  (the command line's options)
         posts = choose(account, sample_posts)
         comparison = Comparison(account, is_exact=is_exact)
         await comparison.run(reader, posts, progress)
+        why_not = _why_no_reports(account, ledger, known)
+        reports = Recomputation()
+        if known and not why_not:
+            reports = await recompute(reader, account, known, progress, timeout_seconds)
     before = account.before
     return Verification(
         sent=account.sent,
@@ -94,8 +105,22 @@ async def verify(  # noqa: PLR0913  (the command line's options)
         posts_checked=comparison.checked,
         posts_unknown=comparison.unknown,
         is_exact=is_exact,
-        faults=(*_ledger_faults(account, ledger), *comparison.faults()),
+        reports=reports.numbers,
+        why_no_reports=why_not,
+        faults=(*_ledger_faults(account, ledger), *comparison.faults(), *reports.faults),
     )
+
+
+def _why_no_reports(account: Account, ledger: Totals, known: Known | None) -> str:
+    """Return why reports cannot be recomputed from the journals, or nothing."""
+    if known is None:
+        return "the catalogue is not known"
+    if account.unknown:
+        return f"{len(account.unknown):,} events may be stored, or not"
+    others = ledger.stored - len(account.identities)
+    if others > 0:
+        return f"{others:,} stored events stand in no journal that is given"
+    return "not all that was accepted is stored" if others else ""
 
 
 async def _come_to_rest(

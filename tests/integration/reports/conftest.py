@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from consumer import rollup
 from consumer.decode import COLUMNS
 from loadgen.calendar import midnight_days_ago, midnight_months_ago
-from loadgen.oracle import Author, Engagement, Oracle, Post
+from loadgen.oracle import Author, Engagement, Oracle, Post, World
 from sql import load
 from tests.conftest import Database
 
@@ -41,7 +41,7 @@ UNKNOWN_POST = 10_000
 
 
 @st.composite
-def worlds(draw: Any, *, days: Sequence[int] = (), zone: str | None = None) -> Oracle:
+def oracles(draw: Any, *, days: Sequence[int] = (), zone: str | None = None) -> Oracle:
     """An oracle of few authors and posts, with many times close to where windows begin.
 
     Args:
@@ -65,7 +65,7 @@ def worlds(draw: Any, *, days: Sequence[int] = (), zone: str | None = None) -> O
     engagement = st.builds(Engagement, who, st.sampled_from(KINDS), user, instants)
     most = draw(st.sampled_from([0, 20, 60]))
     engagements = draw(st.lists(engagement, min_size=most // 2, max_size=most))
-    return Oracle(authors, posts, engagements, place, now)
+    return Oracle(World(authors, posts, engagements), place, now)
 
 
 def _posts(author_count: int, instants: st.SearchStrategy[datetime]) -> Any:
@@ -94,19 +94,19 @@ class Store:
     connection: Any
 
     @asynccontextmanager
-    async def holding(self, world: Oracle) -> AsyncIterator[Any]:
-        """Yield what stands in for the API's pool while *world* is stored."""
+    async def holding(self, oracle: Oracle) -> AsyncIterator[Any]:
+        """Yield what stands in for the API's pool while the oracle's world is stored."""
         transaction = self.connection.transaction()
         await transaction.start()
         try:
-            await self._store_catalogue(world)
-            await self._store_engagements(world)
+            await self._store_catalogue(oracle.world)
+            await self._store_engagements(oracle.world)
             await self.connection.execute("REFRESH MATERIALIZED VIEW engagement_stats")
             yield self.connection
         finally:
             await transaction.rollback()
 
-    async def _store_catalogue(self, world: Oracle) -> None:
+    async def _store_catalogue(self, world: World) -> None:
         await self.connection.copy_records_to_table(
             "authors",
             records=[(a.author_id, a.name, date(2020, 1, 1), a.category) for a in world.authors],
@@ -119,7 +119,7 @@ class Store:
             ],
         )
 
-    async def _store_engagements(self, world: Oracle) -> None:
+    async def _store_engagements(self, world: World) -> None:
         rows = [
             (e.at, UUID(int=number), e.post_id, e.user_id, e.kind, e.at)
             for number, e in enumerate(world.engagements, 1)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from analytics_api import reports
 from loadgen.oracle import PERIOD_DAYS, Oracle
-from tests.integration.reports.conftest import Store, worlds
+from tests.integration.reports.conftest import Store, oracles
 
 PERIODS = (*PERIOD_DAYS, "all")
 bounded = settings(
@@ -27,70 +27,70 @@ def plain(found: BaseModel | list[Any]) -> Any:
 
 
 @bounded
-@given(world=worlds(days=(7, 30, 90)), period=st.sampled_from(PERIODS))
-async def test_engagement_of_each_post(store: Store, world: Oracle, period: Any) -> None:
-    async with store.holding(world) as pool:
-        for post in world.posts[:5]:
-            start = reports.since(period, world.zone, world.now)
+@given(oracle=oracles(days=(7, 30, 90)), period=st.sampled_from(PERIODS))
+async def test_engagement_of_each_post(store: Store, oracle: Oracle, period: Any) -> None:
+    async with store.holding(oracle) as pool:
+        for post in oracle.world.posts[:5]:
+            start = reports.since(period, oracle.zone, oracle.now)
             found = await reports.engagement(pool, post.post_id, start)
 
             assert found is not None
-            assert plain(found) == world.engagement(post.post_id, period)
+            assert plain(found) == oracle.engagement(post.post_id, period)
 
 
 @bounded
-@given(world=worlds(days=(7, 14, 30, 60)))
-async def test_trends_of_each_author(store: Store, world: Oracle) -> None:
-    async with store.holding(world) as pool:
-        for author in world.authors:
-            found = await reports.author_trends(pool, author.author_id, world.zone, world.now)
+@given(oracle=oracles(days=(7, 14, 30, 60)))
+async def test_trends_of_each_author(store: Store, oracle: Oracle) -> None:
+    async with store.holding(oracle) as pool:
+        for author in oracle.world.authors:
+            found = await reports.author_trends(pool, author.author_id, oracle.zone, oracle.now)
 
             assert found is not None
-            assert plain(found) == world.trends(author.author_id)
+            assert plain(found) == oracle.trends(author.author_id)
 
 
 @bounded
-@given(world=worlds(), metric=st.sampled_from(["engagement", "posts"]))
-async def test_leading_categories(store: Store, world: Oracle, metric: Any) -> None:
-    async with store.holding(world) as pool:
-        assert plain(await reports.categories_top(pool, metric, 50)) == world.categories(metric)
+@given(oracle=oracles(), metric=st.sampled_from(["engagement", "posts"]))
+async def test_leading_categories(store: Store, oracle: Oracle, metric: Any) -> None:
+    async with store.holding(oracle) as pool:
+        assert plain(await reports.categories_top(pool, metric, 50)) == oracle.categories(metric)
 
 
 @bounded
-@given(world=worlds(), limit=st.integers(1, 40))
-async def test_the_most_engaged_posts(store: Store, world: Oracle, limit: int) -> None:
-    async with store.holding(world) as pool:
-        assert plain(await reports.sample_posts(pool, limit)) == world.sample_posts()[:limit]
+@given(oracle=oracles(), limit=st.integers(1, 40))
+async def test_the_most_engaged_posts(store: Store, oracle: Oracle, limit: int) -> None:
+    async with store.holding(oracle) as pool:
+        assert plain(await reports.sample_posts(pool, limit)) == oracle.sample_posts()[:limit]
 
 
 @bounded
-@given(world=worlds(days=(90,)), limit=st.integers(1, 6))
-async def test_the_most_engaged_authors(store: Store, world: Oracle, limit: int) -> None:
-    async with store.holding(world) as pool:
-        found = await reports.sample_authors(pool, limit, world.zone, world.now)
+@given(oracle=oracles(days=(90,)), limit=st.integers(1, 6))
+async def test_the_most_engaged_authors(store: Store, oracle: Oracle, limit: int) -> None:
+    async with store.holding(oracle) as pool:
+        found = await reports.sample_authors(pool, limit, oracle.zone, oracle.now)
 
-        assert plain(found) == world.sample_authors()[:limit]
+        assert plain(found) == oracle.sample_authors()[:limit]
 
 
 @bounded
-@given(world=worlds())
-async def test_top_authors(store: Store, world: Oracle) -> None:
-    async with store.holding(world) as pool:
-        found = await reports.top_authors(pool, world.zone, world.now)
+@given(oracle=oracles())
+async def test_top_authors(store: Store, oracle: Oracle) -> None:
+    async with store.holding(oracle) as pool:
+        found = await reports.top_authors(pool, oracle.zone, oracle.now)
 
-        assert plain(found) == world.top_authors()
+        assert plain(found) == oracle.top_authors()
 
 
 def patterns_in(zone: str) -> Any:
     """A test of the patterns in one zone."""
 
     @bounded
-    @given(world=worlds(days=(365,), zone=zone))
-    async def test(store: Store, world: Oracle) -> None:
-        async with store.holding(world) as pool:
-            found = await reports.engagement_patterns(pool, world.zone, world.now)
+    @given(oracle=oracles(days=(365,), zone=zone))
+    async def test(store: Store, oracle: Oracle) -> None:
+        async with store.holding(oracle) as pool:
+            found = await reports.engagement_patterns(pool, oracle.zone, oracle.now)
 
-            assert plain(found) == world.patterns(world.zone)
+            assert plain(found) == oracle.patterns(oracle.zone)
 
     return test
 
@@ -102,9 +102,9 @@ test_engagement_patterns_in_new_york = patterns_in("America/New_York")
 
 
 @bounded
-@given(world=worlds(days=(90,)))
-async def test_opportunity_authors(store: Store, world: Oracle) -> None:
-    async with store.holding(world) as pool:
-        found = await reports.opportunity_authors(pool, world.zone, world.now)
+@given(oracle=oracles(days=(90,)))
+async def test_opportunity_authors(store: Store, oracle: Oracle) -> None:
+    async with store.holding(oracle) as pool:
+        found = await reports.opportunity_authors(pool, oracle.zone, oracle.now)
 
-        assert plain(found) == world.opportunity_authors()
+        assert plain(found) == oracle.opportunity_authors()
