@@ -33,15 +33,16 @@
     .replace(/x/g, () => (crypto.getRandomValues(new Uint8Array(1))[0] & 15).toString(16))
     .replace(/.{8}/, "$&-");
 
-  // Digits are an id of ours, anything else is one of the page's own.
+  // Digits are an id of ours, anything else is one of the page's own. Nothing a page gives may
+  // break the JSON: the whole queue would be refused with it.
   const named = (name, value) =>
-    value ? `,"${name}` + (/^\d+$/.test(value) ? '_id":' + value : '":' + JSON.stringify(value)) : "";
+    value ? `,"${name}` + (/^[1-9]\d*$/.test(value) ? '_id":' + value : '":' + JSON.stringify(value)) : "";
 
   // Stamped once, here: every retry carries the same id and time, and counts once.
   const engage = window.engage = (type, { post = options.post, user = options.user } = {}) => {
     const time = now();
     if (post) {
-      save([...load(), `{"engaged_timestamp":"${new Date(time).toISOString()}","event_id":"${id(time)}","type":"${type}"${named("post", post)}${named("user", user)}}`]);
+      save([...load(), `{"engaged_timestamp":"${new Date(time).toISOString()}","event_id":"${id(time)}","type":${JSON.stringify(`${type}`)}${named("post", post)}${named("user", user)}}`]);
       later();
     }
   };

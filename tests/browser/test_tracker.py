@@ -257,6 +257,19 @@ async def test_nothing_is_sent_for_readers_who_do_not_want_it(
     assert site.wire.bodies == []
 
 
+async def test_what_a_page_gets_wrong_does_not_spoil_the_rest(site: Site) -> None:
+    wrong = (
+        """engage('li"ke'); engage(); engage("view", { post: '"}' });"""
+        """engage("like", { post: "007" });"""
+    )
+    site.page("/", after=when_ready(wrong, CLICK))
+    async with site.opened("/"):
+        found = await site.events(lambda found: types(found) == ["like", "view"])
+
+    assert [e["post_id"] for e in found] == [42, 42]
+    assert len(site.wire.bodies[0].split("event_id")) == 1 + 5
+
+
 async def test_once_makes_a_repeated_like_one_event(site: Site) -> None:
     site.page(
         "/", data='data-post="42" data-user="7" data-once="like:1d"', after=when_ready(CLICK, CLICK)
