@@ -9,7 +9,7 @@ DATABASE_TESTS := tests/integration/schema tests/integration/consumer tests/inte
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults bench check
+.PHONY: help setup demo up down test faults browser bench check
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -27,11 +27,15 @@ down: $(READY) ## End the stack in .engage; ARGS='--dir DIR --wipe' and so on
 	@$(ENGAGE) down $(ARGS)
 
 test: $(READY) ## Run every test on a real Kafka and PostgreSQL 18, the database's on 16 too
+	@echo "not among them: \`make browser\`, the tracker in a real chromium"
 	ENGAGE_TEST_POSTGRES_VERSION=16 $(PYTEST) -n 2 -q $(DATABASE_TESTS)
 	$(PYTEST) -n 2 --dist loadgroup $(ARGS)
 
 faults: $(READY) ## Kill consumers while 100,000 events pass through; a few minutes
 	ENGAGE_TEST_KILL_EVENTS=100000 $(PYTEST) tests/e2e/test_exactly_once.py $(ARGS)
+
+browser: $(READY) ## Run the tracker in a real chromium; ENGAGE_TEST_BROWSER names another one
+	ENGAGE_TEST_BROWSER=$${ENGAGE_TEST_BROWSER:-chromium} $(PYTEST) tests/browser $(ARGS)
 
 bench: $(READY) ## Measure against floors taken in the same run; ARGS=sink names a scenario
 	@.venv/bin/python -m bench $(ARGS)

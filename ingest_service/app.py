@@ -10,7 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from ingest_service.hot import HotPath
+from ingest_service.browser import OnceParameter, add_browser_routes
+from ingest_service.hot import BEACON, PIXEL, HotPath
 from ingest_service.publisher import Publisher
 from ingest_service.settings import IngestSettings
 from schema import problems
@@ -42,6 +43,9 @@ class BatchOutcome(BaseModel):
     received: int
     accepted: int
     rejected: int
+    dropped: int = Field(
+        default=0, description="Right, and not counted: bots and such. Left out when none."
+    )
     event_ids: list[str | None] = Field(description="Runs along with the input; null: rejected.")
     errors: list[BatchError]
 
@@ -68,12 +72,20 @@ def create_app(settings: IngestSettings) -> tuple[Application, Publisher]:
     )
     problems.install(app)
     _add_event_routes(app)
+    add_browser_routes(app, BatchOutcome)
     _add_own_routes(app, publisher)
     add_docs(app)
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
     hot = HotPath(app, publisher, settings)
-    return Edge(hot, Scope.INGEST, keys, is_loopback_only=is_loopback_only), publisher
+    edge = Edge(
+        hot,
+        Scope.INGEST,
+        keys,
+        is_loopback_only=is_loopback_only,
+        query_key_paths=frozenset({BEACON, PIXEL}),
+    )
+    return edge, publisher
 
 
 def _add_event_routes(app: FastAPI) -> None:
@@ -86,7 +98,7 @@ def _add_event_routes(app: FastAPI) -> None:
         responses=problems.responses(_ERRORS),
         tags=["events"],
     )
-    async def post_event(event: Event) -> None:
+    async def post_event(event: Event, once: OnceParameter = "") -> None:
         """Accept one event, at most 64 KiB. Content-Encoding gzip is understood."""
 
     @app.post(
@@ -99,7 +111,7 @@ def _add_event_routes(app: FastAPI) -> None:
         },
         tags=["events"],
     )
-    async def post_batch(events: list[Event]) -> None:
+    async def post_batch(events: list[Event], once: OnceParameter = "") -> None:
         """Accept up to 1,000 events and 1 MiB: a JSON array, or NDJSON
         (application/x-ndjson). Each event is judged on its own.
         """
@@ -112,7 +124,13 @@ def _add_own_routes(app: FastAPI, publisher: Publisher) -> None:
         return {
             "name": "engagement-analytics ingest",
             "version": app.version,
-            "endpoints": ["POST /events", "POST /events/batch"],
+            "endpoints": [
+                "POST /events",
+                "POST /events/batch",
+                f"POST {BEACON}",
+                f"GET {PIXEL}",
+                "GET /tracker.js",
+            ],
             "docs": "/docs",
         }
 

@@ -9,6 +9,7 @@ from schema.problems import Problem
 
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 JSON: Final = b"application/json"
+TEXT: Final = b"text/plain"
 NDJSON: Final = b"application/x-ndjson"
 
 

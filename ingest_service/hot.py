@@ -1,42 +1,51 @@
-"""The hot path: plain ASGI in front of FastAPI, which knows the same two routes for OpenAPI."""
+"""The hot path: plain ASGI in front of FastAPI, which knows the same routes for OpenAPI."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from uuid_utils.compat import uuid7
 
-from ingest_service import body, metrics
+from ingest_service import body, metrics, once, pixel
 from ingest_service.intake import Clerk, Intake
 from ingest_service.publisher import Publisher
 from ingest_service.replies import batch_reply, event_reply
 from ingest_service.settings import IngestSettings
+from ingest_service.sieve import Sieve
 from schema.edge import Application, ASGIScope, Receive, Send, send_problem
 from schema.errors import InvalidEvent, Unavailable
-from schema.event import MAX_BATCH_BYTES, MAX_EVENT_BYTES
+from schema.event import MAX_BATCH_BYTES, MAX_EVENT_BYTES, Record
 from schema.problems import Problem, unavailable
 
 Clock = Callable[[], datetime]
+BEACON: Final = "/events/beacon"
+PIXEL: Final = "/events/pixel.gif"
 
 
 class HotPath:
-    """Answers the two POST routes; everything else goes to *app*."""
+    """Answers the routes that take events; everything else goes to *app*."""
 
     def __init__(self, app: Application, publisher: Publisher, settings: IngestSettings) -> None:
         self._app = app
         self._publisher = publisher
         self._settings = settings
         self._window = settings.window
+        self._sieve = Sieve(settings)
+        self._routes: dict[tuple[str, str], Callable[..., object]] = {
+            ("POST", "/events"): self._event,
+            ("POST", "/events/batch"): self._batch,
+            ("POST", BEACON): self._beacon,
+            ("GET", PIXEL): self._pixel,
+        }
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and scope["method"] == "POST":
-            if scope["path"] == "/events":
-                await self._answer(self._event, scope, receive, send)
-                return
-            if scope["path"] == "/events/batch":
-                await self._answer(self._batch, scope, receive, send)
+        if scope["type"] == "http":
+            handle = self._routes.get((scope["method"], scope["path"]))
+            if handle is not None:
+                await self._answer(handle, scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -55,17 +64,47 @@ class HotPath:
         body.media_type(scope, body.JSON)
         raw = await body.read(scope, receive, MAX_EVENT_BYTES, self._settings.body_deadline_seconds)
         record = self._clerk().one(raw)
+        if rules := once.rules(scope["query_string"], self._window):
+            record = once.derive(record, rules, self._window)
+        await self._store(record)
+        await send_json(send, 202, event_reply(record.event_id))
+
+    async def _store(self, record: Record) -> None:
         [acknowledged] = await self._publish([record])
         if not acknowledged:
             raise unavailable("Kafka did not acknowledge the event in time; send it again")
         metrics.ACCEPTED.inc()
-        await send_json(send, 202, event_reply(record.event_id))
 
     async def _batch(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         kind = body.media_type(scope, body.JSON, body.NDJSON)
         raw = await body.read(scope, receive, MAX_BATCH_BYTES, self._settings.body_deadline_seconds)
         clerk = self._clerk()
         intake = clerk.array(raw) if kind == body.JSON else clerk.lines(raw)
+        await self._settle(intake, scope, send)
+
+    async def _beacon(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        body.media_type(scope, body.TEXT, body.JSON)
+        raw = await body.read(scope, receive, MAX_BATCH_BYTES, self._settings.body_deadline_seconds)
+        intake = self._clerk().array_or_one(raw)
+        intake.drop(self._sieve.judge(scope["headers"]))
+        await self._settle(intake, scope, send)
+
+    async def _pixel(self, scope: ASGIScope, _: Receive, send: Send) -> None:
+        record = self._clerk().one(pixel.event_json(scope["query_string"]))
+        if (reason := self._sieve.judge(scope["headers"])(record)) is not None:
+            metrics.DROPPED.labels(reason).inc()
+            await send_pixel(send, [(b"x-dropped-reason", reason.encode())])
+            return
+        if rules := once.rules(scope["query_string"], self._window):
+            record = once.derive(record, rules, self._window)
+        await self._store(record)
+        await send_pixel(send)
+
+    async def _settle(self, intake: Intake, scope: ASGIScope, send: Send) -> None:
+        if rules := once.rules(scope["query_string"], self._window):
+            intake.change(lambda record: once.derive(record, rules, self._window))
+        for _, reason in intake.dropped:
+            metrics.DROPPED.labels(reason).inc()
         for _, error in intake.refused:
             metrics.REJECTED.labels(error.code).inc()
         acknowledged = await self._publish(intake.records) if intake.records else []
@@ -77,7 +116,7 @@ class HotPath:
         if intake.records and not reply.accepted:
             raise unavailable("Kafka did not acknowledge the events in time; send them again")
         members = msgspec.to_builtins(reply)
-        if not reply.accepted:
+        if not reply.accepted and not reply.dropped:
             code = "empty_batch" if not intake.received else "no_valid_event"
             raise Problem(422, code, "no event of the batch was accepted", members=members)
         headers = [(b"retry-after", b"1")] if not all(acknowledged) else []
@@ -116,3 +155,16 @@ async def send_json(
     ]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_pixel(send: Send, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Answer with the 1x1 picture."""
+    start = [
+        (b"content-type", b"image/gif"),
+        (b"content-length", b"%d" % len(pixel.GIF)),
+        (b"cache-control", b"no-store"),
+        (b"cross-origin-resource-policy", b"cross-origin"),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": start})
+    await send({"type": "http.response.body", "body": pixel.GIF})

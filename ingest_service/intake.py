@@ -24,12 +24,42 @@ _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 @dataclass
 class Intake:
-    """A batch: the records to produce, where each stood, and the events that are refused."""
+    """A batch: the records to produce, where each stood, and the events that are refused.
+
+    ``dropped``: events that are right and not meant to be counted, with the reason.
+    """
 
     received: int
     records: list[Record] = field(default_factory=list)
     indexes: list[int] = field(default_factory=list)
     refused: list[tuple[int, InvalidEvent]] = field(default_factory=list)
+    dropped: list[tuple[int, str]] = field(default_factory=list)
+
+    def change(self, change: Callable[[Record], Record]) -> None:
+        """Put other records in the place of these; what raises InvalidEvent is refused."""
+        for index, record in self._taken():
+            try:
+                self.keep(index, change(record))
+            except InvalidEvent as error:
+                self.refused.append((index, error))
+
+    def drop(self, reason: Callable[[Record], str | None]) -> None:
+        """Drop the records that there is a reason for."""
+        for index, record in self._taken():
+            if (why := reason(record)) is None:
+                self.keep(index, record)
+            else:
+                self.dropped.append((index, why))
+
+    def _taken(self) -> list[tuple[int, Record]]:
+        taken = list(zip(self.indexes, self.records, strict=True))
+        self.indexes, self.records = [], []
+        return taken
+
+    def keep(self, index: int, record: Record) -> None:
+        """Add the record of the event that stands at *index*."""
+        self.indexes.append(index)
+        self.records.append(record)
 
 
 @dataclass(frozen=True)
@@ -68,6 +98,17 @@ class Clerk:
         """Admit the events of NDJSON; blank lines are no events. Raises Problem 413."""
         return self._each([line for line in body.split(b"\n") if line.strip()])
 
+    def array_or_one(self, body: bytes) -> Intake:
+        """Admit a JSON array, or a single event, whose fault is then that of the request.
+
+        Raises:
+            InvalidEvent: the single event is wrong.
+            Problem: as for an array.
+        """
+        if body.lstrip()[:1] != b"{":
+            return self.array(body)
+        return Intake(1, [self.one(body)], [0])
+
     def _each(self, raws: list[bytes]) -> Intake:
         _count(len(raws))
         intake = Intake(len(raws))
@@ -77,8 +118,7 @@ class Clerk:
             except InvalidEvent as error:
                 intake.refused.append((index, error))
             else:
-                intake.records.append(record)
-                intake.indexes.append(index)
+                intake.keep(index, record)
         return intake
 
 

@@ -8,6 +8,12 @@ PREFIX: Final = "engage_ingest"
 
 ACCEPTED: Final = Counter(f"{PREFIX}_accepted_total", "Events answered with acceptance.")
 REJECTED: Final = Counter(f"{PREFIX}_rejected_total", "Events refused, by error code.", ["code"])
+DROPPED: Final = Counter(
+    f"{PREFIX}_dropped_total", "Events of browsers that are not counted, by reason.", ["reason"]
+)
+FILTER_ERRORS: Final = Counter(
+    f"{PREFIX}_filter_errors_total", "Failures of the event filter; the events were kept."
+)
 UNAVAILABLE: Final = Counter(
     f"{PREFIX}_unavailable_total", "Events not acknowledged in time; the client tries again."
 )

@@ -22,14 +22,18 @@ class EventError(msgspec.Struct, omit_defaults=True):
     detail: str = ""
 
 
-class BatchReply(msgspec.Struct):
-    """The outcome of a batch; ``event_ids`` runs along with what was sent."""
+class BatchReply(msgspec.Struct, omit_defaults=True):
+    """The outcome of a batch; ``event_ids`` runs along with what was sent.
+
+    ``dropped``: events of a browser that were right and are not counted, left out when none.
+    """
 
     received: int
     accepted: int
     rejected: int
     event_ids: list[UUID | None]
     errors: list[EventError]
+    dropped: int = 0
 
 
 def event_reply(event_id: UUID) -> bytes:
@@ -49,5 +53,6 @@ def batch_reply(intake: Intake, acknowledged: Sequence[bool]) -> BatchReply:
     errors.sort(key=lambda error: error.index)
     for error in errors[MAX_LISTED_ERRORS:]:
         error.detail = ""
-    accepted = sum(acknowledged)
-    return BatchReply(intake.received, accepted, intake.received - accepted, event_ids, errors)
+    accepted, dropped = sum(acknowledged), len(intake.dropped)
+    rejected = intake.received - accepted - dropped
+    return BatchReply(intake.received, accepted, rejected, event_ids, errors, dropped)

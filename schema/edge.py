@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from schema.errors import SetupError
 from schema.keys import KeyRing, Scope
@@ -25,7 +25,16 @@ _LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MAX_TARGET_BYTES: Final = 8 * 1024
 _MAX_HEADER_BYTES: Final = 32 * 1024
 _OPEN_PATHS: Final = frozenset(
-    {"/", "/healthz", "/readyz", "/docs", "/openapi.json", "/dashboard", "/favicon.ico"}
+    {
+        "/",
+        "/healthz",
+        "/readyz",
+        "/docs",
+        "/openapi.json",
+        "/dashboard",
+        "/favicon.ico",
+        "/tracker.js",
+    }
 )
 _OPEN_PREFIXES: Final = ("/static/",)
 SECURITY_HEADERS: Final = (
@@ -67,15 +76,24 @@ class Edge:
         keys: the keys in force; None: no keys are demanded.
         is_loopback_only: without keys, refuse other hosts' names and foreign origins, so that
             no web page can reach a service on its reader's own machine.
+        query_key_paths: where the key may stand in the query as ``key``, for requests that
+            cannot carry a header.
     """
 
     def __init__(
-        self, app: Application, scope: Scope, keys: KeyRing | None, *, is_loopback_only: bool
+        self,
+        app: Application,
+        scope: Scope,
+        keys: KeyRing | None,
+        *,
+        is_loopback_only: bool,
+        query_key_paths: frozenset[str] = frozenset(),
     ) -> None:
         self._app = app
         self._scope = scope
         self._keys = keys
         self._is_loopback_only = is_loopback_only
+        self._query_key_paths = query_key_paths
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -116,7 +134,10 @@ class Edge:
             _refuse_strangers(headers)
         if self._keys is None or path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES):
             return
-        key = self._keys.find(_header(headers, b"authorization"))
+        authorization = _header(headers, b"authorization")
+        if authorization is None and path in self._query_key_paths:
+            authorization = _query_key(scope["query_string"])
+        key = self._keys.find(authorization)
         if key is None:
             raise Problem(
                 401,
@@ -139,6 +160,12 @@ def _refuse_strangers(headers: Iterable[tuple[bytes, bytes]]) -> None:
     origin = _header(headers, b"origin")
     if origin is not None and origin.decode("latin-1") != f"http://{host}":
         raise Problem(403, "foreign_origin", "without keys only pages of this service may ask")
+
+
+def _query_key(query_string: bytes) -> bytes | None:
+    """Return the query's key as an Authorization header would carry it."""
+    given = parse_qs(query_string).get(b"key", [])
+    return b"Bearer " + given[0] if len(given) == 1 else None
 
 
 def _header(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes | None:

@@ -1,91 +1,31 @@
 """The ingest service over HTTP, on a real broker: what is accepted stands in the topic."""
 
-import asyncio
 import gzip
-import io
 import json
 import time
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
-from aiokafka import AIOKafkaConsumer
 from aiokafka.partitioner import murmur2
 
 from ingest_service.app import create_app
 from ingest_service.settings import IngestSettings
 from schema.errors import SetupError
-from schema.keys import Scope
 from tests.conftest import Kafka
-from tests.serving import client, new_key, served
+from tests.ingesting import JSON, Ingest, event, ingesting
+from tests.serving import client, served
 
-JSON = {"Content-Type": "application/json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
-
-
-@dataclass
-class Ingest:
-    session: aiohttp.ClientSession
-    url: str
-    kafka: Kafka
-    topic: str
-    keys: Path
-
-    async def post(
-        self, path: str, body: Any, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any, dict[str, str]]:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        data = io.BytesIO(raw)
-        async with self.session.post(path, data=data, headers=headers or JSON) as answer:
-            return answer.status, await answer.json(content_type=None), dict(answer.headers)
-
-    async def records(self) -> list[Any]:
-        """Return every record of the topic."""
-        consumer = AIOKafkaConsumer(
-            self.topic,
-            bootstrap_servers=self.kafka.bootstrap_servers,
-            auto_offset_reset="earliest",
-        )
-        await consumer.start()
-        try:
-            ends = await consumer.end_offsets(consumer.assignment())
-            found: list[Any] = []
-            while len(found) < sum(ends.values()):
-                for messages in (await consumer.getmany(timeout_ms=200)).values():
-                    found += messages
-        finally:
-            await consumer.stop()
-        return found
 
 
 @pytest.fixture
 async def ingest(kafka: Kafka, topic: str, tmp_path: Path) -> AsyncIterator[Ingest]:
-    keys = tmp_path / "keys.json"
-    key = new_key(keys, Scope.INGEST)
-    settings = IngestSettings(
-        kafka_bootstrap_servers=kafka.bootstrap_servers, topic=topic, api_keys_file=str(keys)
-    )
-    app, publisher = create_app(settings)
-    async with served(app) as url, client(url, key) as session:
-        deadline = time.monotonic() + 10
-        while publisher.not_ready() is not None:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
-        yield Ingest(session, url, kafka, topic, keys)
-
-
-def event(**fields: Any) -> dict[str, Any]:
-    return {
-        "event_id": str(uuid.uuid4()),
-        "post_id": 42,
-        "type": "view",
-        "engaged_timestamp": datetime.now(UTC).isoformat(),
-    } | fields
+    async with ingesting(kafka, topic, tmp_path / "keys.json") as running:
+        yield running
 
 
 async def test_an_accepted_event_stands_in_the_topic_as_the_contract_says(ingest: Ingest) -> None:
