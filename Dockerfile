@@ -1,0 +1,23 @@
+# The image of every service and of the command line; Kafka and PostgreSQL have their own.
+FROM python:3.13-slim-trixie AS build
+WORKDIR /source
+RUN python -m venv /opt/engage
+ENV PATH=/opt/engage/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+COPY requirements.lock requirements-build.lock ./
+RUN pip install --require-hashes -r requirements.lock
+COPY . .
+# The builder itself comes by hash as well, and is not in the final image.
+RUN python -m venv /opt/build \
+ && /opt/build/bin/pip install --require-hashes -r requirements-build.lock \
+ && /opt/build/bin/python -m hatchling build -t wheel -d /wheels \
+ && pip install --no-deps --no-index /wheels/*.whl \
+ && pip uninstall --yes pip
+
+FROM python:3.13-slim-trixie
+RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent engage \
+ && install -d -o engage -g engage -m 0700 /keys
+COPY --from=build /opt/engage /opt/engage
+ENV PATH=/opt/engage/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+WORKDIR /
+CMD ["engage", "--help"]
