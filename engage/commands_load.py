@@ -3,18 +3,23 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 from engage.stack import Layout
 from engage.target import find
+from loadgen.wire import Format
+
+if TYPE_CHECKING:
+    from loadgen.plan import Plan
 
 app = typer.Typer(
     help="Send events over HTTP, and check that each one arrived.", invoke_without_command=True
 )
 
+_POSTS_COMPARED: Final = 50
 _Share = typer.Option(min=0, max=1)
 
 
@@ -68,6 +73,10 @@ def load(  # noqa: PLR0913, PLR0917  (the command line's options)
         float | None, typer.Option(min=0.001, help="Events a second. Unset: all out.")
     ] = None,
     batch_events: Annotated[int, typer.Option(min=1, max=1000, help="In a request.")] = 500,
+    format_: Annotated[
+        Format, typer.Option("--format", help="single: each event in a request of its own.")
+    ] = Format.JSON,
+    is_compressed: Annotated[bool, typer.Option("--gzip", help="Compress requests.")] = False,
     connections: Annotated[int, typer.Option(min=1, help="At a time, in each process.")] = 4,
     processes: Annotated[int, typer.Option(min=1, help="That send.")] = 1,
     duplicates: Annotated[float, _Share] = 0.0,
@@ -75,24 +84,22 @@ def load(  # noqa: PLR0913, PLR0917  (the command line's options)
     late: Annotated[float, _Share] = 0.0,
     unknown_posts: Annotated[float, _Share] = 0.0,
     seed_number: Annotated[int, typer.Option("--seed")] = 1,
+    is_watched: Annotated[
+        bool, typer.Option("--watch/--no-watch", help="Wait until all is stored, and compare.")
+    ] = True,
 ) -> None:
-    """Send events over HTTP, each until it has an answer, and note them in DIR/loads.
+    """Send events over HTTP, each until it has an answer, and see them stored.
 
-    `engage load verify` compares the notes with what is stored.
+    What was sent is noted in DIR/loads; `engage load verify` compares all of it with what is
+    stored and shown. Exit code 1: something was refused, lost or stored twice.
     """
     if context.invoked_subcommand:
         return
-    from loadgen.ledger import snapshot
     from loadgen.mixture import Mix
-    from loadgen.parallel import run_loads
-    from loadgen.plan import LoadResult, Plan
-    from loadgen.progress import shown
-    from loadgen.seed import read_facts
-    from loadgen.send import Target
-    from loadgen.summary import load_lines
+    from loadgen.plan import Plan
     from loadgen.traffic import Shape
+    from loadgen.wire import Wire
 
-    system = find(folder)
     plan = Plan(
         events=events,
         history_days=history_days,
@@ -101,20 +108,52 @@ def load(  # noqa: PLR0913, PLR0917  (the command line's options)
         seed=seed_number,
         shape=Shape(late, unknown_posts),
         mix=Mix(duplicates, invalid),
+        wire=Wire(format_, is_compressed),
     )
-    target = Target(system.ingest_url, system.ingest_key, connections)
-
-    async def run() -> LoadResult:
-        facts = await read_facts(system.database_url)
-        before = await snapshot(system.api_url, system.read_key)
-        journals = new_journals(folder, processes)
-        with shown() as progress:
-            return await run_loads(target, plan, facts, journals, ledger=before, progress=progress)
-
-    result = asyncio.run(run())
-    print("\n".join(load_lines(result)))
-    if result.surprises or result.unknown:
+    journals = new_journals(folder, processes)
+    is_good = asyncio.run(_send(folder, plan, connections, journals))
+    is_stored = asyncio.run(_watch(folder, journals)) if is_watched else True
+    if not (is_good and is_stored):
         raise typer.Exit(CHECK_FAILED)
+
+
+async def _send(folder: Path, plan: "Plan", connections: int, journals: list[Path]) -> bool:
+    """Send, and print what came of it; whether each event got the answer it should get."""
+    from loadgen.ledger import snapshot
+    from loadgen.parallel import run_loads
+    from loadgen.progress import shown
+    from loadgen.seed import read_facts
+    from loadgen.send import Target
+    from loadgen.summary import load_lines
+
+    system = find(folder)
+    target = Target(system.ingest_url, system.ingest_key, connections)
+    facts = await read_facts(system.database_url)
+    before = await snapshot(system.api_url, system.read_key)
+    with shown() as progress:
+        result = await run_loads(target, plan, facts, journals, ledger=before, progress=progress)
+    print("\n".join(load_lines(result)))
+    return not (result.surprises or result.unknown)
+
+
+async def _watch(folder: Path, journals: list[Path]) -> bool:
+    """Wait until what the journals tell is stored, and print it; whether it is all there."""
+    from loadgen.progress import shown
+    from loadgen.summary import verification_lines
+    from loadgen.verify import verify as compare
+
+    system = find(folder)
+    with shown() as progress:
+        stored = await compare(
+            system.api_url,
+            system.read_key,
+            journals,
+            sample_posts=_POSTS_COMPARED,
+            is_alone=False,
+            progress=progress,
+        )
+    print("\n".join(verification_lines(stored)))
+    return stored.is_clean
 
 
 @app.command()

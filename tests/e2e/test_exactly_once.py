@@ -15,7 +15,16 @@ LEAST_KILLS = 5
 
 def test_killed_consumers_lose_nothing_and_repeat_nothing(stack: Stack) -> None:
     sizes = ("--events", str(EVENTS), "--rate", str(RATE), "--duplicates", "0.05")
-    command = [*ENGAGE, "load", *sizes, "--history-days", "5", "--dir", str(stack.folder)]
+    command = [
+        *ENGAGE,
+        "load",
+        "--no-watch",
+        *sizes,
+        "--history-days",
+        "5",
+        "--dir",
+        str(stack.folder),
+    ]
     sending = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     kills = 0
     while sending.poll() is None:
