@@ -48,6 +48,19 @@ async def test_a_day_without_a_partition_takes_no_rows_until_it_is_made(connecti
     await insert(connection, TODAY)
 
 
+@pytest.mark.parametrize("join", ["hashjoin", "nestloop", "mergejoin"])
+async def test_other_tables_names_are_never_read_as_days(connection: Any, join: str) -> None:
+    await connection.execute("CREATE TABLE latest_1 ()")
+    for other in {"hashjoin", "nestloop", "mergejoin"} - {join}:
+        await connection.execute(f"SET enable_{other} = off")
+    await connection.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")
+
+    assert await connection.fetchval("SELECT ensure_partition($1)", TODAY) is True
+    days = await connection.fetch("SELECT day FROM engagement_partitions WHERE day = $1", TODAY)
+
+    assert [row[0] for row in days] == [TODAY]
+
+
 async def test_partitions_are_utc_days_whatever_the_sessions_zone(connection: Any) -> None:
     await connection.execute("SET timezone = 'Asia/Kathmandu'")
     await connection.execute("SELECT ensure_partition($1)", TODAY)
