@@ -1,5 +1,6 @@
 """The demo ends by itself and shows something in each report."""
 
+import re
 from pathlib import Path
 
 from tests.e2e.stacks import engage
@@ -14,5 +15,6 @@ def test_the_demo_ends_balanced_and_leaves_nothing_running(tmp_path: Path) -> No
     assert "most engagement: " in answer.stdout
     assert "(none)" not in answer.stdout
     assert "sent 2,500 = accepted 2,500 = stored 2,500" in answer.stdout
+    assert re.search(r" [1-9][0-9],[0-9]{3} numbers of reports recomputed", answer.stdout)
     assert "/dashboard#key=eng_read_" in answer.stdout
     assert engage("status", "--dir", tmp_path / "demo").returncode == 3

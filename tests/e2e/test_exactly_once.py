@@ -39,7 +39,6 @@ def test_killed_consumers_lose_nothing_and_repeat_nothing(stack: Stack) -> None:
     eventually(lambda: stack.engage("status").returncode == 0, "the consumers are back")
     compared = stack.engage("load", "verify", "--posts", "0", timeout_seconds=300)
     assert compared.returncode == 0, compared.stdout
-    assert "every report agrees" in compared.stdout, compared.stdout
     rollups = stack.engage("db", "verify")
     assert rollups.returncode == 0, rollups.stdout
     ledger = stack.engage("ledger")
