@@ -28,12 +28,12 @@ def records(count: int, days: int) -> list[Record]:
     history = Traffic(facts_of(catalogue), seed=1).history(count, start_us, end_us)
     return [
         Record(
-            UUID(event.event_id),
-            event.post_id,
-            event.type,  # type: ignore[arg-type]
-            datetime.fromisoformat(event.engaged_timestamp),
-            event.user_id,
-            now,
+            event_id=UUID(event.event_id),
+            type=event.type,  # type: ignore[arg-type]
+            engaged_timestamp=datetime.fromisoformat(event.engaged_timestamp),
+            post_id=event.post_id,
+            user_id=event.user_id,
+            received_timestamp=now,
         )
         for event in history
     ]

@@ -12,8 +12,11 @@ from schema.event import MAX_EVENT_BYTES, Record, Window, check, decode_record
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-Row = tuple[datetime, UUID, int, int | None, str, datetime]
-"""A row of engagements in the order of COLUMNS; the identity comes first, so rows sort by it."""
+Row = tuple[datetime, UUID, int | str, int | str | None, str, datetime]
+"""A row of engagements in the order of COLUMNS; the identity comes first, so rows sort by it.
+
+A text in the place of a post's or a user's number is its external id, to be resolved.
+"""
 
 COLUMNS: Final = (
     "engaged_timestamp",
@@ -101,8 +104,8 @@ def _row(message: Message, rules: Rules) -> Row:
     return (
         record.engaged_timestamp,
         record.event_id,
-        record.post_id,
-        record.user_id,
+        record.post_id or record.post or 0,
+        record.user_id or record.user,
         record.type,
         received,
     )

@@ -10,6 +10,7 @@ import sql
 from consumer import rollup
 from consumer.batch import Batch, Identity, Share
 from consumer.decode import COLUMNS, DeadLetter, Row
+from consumer.external_ids import resolve
 from consumer.recent import Recent
 from consumer.settings import ConsumerSettings
 from schema.errors import EngagementError
@@ -107,6 +108,7 @@ class Writer:
             await self._fence(connection, batch)
             await self._set_duplicates_aside(connection, batch)
             rows = sorted(row for share in batch.shares.values() for row in share.rows)
+            rows = await resolve(connection, rows)
             await self._store(connection, rows)
             await self._keep_dead_letters(connection, batch)
             await self._advance(connection, batch)

@@ -89,10 +89,12 @@ def derive(record: Record, rules: Rules, window: Window) -> Record:
         InvalidEvent: the window's start is older than events may be.
     """
     length = rules.get(record.type)
-    if length is None or record.user_id is None:
+    user = record.user_id or record.user
+    if length is None or user is None:
         return record
     start = _EPOCH + (record.engaged_timestamp - _EPOCH) // length * length
-    subject = f"{record.type}:{record.post_id}:{record.user_id}:{length // SHORTEST}"
+    post = record.post_id or record.post
+    subject = f"{record.type}:{post!r}:{user!r}:{length // SHORTEST}"
     derived = replace(record, event_id=_id(start, subject), engaged_timestamp=start)
     assert derived.received_timestamp is not None  # noqa: S101  (admitted here)
     check(derived, derived.received_timestamp, window)

@@ -57,9 +57,9 @@ class Entry(NamedTuple):
 
 
 @lru_cache(maxsize=_KNOWN_KEYS)
-def _hash(post_id: int) -> int:
+def _hash(post: int | str) -> int:
     """Return the hash by which every Kafka client's default partitioner places this key."""
-    return int(murmur2(partition_key(post_id)) & 0x7FFFFFFF)
+    return int(murmur2(partition_key(post)) & 0x7FFFFFFF)
 
 
 class Publisher:
@@ -111,8 +111,9 @@ class Publisher:
         waiter = Waiter(len(records))
         touched = set()
         for place, record in enumerate(records):
-            partition = _hash(record.post_id) % self._partitions
-            entry = Entry(partition_key(record.post_id), encode(record), waiter, place)
+            post = record.post_id or record.post or ""
+            partition = _hash(post) % self._partitions
+            entry = Entry(partition_key(post), encode(record), waiter, place)
             self._queues[partition].append(entry)
             touched.add(partition)
         self._waiting += len(records)

@@ -54,7 +54,7 @@ FAULTS: Final[dict[str, Callable[[Event, Random], bytes]]] = {
     "missing_field": _without("post_id", "type"),
     "unknown_field": _with("reaction", "like", None),
     "not_an_object": lambda event, random: _encode(random.choice([[event], event.type, 7, None])),
-    "invalid_post_id": _with("post_id", 0, -1, MAX_ID + 1, "7", 1.5, True, None),
+    "invalid_post_id": _with("post_id", 0, -1, MAX_ID + 1, "7", 1.5, True),
     "invalid_user_id": _with("user_id", 0, -1, MAX_ID + 1, "anonymous", 0.5, False),
     "invalid_type": _with("type", "View", "dislike", "", 3, None),
     "invalid_event_id": _with(

@@ -12,11 +12,20 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from schema.errors import InvalidEvent
 
 MAX_ID: Final = 2**63 - 1
+MAX_EXTERNAL_ID: Final = 200
 MAX_EVENT_BYTES: Final = 64 * 1024
 MAX_BATCH_EVENTS: Final = 1_000
 MAX_BATCH_BYTES: Final = 1024 * 1024
@@ -70,12 +79,28 @@ def _uuid(value: Any) -> Any:
     return UUID(value) if isinstance(value, str) else value
 
 
+_ExternalName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_EXTERNAL_ID, pattern=r"^[^\x00-\x1f\x7f]+$"),
+]
+
+
 class Event(BaseModel):
-    """One engagement, as a client sends it. ``null`` means absent for the optional fields."""
+    """One engagement, as a client sends it. ``null`` means absent."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"oneOf": [{"required": ["post_id"]}, {"required": ["post"]}]},
+    )
 
-    post_id: int = Field(ge=1, le=MAX_ID, description="The post that was engaged with.")
+    post_id: int | None = Field(
+        default=None, ge=1, le=MAX_ID, description="The post that was engaged with, or post."
+    )
+    post: _ExternalName | None = Field(
+        default=None, description="Its external_id, as the catalogue has it or will have it."
+    )
     type: Literal["view", "like", "comment", "share"] = Field(description="What was done.")
     event_id: Annotated[UUID, BeforeValidator(_uuid)] | None = Field(
         default=None,
@@ -85,36 +110,56 @@ class Event(BaseModel):
     user_id: int | None = Field(
         default=None, ge=1, le=MAX_ID, description="Absent when the reader is anonymous."
     )
+    user: _ExternalName | None = Field(default=None, description="The reader's external_id.")
     engaged_timestamp: Annotated[AwareDatetime, BeforeValidator(_rfc3339)] | None = Field(
         default=None,
         description="When it happened, RFC 3339 with an offset. Absent: the time inside a"
         " version-7 event_id, else the time of receipt.",
     )
 
+    @model_validator(mode="after")
+    def _names_one_post(self) -> "Event":
+        if (self.post_id is None) == (self.post is None):
+            raise ValueError("expected either post_id or post")
+        if self.user_id is not None and self.user is not None:
+            raise ValueError("expected either user_id or user")
+        return self
+
 
 _Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+_Name = Annotated[
+    str,
+    msgspec.Meta(min_length=1, max_length=MAX_EXTERNAL_ID, pattern=r"^[^\x00-\x1f\x7f]+\Z"),
+]
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Draft(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """What a client sent, before ids and times are completed."""
 
-    post_id: _Id
     type: Literal["view", "like", "comment", "share"]
+    post_id: _Id | None = None
     event_id: UUID | None = None
     user_id: _Id | None = None
     engaged_timestamp: _Instant | None = None
+    post: _Name | None = None
+    user: _Name | None = None
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """What stands in Kafka: complete, and stamped with the time of receipt."""
+    """What stands in Kafka: complete, and stamped with the time of receipt.
+
+    A post or a user is named by its number, or by the external_id it has in the catalogue.
+    """
 
     event_id: UUID
-    post_id: _Id
     type: Literal["view", "like", "comment", "share"]
     engaged_timestamp: _Instant
+    post_id: _Id | None = None
     user_id: _Id | None = None
     received_timestamp: _Instant | None = None
+    post: _Name | None = None
+    user: _Name | None = None
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -138,6 +183,7 @@ def decode_draft(raw: bytes | msgspec.Raw) -> Draft:
         draft = _draft_decoder.decode(_cut(source))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _explain(error) from None
+    _check_names(draft)
     if draft.engaged_timestamp is not None:
         draft.engaged_timestamp = _utc(draft.engaged_timestamp, source)
     return draft
@@ -149,11 +195,19 @@ def decode_drafts(source: bytes) -> list[Draft] | None:
     try:
         drafts = _drafts_decoder.decode(_cut(source))
         for draft in drafts:
+            if draft.post_id is None or draft.post or draft.user:
+                _check_names(draft)
             time = draft.engaged_timestamp
             if time is not None and time.tzinfo is not UTC:
                 draft.engaged_timestamp = time.astimezone(UTC)
                 is_any_moved = True
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+    except (
+        InvalidEvent,
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+        OverflowError,
+    ):
         return None
     # Once for all: a search for each event would take time quadratic in the batch.
     if is_any_moved and _BASIC_OFFSET.search(source):
@@ -167,6 +221,8 @@ def decode_record(raw: bytes) -> Record:
         record = _record_decoder.decode(_cut(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _explain(error) from None
+    if record.post_id is None or record.post or record.user:
+        _check_names(record)
     if record.engaged_timestamp.tzinfo is not UTC:
         record.engaged_timestamp = _utc(record.engaged_timestamp, raw)
     received = record.received_timestamp
@@ -194,9 +250,28 @@ def admit(draft: Draft, received: datetime, window: Window, mint: Any) -> Record
         engaged = engaged or received
     elif engaged is None:
         engaged = _time_inside(event_id)
-    record = Record(event_id, draft.post_id, draft.type, engaged, draft.user_id, received)
+    record = Record(
+        event_id,
+        draft.type,
+        engaged,
+        draft.post_id,
+        draft.user_id,
+        received,
+        draft.post,
+        draft.user,
+    )
     check(record, received, window)
     return record
+
+
+def _check_names(event: Draft | Record) -> None:
+    """Raise InvalidEvent unless the event names one post, and at most one user."""
+    if event.post_id is None and event.post is None:
+        raise InvalidEvent("missing_field", "post_id: required, or post, its external_id")
+    if event.post_id is not None and event.post is not None:
+        raise InvalidEvent("ambiguous_post", "post_id and post: give one of them")
+    if event.user_id is not None and event.user is not None:
+        raise InvalidEvent("ambiguous_user", "user_id and user: give one of them")
 
 
 def check(record: Record, received: datetime, window: Window) -> None:
@@ -255,6 +330,8 @@ _INVALID_TIME: Final = InvalidEvent(
 _FIELD_DETAILS: Final = {
     "event_id": "event_id: expected a UUID",
     "post_id": f"post_id: expected an integer from 1 to {MAX_ID}",
+    "post": f"post: expected a text of 1 to {MAX_EXTERNAL_ID} characters, none of control",
+    "user": f"user: expected a text of 1 to {MAX_EXTERNAL_ID} characters, none of control",
     "user_id": f"user_id: expected an integer from 1 to {MAX_ID}, or null",
     "type": f"type: expected one of {', '.join(TYPES)}",
     "engaged_timestamp": _INVALID_TIME.detail,

@@ -108,6 +108,8 @@ def install(app: FastAPI) -> None:
 
     def of_validation(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
+        if bodies := [fault for fault in error.errors() if fault["loc"][0] == "body"]:
+            return Problem(422, "invalid_body", "; ".join(map(_told, bodies[:20]))).response()
         names = sorted({str(fault["loc"][-1]) for fault in error.errors() if _is_ours(fault)})
         detail = f"not valid: {', '.join(names)}" if names else "the request is not valid"
         return Problem(422, "invalid_parameter", detail).response()
@@ -116,6 +118,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(Exception, of_anything)
     app.add_exception_handler(RequestValidationError, of_validation)
+
+
+def _told(fault: Mapping[str, Any]) -> str:
+    """Say what is wrong with a body, without the client's text: an unknown field's name is one."""
+    if fault["type"] == "extra_forbidden":
+        return "an unknown field"
+    if fault["type"] == "json_invalid":
+        return "expected JSON in UTF-8"
+    where = ".".join(str(part) for part in fault["loc"][1:])
+    return f"{where}: {fault['msg']}" if where else str(fault["msg"])
 
 
 def _is_ours(fault: Mapping[str, Any]) -> bool:

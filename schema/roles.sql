@@ -4,7 +4,8 @@ DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['engage_consumer', 'engage_refresher', 'engage_reader'] LOOP
+    FOREACH role IN ARRAY ARRAY['engage_consumer', 'engage_refresher', 'engage_reader',
+                               'engage_editor'] LOOP
         BEGIN
             IF to_regrole(role) IS NULL THEN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', role);

@@ -17,6 +17,9 @@ RECORD_HEADERS: Final = (
 )
 
 
-def partition_key(post_id: int) -> bytes:
-    """Return the record key: the post id in decimal, so a post's events share a partition."""
-    return b"%d" % post_id
+def partition_key(post: int | str) -> bytes:
+    """Return the record key, so that a post's events share a partition.
+
+    The post id in decimal, or the external id in UTF-8.
+    """
+    return str(post).encode()

@@ -1,7 +1,10 @@
 -- orphans: which posts have engagements but are not in the catalogue?
 --
--- One row a post id, the most engaged first. Their numbers show as soon as the post is there.
-SELECT t.post_id, t.views + t.likes + t.comments + t.shares AS engagements
+-- One row a post id, the most engaged first, deleted posts left out. Their numbers show as soon
+-- as the post is there.
+SELECT t.post_id, e.external_id, t.views + t.likes + t.comments + t.shares AS engagements
   FROM post_totals AS t
+  LEFT JOIN external_ids AS e ON e.kind = 'post' AND e.id = t.post_id
  WHERE NOT EXISTS (SELECT FROM posts AS p WHERE p.post_id = t.post_id)
+   AND NOT EXISTS (SELECT FROM deleted_posts AS d WHERE d.post_id = t.post_id)
  ORDER BY engagements DESC, t.post_id;

@@ -202,5 +202,5 @@ async def test_openapi_knows_the_browsers_routes(ingest: Ingest) -> None:
 
     assert {"202", "207", "422"} <= paths["/events/beacon"]["post"]["responses"].keys()
     parameters = {p["name"] for p in paths["/events/pixel.gif"]["get"]["parameters"]}
-    fields = {"post_id", "type", "event_id", "user_id", "engaged_timestamp"}
+    fields = {"post_id", "post", "type", "event_id", "user_id", "user", "engaged_timestamp"}
     assert parameters == fields | {"key", "once"}

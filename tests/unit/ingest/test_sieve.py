@@ -18,7 +18,7 @@ CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)
 
 def reason(headers: dict[str, str], user_id: int | None = None, **settings: Any) -> str | None:
     sieve = Sieve(IngestSettings(**settings))
-    record = Record(UUID(int=7), 42, "view", NOW, user_id, NOW)
+    record = Record(UUID(int=7), "view", NOW, 42, user_id, NOW)
     return sieve.judge([(n.encode(), v.encode()) for n, v in headers.items()])(record)
 
 

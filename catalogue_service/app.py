@@ -1,0 +1,125 @@
+"""The application: the catalogue's routes, health, and the edge around them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any, Final
+
+import asyncpg
+from fastapi import FastAPI, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, Response
+
+from catalogue_service import routes
+from catalogue_service.body_cap import BodyCap
+from catalogue_service.settings import CatalogueSettings
+from schema import problems
+from schema.docs_page import add_docs
+from schema.edge import Application, Edge, key_ring
+from schema.keys import Scope
+from schema.side_port import Readiness
+from schema.telemetry import get_logger
+from sql.pool import OUTAGES, open_pool
+
+_CONNECTIONS: Final = 4
+_LOOK_SECONDS: Final = 1.0
+_ANSWER_SECONDS: Final = 2.0
+_CLOSE_SECONDS: Final = 2.0
+
+logger = get_logger("catalogue")
+
+
+def create_app(settings: CatalogueSettings) -> tuple[Application, Readiness]:
+    """Build the service. Nothing is opened until its lifespan starts."""
+    health = _Health()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = await open_pool(settings, "engage-catalogue", max_size=_CONNECTIONS)
+        app.state.pool = pool
+        looking = asyncio.create_task(health.watch(pool))
+        try:
+            yield
+        finally:
+            looking.cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await pool.close()
+            pool.terminate()
+
+    app = FastAPI(
+        title="Engagement analytics: catalogue",
+        version=version("engagement-analytics"),
+        description="Authors, posts and users, put in with a key of scope admin.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=None,
+    )
+    problems.install(app)
+    for outage in (*OUTAGES, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
+        app.add_exception_handler(outage, _away)
+    app.include_router(routes.router)
+    _add_own_routes(app, health)
+    add_docs(app)
+    keys = key_ring(settings)
+    is_loopback_only = keys is None and not settings.allow_anonymous
+    edge = Edge(BodyCap(app), Scope.ADMIN, keys, is_loopback_only=is_loopback_only)
+    return edge, health.not_ready
+
+
+class _Health:
+    """Whether PostgreSQL answers, as of the last look."""
+
+    def __init__(self) -> None:
+        self._problem: str | None = "starting"
+
+    def not_ready(self) -> str | None:
+        return self._problem
+
+    async def watch(self, pool: Any) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await pool.fetchval("SELECT 1")
+                self._problem = None
+            except (*OUTAGES, asyncpg.PostgresError):
+                self._problem = "PostgreSQL does not answer"
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _away(request: Request, error: Exception) -> Response:
+    logger.warning("change failed", path=request.url.path, error=type(error).__name__)
+    return problems.unavailable("PostgreSQL does not answer in time").response()
+
+
+def _add_own_routes(app: FastAPI, health: _Health) -> None:
+    @app.get("/", tags=["service"])
+    async def root() -> dict[str, Any]:
+        """Tell what this is and where things are."""
+        return {
+            "name": "engagement-analytics catalogue",
+            "version": app.version,
+            "health": "/readyz",
+            "endpoints": [path for path in app.openapi()["paths"] if path != "/"],
+            "docs": "/docs",
+        }
+
+    @app.get("/healthz", tags=["service"])
+    async def healthz() -> dict[str, str]:
+        """Tell that the process is alive."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=["service"], responses=problems.responses([503]))
+    async def readyz() -> Response:
+        """Tell whether changes can be made at this moment."""
+        if reason := health.not_ready():
+            raise problems.unavailable(reason)
+        return JSONResponse({"status": "ready"})
+
+    @app.get("/metrics", tags=["service"])
+    async def metrics() -> Response:
+        """Prometheus metrics of this process."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,111 @@
+"""Authors, posts and users as they are put into the catalogue."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from schema.event import MAX_EXTERNAL_ID, MAX_ID
+
+MAX_POSTS_OF_A_TAG_LIST = 50
+
+_Text = Annotated[
+    str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
+_Id = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
+ExternalId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_EXTERNAL_ID, pattern=r"^[^\x00-\x1f\x7f]+$"),
+]
+
+
+class Kind(StrEnum):
+    """What the catalogue knows."""
+
+    AUTHOR = "author"
+    POST = "post"
+    USER = "user"
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    external_id: ExternalId | None = Field(
+        default=None, description="What your own system calls it; events may name it so."
+    )
+
+
+class Author(_Given):
+    """Who writes posts."""
+
+    name: _Text
+    author_category: _Text
+    joined_date: date = Field(description="YYYY-MM-DD.")
+
+
+class Post(_Given):
+    """What is engaged with, with its metadata."""
+
+    author_id: _Id | None = Field(default=None, description="The author's number, or author.")
+    author: ExternalId | None = Field(default=None, description="The author's external_id.")
+    category: _Text
+    title: _Text
+    publish_timestamp: AwareDatetime = Field(description="RFC 3339 with an offset.")
+    content_length: int = Field(default=0, ge=0, le=2**31 - 1)
+    has_media: bool = False
+    tags: list[_Text] = Field(default=[], max_length=MAX_POSTS_OF_A_TAG_LIST)
+    is_promoted: bool = False
+    language: _Text = "en"
+
+    @model_validator(mode="after")
+    def _names_one_author(self) -> "Post":
+        if (self.author_id is None) == (self.author is None):
+            raise ValueError("expected either author_id or author")
+        return self
+
+
+class User(_Given):
+    """A reader who is known."""
+
+    signup_date: date = Field(description="YYYY-MM-DD.")
+    user_segment: _Text
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = Field(
+        default=None, description="ISO 3166-1 alpha-2."
+    )
+
+
+MODELS: dict[Kind, type[_Given]] = {Kind.AUTHOR: Author, Kind.POST: Post, Kind.USER: User}
+
+
+class Item(BaseModel):
+    """One thing to be put into the catalogue, or out of it.
+
+    ``id`` is its number; a text is its external_id, which gets a number of its own.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    kind: Kind
+    id: int | str
+    content: Any = Field(description="Author, Post or User; null deletes it.")
+
+
+class Outcome(BaseModel):
+    """What a change came to."""
+
+    kind: Kind
+    id: int = Field(description="The number it has.")
+    external_id: str | None
+    outcome: Literal["created", "updated", "unchanged", "deleted"]
+
+
+class BatchOutcome(BaseModel):
+    """What the lines of a batch came to."""
+
+    received: int
+    created: int
+    updated: int
+    unchanged: int
+    deleted: int
+    errors: list[dict[str, Any]] = Field(description="index, error and detail of refused lines.")

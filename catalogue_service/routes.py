@@ -1,0 +1,121 @@
+"""The catalogue's URLs: put and delete one thing, or many at once."""
+
+import re
+from typing import Annotated, Any, Final, cast
+
+from fastapi import APIRouter, Path, Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from catalogue_service import lines
+from catalogue_service.models import Author, BatchOutcome, Item, Kind, Outcome, Post, User
+from catalogue_service.store import Refusal, Result, apply
+from schema.event import MAX_ID
+from schema.problems import Problem, responses
+from sql.pool import Pool
+
+router = APIRouter(
+    prefix="/catalogue", tags=["catalogue"], responses=responses([401, 403, 413, 422, 503])
+)
+_CONFLICTS: Final = ("external_id_taken", "author_has_posts")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+_Id = Annotated[str, Path(description="The number, or the external_id.")]
+_PutResponses: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"model": Outcome, "description": "Updated or unchanged"},
+    201: {"model": Outcome, "description": "Created"},
+    **responses([409]),
+}
+
+
+@router.put("/authors/{identifier:path}", responses=_PutResponses)
+async def put_author(request: Request, identifier: _Id, author: Author) -> Response:
+    """Create or replace an author."""
+    return await _put(request, Kind.AUTHOR, identifier, author)
+
+
+@router.put("/posts/{identifier:path}", responses=_PutResponses)
+async def put_post(request: Request, identifier: _Id, post: Post) -> Response:
+    """Create or replace a post with its metadata; brings back a deleted one."""
+    return await _put(request, Kind.POST, identifier, post)
+
+
+@router.put("/users/{identifier:path}", responses=_PutResponses)
+async def put_user(request: Request, identifier: _Id, user: User) -> Response:
+    """Create or replace a user."""
+    return await _put(request, Kind.USER, identifier, user)
+
+
+@router.delete(
+    "/{kind}s/{identifier:path}", response_model=Outcome, responses=responses([404, 409])
+)
+async def delete(request: Request, kind: Kind, identifier: _Id) -> Response:
+    """Delete an author without posts, a post or a user. Engagements stay.
+
+    A deleted post leaves all reports; putting it again brings it back with its history.
+    """
+    [result] = await apply(_pool(request), [Item(kind=kind, id=_id(identifier), content=None)])
+    return _answer(result)
+
+
+@router.post(
+    "/batch",
+    response_model=BatchOutcome,
+    responses={207: {"model": BatchOutcome, "description": "Some lines were refused"}},
+    openapi_extra={"requestBody": {"content": {"application/x-ndjson": {}}, "required": True}},
+)
+async def batch(request: Request) -> Response:
+    """Put and delete up to 1,000 things, a line each (NDJSON).
+
+    `{"kind": "post", "id": 42, "title": ...}`, or with `"delete": true` in the place of the
+    content. Authors are put before posts, so their order does not matter.
+    """
+    parsed = list(lines.parse(await request.body()))
+    if len(parsed) > lines.MAX_LINES:
+        raise Problem(413, "too_many_lines", f"a batch has {lines.MAX_LINES} lines at most")
+    results = iter(await apply(_pool(request), [p for p in parsed if isinstance(p, Item)]))
+    outcomes = [next(results) if isinstance(p, Item) else p for p in parsed]
+    found = _summary(outcomes)
+    if not found.received:
+        raise Problem(422, "empty_batch", "the batch has no lines")
+    return JSONResponse(found.model_dump(), 207 if found.errors else 200)
+
+
+def _summary(outcomes: list[Result]) -> BatchOutcome:
+    made = [outcome.outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+    return BatchOutcome(
+        received=len(outcomes),
+        created=made.count("created"),
+        updated=made.count("updated"),
+        unchanged=made.count("unchanged"),
+        deleted=made.count("deleted"),
+        errors=[
+            {"index": index, "error": outcome.error, "detail": outcome.detail}
+            for index, outcome in enumerate(outcomes)
+            if isinstance(outcome, Refusal)
+        ],
+    )
+
+
+async def _put(request: Request, kind: Kind, identifier: str, content: BaseModel) -> Response:
+    item = Item(kind=kind, id=_id(identifier), content=content)
+    [result] = await apply(_pool(request), [item])
+    return _answer(result)
+
+
+def _answer(result: Result) -> Response:
+    if isinstance(result, Outcome):
+        return JSONResponse(result.model_dump(), 201 if result.outcome == "created" else 200)
+    is_missing = result.error.startswith("unknown_") and result.error != "unknown_author"
+    status = 409 if result.error in _CONFLICTS else 404 if is_missing else 422
+    raise Problem(status, result.error, result.detail)
+
+
+def _id(text: str) -> int | str:
+    found: int | str = int(text) if _NUMBER.fullmatch(text) and int(text) <= MAX_ID else text
+    if not lines.is_id(found):
+        raise Problem(422, "invalid_id", "an id is a number, or a text of 1 to 200 characters")
+    return found
+
+
+def _pool(request: Request) -> Pool:
+    return cast("Pool", request.app.state.pool)

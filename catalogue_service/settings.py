@@ -1,0 +1,11 @@
+"""What ``python -m catalogue_service`` reads from the environment."""
+
+from pydantic import Field
+
+from schema.settings import DatabaseSettings, HttpSettings
+
+
+class CatalogueSettings(DatabaseSettings, HttpSettings):
+    """Settings of the catalogue service."""
+
+    port: int = Field(default=8002, ge=0, le=65535, description="Port the service listens on.")

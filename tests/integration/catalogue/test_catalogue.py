@@ -1,0 +1,232 @@
+"""The catalogue service over HTTP, on a real database."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+import sql
+from catalogue_service.app import create_app
+from catalogue_service.settings import CatalogueSettings
+from consumer.external_ids import resolve
+from schema.keys import Scope
+from tests.conftest import Database
+from tests.factories import record
+from tests.serving import client, new_key, served
+
+AUTHOR = {"name": "Ann", "author_category": "Tech", "joined_date": "2020-01-31"}
+POST = {
+    "author_id": 7,
+    "category": "Tech",
+    "title": "A title",
+    "publish_timestamp": "2026-01-01T09:00:00+01:00",
+    "tags": ["ai", "open source"],
+    "is_promoted": True,
+}
+
+
+@dataclass
+class Catalogue:
+    session: aiohttp.ClientSession
+    connection: Any
+    url: str
+    keys: Path
+
+    async def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        async with self.session.request(method, f"/catalogue/{path}", json=body) as answer:
+            return answer.status, await answer.json()
+
+    async def batch(self, *lines: Any) -> tuple[int, Any]:
+        text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
+        headers = {"Content-Type": "application/x-ndjson"}
+        async with self.session.post("/catalogue/batch", data=text, headers=headers) as answer:
+            return answer.status, await answer.json()
+
+    async def version(self) -> int:
+        return int(await self.connection.fetchval("SELECT version FROM catalogue_version"))
+
+    async def engage(self, post: int | str, user: int | str | None = None) -> int:
+        """Store a view as a consumer does; the post's number."""
+        made = record()
+        row = (made.engaged_timestamp, made.event_id, post, user, "view", made.engaged_timestamp)
+        async with self.connection.transaction():
+            [(_, event_id, post_id, user_id, _, _)] = await resolve(self.connection, [row])
+            day = made.engaged_timestamp.date()
+            await self.connection.execute("SELECT ensure_partition($1)", day)
+            await self.connection.execute(
+                "INSERT INTO engagements VALUES ($1, $2, $3, 'view', $4, $4)",
+                event_id, post_id, user_id, made.engaged_timestamp,
+            )  # fmt: skip
+            await self.connection.execute(
+                sql.load("add_post_totals").text, [post_id], [1], [0], [0], [0]
+            )
+        return int(post_id)
+
+
+@pytest.fixture
+async def catalogue(database: Database, tmp_path: Path) -> AsyncIterator[Catalogue]:
+    keys = tmp_path / "keys.json"
+    settings = CatalogueSettings(
+        database_url=SecretStr(database.url),
+        database_role="engage_editor",
+        api_keys_file=str(keys),
+    )
+    key = new_key(keys, Scope.ADMIN)
+    connection = await asyncpg.connect(database.url)
+    app, _ = create_app(settings)
+    try:
+        async with served(app) as url, client(url, key) as session:
+            yield Catalogue(session, connection, url, keys)
+    finally:
+        await connection.close()
+
+
+async def test_putting_the_same_again_changes_nothing(catalogue: Catalogue) -> None:
+    assert (await catalogue.send("PUT", "authors/7", AUTHOR))[0] == 201
+    status, first = await catalogue.send("PUT", "posts/42", POST)
+    version = await catalogue.version()
+    again_status, again = await catalogue.send("PUT", "posts/42", POST)
+
+    assert (status, first["outcome"], first["id"]) == (201, "created", 42)
+    assert (again_status, again["outcome"]) == (200, "unchanged")
+    assert await catalogue.version() == version
+    tags = await catalogue.connection.fetchval("SELECT tags FROM post_metadata")
+    assert tags == POST["tags"]
+
+
+async def test_putting_something_else_replaces_all_of_it(catalogue: Catalogue) -> None:
+    await catalogue.send("PUT", "authors/7", AUTHOR)
+    await catalogue.send("PUT", "posts/42", POST)
+    status, changed = await catalogue.send(
+        "PUT", "posts/42", {k: v for k, v in POST.items() if k != "tags"} | {"title": "Other"}
+    )
+
+    assert (status, changed["outcome"]) == (200, "updated")
+    row = await catalogue.connection.fetchrow(
+        "SELECT * FROM posts JOIN post_metadata USING (post_id)"
+    )
+    assert (row["title"], row["tags"], row["is_promoted"]) == ("Other", [], True)
+
+
+async def test_a_deleted_post_leaves_the_catalogue_and_keeps_its_engagements(
+    catalogue: Catalogue,
+) -> None:
+    await catalogue.send("PUT", "authors/7", AUTHOR)
+    await catalogue.send("PUT", "posts/42", POST)
+    await catalogue.engage(42)
+    status, gone = await catalogue.send("DELETE", "posts/42")
+
+    assert (status, gone["outcome"]) == (200, "deleted")
+    assert (await catalogue.send("DELETE", "posts/42"))[0] == 404
+    assert await catalogue.connection.fetch(sql.load("orphans").text) == []
+    assert await catalogue.connection.fetchval("SELECT views FROM post_totals") == 1
+    assert (await catalogue.send("PUT", "posts/42", POST))[1]["outcome"] == "created"
+    assert await catalogue.connection.fetchval("SELECT count(*) FROM deleted_posts") == 0
+
+
+async def test_an_author_with_posts_is_not_deleted(catalogue: Catalogue) -> None:
+    await catalogue.send("PUT", "authors/7", AUTHOR)
+    await catalogue.send("PUT", "posts/42", POST)
+
+    assert (await catalogue.send("DELETE", "authors/7"))[1]["code"] == "author_has_posts"
+    await catalogue.send("DELETE", "posts/42")
+    assert (await catalogue.send("DELETE", "authors/7"))[0] == 200
+
+
+async def test_events_may_name_a_post_before_the_catalogue_does(catalogue: Catalogue) -> None:
+    number = await catalogue.engage("my-first-post", "reader@home")
+    orphans = await catalogue.connection.fetch(sql.load("orphans").text)
+    await catalogue.send("PUT", "authors/ann", AUTHOR)
+    status, made = await catalogue.send(
+        "PUT", "posts/my-first-post", {**POST, "author_id": None, "author": "ann"}
+    )
+
+    assert [(row["post_id"], row["external_id"]) for row in orphans] == [(number, "my-first-post")]
+    assert (status, made["id"], made["external_id"]) == (201, number, "my-first-post")
+    assert await catalogue.engage("my-first-post") == number
+
+
+async def test_a_number_takes_over_what_came_under_its_external_id(catalogue: Catalogue) -> None:
+    old = await catalogue.engage("slug")
+    await catalogue.engage(42)
+    await catalogue.send("PUT", "authors/7", AUTHOR)
+    status, _ = await catalogue.send("PUT", "posts/42", {**POST, "external_id": "slug"})
+    rows = await catalogue.connection.fetch("SELECT post_id, views FROM post_totals")
+
+    assert status == 201
+    assert old != 42
+    assert [tuple(row) for row in rows] == [(42, 2)]
+    assert (
+        await catalogue.connection.fetchval("SELECT count(*) FROM engagements WHERE post_id = 42")
+        == 2
+    )
+    assert await catalogue.engage("slug") == 42
+
+
+async def test_an_external_id_stands_for_one_thing(catalogue: Catalogue) -> None:
+    await catalogue.send("PUT", "authors/7", {**AUTHOR, "external_id": "ann"})
+    status, refused = await catalogue.send("PUT", "authors/8", {**AUTHOR, "external_id": "ann"})
+
+    assert (status, refused["code"]) == (409, "external_id_taken")
+    assert (await catalogue.send("PUT", "posts/9", {**POST, "external_id": "ann"}))[0] == 201
+
+
+async def test_a_batch_tells_what_came_of_each_line(catalogue: Catalogue) -> None:
+    status, found = await catalogue.batch(
+        {"kind": "post", "id": "p1", **POST, "author_id": 7},
+        {"kind": "author", "id": 7, **AUTHOR},
+        "{",
+        {"kind": "post", "id": 5, **POST, "author_id": 99},
+        {"kind": "post", "id": 6, "title": ""},
+        {"kind": "user", "id": "u", "signup_date": "2026-01-01", "user_segment": "free"},
+        {"kind": "tag", "id": 1},
+        {"kind": "user", "id": 12345, "delete": True},
+    )
+
+    assert (status, found["received"], found["created"]) == (207, 8, 3)
+    assert {e["index"]: e["error"] for e in found["errors"]} == {
+        2: "malformed_json",
+        3: "unknown_author",
+        4: "invalid_content",
+        6: "invalid_kind",
+        7: "unknown_user",
+    }
+    everything_wrong = next(e for e in found["errors"] if e["index"] == 4)["detail"]
+    assert all(name in everything_wrong for name in ("title", "category", "publish_timestamp"))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("posts/1", {**POST, "author_id": 99}, "unknown_author"),
+        ("posts/1", {**POST, "title": "a\u0000b"}, "invalid_body"),
+        ("posts/1", {**POST, "nonsense": 1}, "invalid_body"),
+        ("posts/1", {**POST, "publish_timestamp": "2026-01-01T00:00:00"}, "invalid_body"),
+        ("posts/a%00b", POST, "invalid_id"),
+        ("authors/0", [], "invalid_body"),
+    ],
+)
+async def test_what_is_wrong_is_refused(
+    catalogue: Catalogue, path: str, body: Any, code: str
+) -> None:
+    status, problem = await catalogue.send("PUT", path, body)
+
+    assert status == 422
+    assert problem["code"] == code
+
+
+async def test_only_an_admin_key_may_change_the_catalogue(catalogue: Catalogue) -> None:
+    for scope, status in ((Scope.READ, 403), (Scope.INGEST, 403), (Scope.ADMIN, 201)):
+        key = new_key(catalogue.keys, scope)
+        async with (
+            client(catalogue.url, key) as other,
+            other.put("/catalogue/authors/9", json=AUTHOR) as answer,
+        ):
+            # A new key is noticed within seconds.
+            assert answer.status in (status, 401)
