@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MAY_IMPORT = {
     "schema": set(),
+    "engagement_client": set(),
     "sql": {"schema"},
     "ingest_service": {"schema"},
     "consumer": {"schema", "sql"},
