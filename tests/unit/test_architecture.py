@@ -8,12 +8,22 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MAY_IMPORT = {
     "schema": set(),
+    "engagement_client": set(),
     "sql": {"schema"},
     "ingest_service": {"schema"},
     "consumer": {"schema", "sql"},
     "analytics_api": {"schema", "sql"},
+    "catalogue_service": {"schema", "sql"},
     "loadgen": {"schema", "sql"},
-    "engage": {"schema", "sql", "ingest_service", "consumer", "analytics_api", "loadgen"},
+    "engage": {
+        "schema",
+        "sql",
+        "ingest_service",
+        "consumer",
+        "analytics_api",
+        "catalogue_service",
+        "loadgen",
+    },
 }
 
 

@@ -1,0 +1,153 @@
+"""What an answer means for each event of a batch. Pure."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, NamedTuple
+
+from engagement_client.buffer import Batch, Entry
+
+_TOO_LARGE: Final = 413
+_ASKS_TO_COME_AGAIN: Final = frozenset({408, 425, 429})
+_EXPLANATIONS: Final = {
+    401: "the key is missing or not known",
+    403: "the key may not write events",
+    404: "there is no ingest service at this URL",
+    405: "there is no ingest service at this URL",
+}
+
+
+class Reply(NamedTuple):
+    """An answer of the service.
+
+    Attributes:
+        status: the HTTP status.
+        body: as it came.
+        retry_after: that header.
+        date: that header, by which a Retry-After with a date is read.
+    """
+
+    status: int
+    body: bytes = b""
+    retry_after: str | None = None
+    date: str | None = None
+
+
+class Rejection(NamedTuple):
+    """An event that the service refused: its stable tag and a sentence."""
+
+    entry: Entry
+    error: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of a batch. Every event of it is in exactly one of the first four.
+
+    Attributes:
+        delivered: how many events were accepted.
+        rejected: events that were refused for what they are.
+        refused: events that were not looked at, for a reason that a retry does not change.
+        again: batches to send again, with the same identities.
+        trouble: why the service did not do what it was asked; empty: it did.
+        retry_after_seconds: how long it asked to be left alone.
+    """
+
+    delivered: int = 0
+    rejected: Sequence[Rejection] = ()
+    refused: Batch = ()
+    again: Sequence[Batch] = field(default=())
+    trouble: str = ""
+    retry_after_seconds: float = 0.0
+
+
+def unanswered(batch: Batch, reason: str) -> Verdict:
+    """Judge a batch without an answer: stored or not, nobody knows."""
+    return Verdict(again=(batch,), trouble=reason)
+
+
+def judge(batch: Batch, reply: Reply) -> Verdict:
+    """Judge a batch by its answer."""
+    status = reply.status
+    if status == 202:
+        return Verdict(delivered=len(batch))
+    if status == _TOO_LARGE:
+        return _split(batch)
+    if status >= 500 or status in _ASKS_TO_COME_AGAIN:
+        wait = retry_after_seconds(reply)
+        return Verdict(again=(batch,), trouble=f"HTTP {status}", retry_after_seconds=wait)
+    members = _members(reply.body)
+    if status == 207 or (status == 422 and members.get("errors")):
+        return _each(batch, members, reply)
+    explanation = _EXPLANATIONS.get(status) or str(members.get("code", "not understood"))
+    return Verdict(refused=batch, trouble=f"HTTP {status}: {explanation}")
+
+
+def retry_after_seconds(reply: Reply) -> float:
+    """Return how long a reply asks to wait, given in seconds or as a date; 0: it does not."""
+    text = (reply.retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    until, since = _instant(text), _instant(reply.date)
+    if until is None:
+        return 0.0
+    return max((until - (since or datetime.now(UTC))).total_seconds(), 0.0)
+
+
+def _split(batch: Batch) -> Verdict:
+    if len(batch) == 1:
+        rejection = Rejection(batch[0], "too_large", "the service takes no body of this size")
+        return Verdict(rejected=(rejection,))
+    middle = len(batch) // 2
+    return Verdict(again=(batch[:middle], batch[middle:]))
+
+
+def _each(batch: Batch, members: dict[str, Any], reply: Reply) -> Verdict:
+    errors = _errors_by_index(members, len(batch))
+    if errors is None:
+        return unanswered(batch, f"HTTP {reply.status} with an unreadable body")
+    rejected, again = [], []
+    for index, (error, detail) in errors.items():
+        if error == "unavailable":
+            again.append(batch[index])
+        else:
+            rejected.append(Rejection(batch[index], error, detail))
+    return Verdict(
+        delivered=len(batch) - len(errors),
+        rejected=rejected,
+        again=(again,) if again else (),
+        trouble="not all events were acknowledged in time" if again else "",
+        retry_after_seconds=retry_after_seconds(reply),
+    )
+
+
+def _errors_by_index(members: dict[str, Any], count: int) -> dict[int, tuple[str, str]] | None:
+    """Return the errors of a batch of so many events; None: they are not of this batch."""
+    if members.get("received") != count or not isinstance(members.get("errors"), list):
+        return None
+    errors = {}
+    for error in members["errors"]:
+        index = error.get("index") if isinstance(error, dict) else None
+        if not isinstance(index, int) or not 0 <= index < count:
+            return None
+        errors[index] = (str(error.get("error", "unknown")), str(error.get("detail", "")))
+    return dict(sorted(errors.items()))
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    try:
+        members = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def _instant(text: str | None) -> datetime | None:
+    try:
+        instant = parsedate_to_datetime(text or "")
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

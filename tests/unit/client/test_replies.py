@@ -1,0 +1,154 @@
+"""What answers mean: each event of a batch ends in exactly one place."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engagement_client.buffer import Entry
+from engagement_client.replies import Reply, Verdict, judge, retry_after_seconds, unanswered
+
+BATCH = [Entry(b"%d" % n, 0.0) for n in range(4)]
+
+
+def outcome(errors: Any, received: int = 4) -> bytes:
+    listed = [{"index": i, "error": tag, "detail": f"about {i}"} for i, tag in errors]
+    return json.dumps({"received": received, "errors": listed}).encode()
+
+
+def accounted(verdict: Verdict) -> list[Entry]:
+    """Every event that the verdict names."""
+    again = [entry for batch in verdict.again for entry in batch]
+    return [*again, *verdict.refused, *(rejection.entry for rejection in verdict.rejected)]
+
+
+def test_202_means_that_all_were_accepted() -> None:
+    assert judge(BATCH, Reply(202)) == Verdict(delivered=4)
+
+
+def test_207_rejects_some_and_brings_back_what_was_not_acknowledged() -> None:
+    body = outcome([(1, "invalid_type"), (3, "unavailable")])
+    verdict = judge(BATCH, Reply(207, body, retry_after="1"))
+
+    assert verdict.delivered == 2
+    assert [(r.entry, r.error, r.detail) for r in verdict.rejected] == [
+        (BATCH[1], "invalid_type", "about 1")
+    ]
+    assert list(verdict.again) == [[BATCH[3]]]
+    assert verdict.trouble
+    assert verdict.retry_after_seconds == 1
+
+
+def test_a_422_with_errors_rejects_event_by_event_without_any_trouble() -> None:
+    verdict = judge(BATCH, Reply(422, outcome([(n, "timestamp_too_old") for n in range(4)])))
+
+    assert (verdict.delivered, len(verdict.rejected), verdict.trouble) == (0, 4, "")
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_what_may_pass_is_asked_again_as_it_was(status: int) -> None:
+    verdict = judge(BATCH, Reply(status, retry_after="7"))
+
+    assert list(verdict.again) == [BATCH]
+    assert verdict.retry_after_seconds == 7
+    assert str(status) in verdict.trouble
+
+
+@pytest.mark.parametrize("status", [200, 204, 301, 400, 401, 403, 404, 405, 415])
+def test_what_will_not_pass_is_refused_with_a_reason(status: int) -> None:
+    verdict = judge(BATCH, Reply(status, b"<html>"))
+
+    assert (verdict.refused, list(verdict.again)) == (BATCH, [])
+    assert str(status) in verdict.trouble
+
+
+def test_a_problem_without_events_is_refused_with_its_code() -> None:
+    verdict = judge(BATCH, Reply(422, b'{"code":"not_an_array"}'))
+
+    assert verdict.refused == BATCH
+    assert "not_an_array" in verdict.trouble
+
+
+def test_413_halves_the_batch_until_one_event_is_too_large() -> None:
+    assert list(judge(BATCH[:3], Reply(413)).again) == [BATCH[:1], BATCH[1:3]]
+    assert not judge(BATCH, Reply(413)).trouble
+
+    [rejection] = judge(BATCH[:1], Reply(413)).rejected
+    assert rejection.error == "too_large"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b"{}",
+        outcome([], received=3),
+        outcome([(4, "x")]),
+        outcome([(-1, "x")]),
+        outcome([("0", "x")]),
+        b'{"received":4,"errors":[7]}',
+        b'{"received":4,"errors":{}}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_207_that_cannot_be_read_leaves_all_unknown(body: bytes) -> None:
+    verdict = judge(BATCH, Reply(207, body))
+
+    assert list(verdict.again) == [BATCH]
+    assert verdict.delivered == 0
+
+
+def test_without_an_answer_all_is_unknown() -> None:
+    assert list(unanswered(BATCH, "TimeoutError").again) == [BATCH]
+
+
+@settings(max_examples=40)
+@given(
+    status=st.sampled_from([202, 207, 400, 401, 413, 422, 429, 500, 503]),
+    errors=st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from(["unavailable", "invalid_type"])), max_size=6
+    ),
+    size=st.integers(1, 4),
+)
+def test_no_event_is_lost_or_doubled_by_any_answer(
+    status: int, errors: list[tuple[int, str]], size: int
+) -> None:
+    batch = BATCH[:size]
+    verdict = judge(batch, Reply(status, outcome(errors, size)))
+    named = accounted(verdict)
+
+    assert len(named) + verdict.delivered == size
+    assert len(set(named)) == len(named)
+    assert set(named) <= set(batch)
+
+
+NOON = "Sun, 06 Nov 1994 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("header", "date", "seconds"),
+    [
+        (None, None, 0),
+        ("", None, 0),
+        ("120", None, 120),
+        (" 5 ", None, 5),
+        ("-5", None, 0),
+        ("1.5", None, 0),
+        ("nan", None, 0),
+        ("²", None, 0),
+        ("soon", None, 0),
+        ("Sun, 06 Nov 1994 12:00:30 GMT", NOON, 30),
+        ("Sun, 06 Nov 1994 11:00:00 GMT", NOON, 0),
+        ("Sun, 06 Nov 1994 12:00:30 -0000", NOON, 30),
+        (NOON, None, 0),
+    ],
+)
+def test_retry_after_is_read_as_seconds_and_as_a_date(
+    header: str | None, date: str | None, seconds: float
+) -> None:
+    assert retry_after_seconds(Reply(503, b"", header, date)) == seconds
