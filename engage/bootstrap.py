@@ -16,7 +16,13 @@ from schema.migrate import Connection, migrate
 
 DATABASE: Final = "engagement"
 MIGRATOR: Final = "engage_migrator"
-LOGINS: Final = (MIGRATOR, "engage_consumer", "engage_refresher", "engage_reader")
+LOGINS: Final = (
+    MIGRATOR,
+    "engage_consumer",
+    "engage_refresher",
+    "engage_reader",
+    "engage_editor",
+)
 _OWNERS_EXTRAS: Final = ("pg_monitor", "pg_signal_backend")
 _RETENTION_MS: Final = topics.RETENTION_DAYS * 24 * 3600 * 1000
 

@@ -5,6 +5,7 @@ import typer
 from engage import (
     commands_db,
     commands_demo,
+    commands_import,
     commands_keys,
     commands_load,
     commands_ops,
@@ -32,6 +33,7 @@ app.command(rich_help_panel=RUN)(commands_stack.down)
 app.command(rich_help_panel=RUN)(commands_stack.status)
 app.command(rich_help_panel=RUN)(commands_stack.doctor)
 app.command(rich_help_panel=DATA)(commands_load.seed)
+app.add_typer(commands_import.app, name="import", rich_help_panel=DATA)
 app.add_typer(commands_load.app, name="load", rich_help_panel=DATA)
 app.add_typer(commands_reports.app, name="report", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(commands_reports.ledger)

@@ -115,6 +115,7 @@ def print_addresses(stack: StackFile, folder: Path) -> None:
     print(f"dashboard  {stack.api_url}/dashboard#key={stack.read_key}")
     print(f"read API   {stack.api_url}/docs")
     print(f"ingest     {stack.ingest_url}/docs")
+    print(f"catalogue  {stack.catalogue_url}/docs")
     print(f"the rest   {folder / 'stack.json'}")
 
 

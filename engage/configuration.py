@@ -16,10 +16,17 @@ MASK: Final = "********"
 def settings_classes() -> list[type[Settings]]:
     """Return the settings of each service, and the command line's own."""
     from analytics_api.settings import ApiSettings, RefresherSettings
+    from catalogue_service.settings import CatalogueSettings
     from consumer.settings import ConsumerSettings
     from ingest_service.settings import IngestSettings
 
-    return [IngestSettings, ConsumerSettings, RefresherSettings, ApiSettings, ClientSettings]
+    services: list[type[Settings]] = [
+        IngestSettings,
+        ConsumerSettings,
+        RefresherSettings,
+        ApiSettings,
+    ]
+    return [*services, CatalogueSettings, ClientSettings]
 
 
 def settings_in_force() -> list[dict[str, Any]]:

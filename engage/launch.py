@@ -101,6 +101,7 @@ def _wired(spec: StackSpec, layout: Layout, leases: PortLeases, held: ExitStack)
     sockets = {
         "ingest": listen(leases.take("ingest", asked=spec.ingest_port, usual=8000)),
         "api": listen(leases.take("api", asked=spec.api_port, usual=8001)),
+        "catalogue": listen(leases.take("catalogue", usual=8002)),
     }
     for listener in sockets.values():
         held.enter_context(listener)
@@ -122,7 +123,8 @@ def _wired(spec: StackSpec, layout: Layout, leases: PortLeases, held: ExitStack)
 
 
 def _places(spec: StackSpec, leases: PortLeases) -> list[MemberState]:
-    counts = {"ingest": spec.ingest_workers, "consumer": spec.consumers, "refresher": 1, "api": 1}
+    several = {"ingest": spec.ingest_workers, "consumer": spec.consumers}
+    counts = several | {"refresher": 1, "api": 1, "catalogue": 1}
     return [
         MemberState(role, slot, side_port=leases.take(f"{role}-{slot} side port"))
         for role, count in counts.items()

@@ -20,15 +20,17 @@ MODULES: Final = {
     "consumer": "consumer",
     "refresher": "analytics_api.refresher",
     "api": "analytics_api",
+    "catalogue": "catalogue_service",
 }
 DATABASE_ROLES: Final = {
     "consumer": "engage_consumer",
     "refresher": "engage_refresher",
     "api": "engage_reader",
+    "catalogue": "engage_editor",
 }
 """The services that may speak to PostgreSQL, and as whom."""
 
-_SECRET: Final = ("DATABASE_URL", "DATABASE_ROLE", "INGEST_KEY", "READ_KEY")
+_SECRET: Final = ("DATABASE_URL", "DATABASE_ROLE", "INGEST_KEY", "READ_KEY", "ADMIN_KEY")
 _NEEDS_KAFKA: Final = ("ingest", "consumer", "api")
 
 

@@ -10,5 +10,7 @@ class ClientSettings(Settings):
 
     ingest_url: str | None = Field(default=None, description="Ingest service, for commands.")
     api_url: str | None = Field(default=None, description="Read API, for commands.")
+    catalogue_url: str | None = Field(default=None, description="Catalogue service, for commands.")
     ingest_key: SecretStr | None = Field(default=None, description="Ingest key, for commands.")
     read_key: SecretStr | None = Field(default=None, description="Read key, for commands.")
+    admin_key: SecretStr | None = Field(default=None, description="Admin key, for commands.")

@@ -11,7 +11,9 @@ from engage.embedded.files import write_whole
 from schema import topics
 from schema.errors import SetupError, Unavailable
 
-ROLES: Final = ("kafka", "postgres", "ingest", "consumer", "refresher", "api")
+ROLES: Final = (
+    "kafka", "postgres", "ingest", "consumer", "refresher", "api", "catalogue",
+)  # fmt: skip
 """The kinds of processes, in the order they are listed in."""
 
 
@@ -80,6 +82,11 @@ class Layout:
         return self.logs / f"{name}.log"
 
     @property
+    def imports(self) -> Path:
+        """How far imports of files went."""
+        return self.folder / "imports"
+
+    @property
     def loads(self) -> Path:
         """The journals of `engage load`."""
         return self.folder / "loads"
@@ -99,7 +106,7 @@ class Layout:
         """All that a stack ever puts into its folder."""
         files = (self.stack_file, self.state_file, self.ports_file, self.secrets_file)
         others = (self.keys_file, self.lock_file, self.folder / "postgres.password")
-        return (*files, *others, self.logs, self.loads, self.kafka, self.postgres)
+        return (*files, *others, self.logs, self.loads, self.imports, self.kafka, self.postgres)
 
 
 class StackFile(msgspec.Struct, frozen=True):
@@ -113,6 +120,8 @@ class StackFile(msgspec.Struct, frozen=True):
     read_key: str
     processes: dict[str, list[int]]
     metrics: dict[str, list[str]]
+    catalogue_url: str
+    admin_key: str
     topic: str = topics.EVENTS_TOPIC
 
     def write(self, path: Path) -> None:

@@ -72,11 +72,13 @@ class Supervisor:
         return StackFile(
             ingest_url=self._url("ingest"),
             api_url=self._url("api"),
+            catalogue_url=self._url("catalogue"),
             kafka_bootstrap_servers=self._backend.wiring.kafka_bootstrap_servers,
             database_url=self._backend.database_url,
             topic=self._backend.wiring.topic,
             ingest_key=self._secrets.keys["ingest"],
             read_key=self._secrets.keys["read"],
+            admin_key=self._secrets.keys["admin"],
             processes={role: self._pids(role) for role in ROLES},
             metrics={role: urls for role in ROLES if (urls := self._metrics(role))},
         )
@@ -111,7 +113,7 @@ class Supervisor:
         if was_ready and self._of("consumer"):
             await self._drain()
         await self._stop("consumer")
-        await self._stop("refresher", "api")
+        await self._stop("refresher", "api", "catalogue")
         await self._stop("kafka", "postgres", timeout_seconds=_SERVER_STOP_SECONDS)
         for task in self._keeping:
             task.cancel()
@@ -125,7 +127,7 @@ class Supervisor:
     async def _start_database(self) -> None:
         await self._start("postgres")
         await self._backend.prepare_database()
-        await self._start("refresher", "api")
+        await self._start("refresher", "api", "catalogue")
 
     async def _start(self, *roles: str) -> None:
         await asyncio.gather(*(member.start() for role in roles for member in self._of(role)))

@@ -33,6 +33,20 @@ class Target:
         return found or self._missing("ENGAGE_API_URL")
 
     @property
+    def catalogue_url(self) -> str:
+        """The catalogue service."""
+        found = self.stack.catalogue_url if self.stack else self.settings.catalogue_url
+        return found or self._missing("ENGAGE_CATALOGUE_URL")
+
+    @property
+    def admin_key(self) -> str | None:
+        """What the catalogue service lets in; None: it asks for no key."""
+        if self.stack:
+            return self.stack.admin_key
+        key = self.settings.admin_key
+        return key.get_secret_value() if key else None
+
+    @property
     def ingest_key(self) -> str | None:
         """What the ingest service lets in; None: it asks for no key."""
         if self.stack:
