@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from uuid_utils.compat import uuid7
 
-from ingest_service import body, metrics, once, pixel
+from ingest_service import body, cloudevents, metrics, once, pixel
 from ingest_service.intake import Clerk, Intake
 from ingest_service.publisher import Publisher
 from ingest_service.replies import batch_reply, event_reply
@@ -61,9 +61,9 @@ class HotPath:
             return
 
     async def _event(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        body.media_type(scope, body.JSON)
+        read = _envelope(scope)
         raw = await body.read(scope, receive, MAX_EVENT_BYTES, self._settings.body_deadline_seconds)
-        record = self._clerk().one(raw)
+        record = self._clerk(read).one(raw)
         if rules := once.rules(scope["query_string"], self._window):
             record = once.derive(record, rules, self._window)
         await self._store(record)
@@ -76,10 +76,14 @@ class HotPath:
         metrics.ACCEPTED.inc()
 
     async def _batch(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        kind = body.media_type(scope, body.JSON, body.NDJSON)
+        kind = body.media_type(scope, body.JSON, body.NDJSON, cloudevents.BATCHED)
         raw = await body.read(scope, receive, MAX_BATCH_BYTES, self._settings.body_deadline_seconds)
-        clerk = self._clerk()
-        intake = clerk.array(raw) if kind == body.JSON else clerk.lines(raw)
+        if kind == cloudevents.BATCHED:
+            intake = self._clerk(cloudevents.structured).enveloped(raw)
+        elif kind == body.NDJSON:
+            intake = self._clerk().lines(raw)
+        else:
+            intake = self._clerk().array(raw)
         await self._settle(intake, scope, send)
 
     async def _beacon(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
@@ -132,8 +136,21 @@ class HotPath:
         metrics.UNAVAILABLE.inc(acknowledged.count(False))
         return acknowledged
 
-    def _clerk(self) -> Clerk:
-        return Clerk(datetime.now(UTC), self._window, _mint)
+    def _clerk(self, read: cloudevents.Read | None = None) -> Clerk:
+        if read is None:
+            return Clerk(datetime.now(UTC), self._window, _mint)
+        return Clerk(datetime.now(UTC), self._window, _mint, lambda raw: read(raw).event_json())
+
+
+def _envelope(scope: ASGIScope) -> cloudevents.Read | None:
+    """Return how the body's envelope is read; None: it has none. Raises Problem 415."""
+    headers = scope["headers"]
+    binary = cloudevents.binary(headers)
+    # A CloudEvent without data has no body, and so no type of it.
+    if binary is not None and not any(name == b"content-type" for name, _ in headers):
+        return binary
+    kind = body.media_type(scope, body.JSON, cloudevents.STRUCTURED)
+    return cloudevents.structured if kind == cloudevents.STRUCTURED else binary
 
 
 def _mint() -> UUID:

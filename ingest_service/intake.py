@@ -64,11 +64,15 @@ class Intake:
 
 @dataclass(frozen=True)
 class Clerk:
-    """Admits events at a time of receipt."""
+    """Admits events at a time of receipt.
+
+    ``event_json`` takes what the client sent out of its envelope, where it has one.
+    """
 
     received: datetime
     window: Window
     mint: Callable[[], UUID]
+    event_json: Callable[[bytes], bytes] = bytes
 
     def one(self, raw: bytes) -> Record:
         """Admit a single event. Raises InvalidEvent."""
@@ -76,7 +80,8 @@ class Clerk:
             raise InvalidEvent(
                 "event_too_large", f"an event may have {MAX_EVENT_BYTES} bytes at most"
             )
-        return admit(decode_draft(raw), self.received, self.window, self.mint)
+        draft = decode_draft(self.event_json(raw))
+        return admit(draft, self.received, self.window, self.mint)
 
     def array(self, body: bytes) -> Intake:
         """Admit the events of a JSON array, all at once where all are good.
@@ -93,6 +98,10 @@ class Clerk:
         except InvalidEvent:
             return self._each(_elements(body))
         return Intake(len(records), records, list(range(len(records))))
+
+    def enveloped(self, body: bytes) -> Intake:
+        """Admit the events of a JSON array of envelopes. Raises Problem, as for an array."""
+        return self._each(_elements(body))
 
     def lines(self, body: bytes) -> Intake:
         """Admit the events of NDJSON; blank lines are no events. Raises Problem 413."""

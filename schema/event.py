@@ -41,9 +41,7 @@ _BASIC_OFFSET: Final = re.compile(rb'[+-]\d{4}"')
 _RFC3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
-
-
-_UUID: Final = re.compile(
+UUID_TEXT: Final = re.compile(
     r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE
 )
 
@@ -74,7 +72,7 @@ def _rfc3339(value: Any) -> Any:
 
 def _uuid(value: Any) -> Any:
     """Read 32 hexadecimal digits, with or without hyphens; no braces and no urn."""
-    if isinstance(value, str) and not _UUID.fullmatch(value):
+    if isinstance(value, str) and not UUID_TEXT.fullmatch(value):
         raise ValueError("expected a UUID")
     return UUID(value) if isinstance(value, str) else value
 
