@@ -14,6 +14,7 @@ from ingest_service import cloudevents
 from ingest_service.browser import OnceParameter, add_browser_routes
 from ingest_service.hot import BEACON, PIXEL, HotPath
 from ingest_service.publisher import Publisher
+from ingest_service.schema_routes import add_schema_routes
 from ingest_service.settings import IngestSettings
 from schema import problems
 from schema.docs_page import add_docs
@@ -112,6 +113,7 @@ def create_app(settings: IngestSettings) -> tuple[Application, Publisher]:
     problems.install(app)
     _add_event_routes(app)
     add_browser_routes(app, BatchOutcome)
+    add_schema_routes(app)
     _add_own_routes(app, publisher)
     add_docs(app)
     keys = key_ring(settings)
@@ -178,6 +180,7 @@ def _add_own_routes(app: FastAPI, publisher: Publisher) -> None:
                 f"POST {BEACON}",
                 f"GET {PIXEL}",
                 "GET /tracker.js",
+                "GET /schemas/",
             ],
             "docs": "/docs",
         }
