@@ -3,16 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
+from ingest_service import cloudevents
 from ingest_service.browser import OnceParameter, add_browser_routes
 from ingest_service.hot import BEACON, PIXEL, HotPath
 from ingest_service.publisher import Publisher
+from ingest_service.schema_routes import add_schema_routes
 from ingest_service.settings import IngestSettings
 from schema import problems
 from schema.docs_page import add_docs
@@ -50,6 +52,44 @@ class BatchOutcome(BaseModel):
     errors: list[BatchError]
 
 
+class EventFault(BaseModel):
+    """One thing that is wrong with one event."""
+
+    index: int = Field(description="Where the event stands, from 0.")
+    field: str | None = Field(
+        description="A field, or an attribute of a CloudEvent; null: the event as a whole."
+    )
+    error: str = Field(description="Stable snake_case tag.")
+    detail: str = Field(description="One sentence; empty beyond 500 errors.")
+
+
+class DryRun(BaseModel):
+    """What would become of events; nothing was stored."""
+
+    received: int
+    would_accept: int
+    would_reject: int
+    events: list[dict[str, Any] | None] = Field(
+        description="Runs along with the input: as it would be stored; null: rejected."
+    )
+    errors: list[EventFault]
+
+
+_DRY_RUN: dict[int | str, dict[str, Any]] = {
+    200: {"model": DryRun, "description": "A dry run; nothing was stored"}
+}
+_DryRunParameter = Annotated[
+    Literal["0", "1"], Query(description="1: store nothing, tell all that is wrong.")
+]
+
+
+def _takes(kind: bytes, *, many: bool = False) -> dict[str, Any]:
+    """Declare that a route takes CloudEvents, too."""
+    envelope = {"type": "object", "description": "A CloudEvent 1.0; see docs/sandbox.md."}
+    schema = {"type": "array", "items": envelope} if many else envelope
+    return {"requestBody": {"content": {kind.decode(): {"schema": schema}}}}
+
+
 def create_app(settings: IngestSettings) -> tuple[Application, Publisher]:
     """Build the service. Nothing is opened until its lifespan starts."""
     publisher = Publisher(settings)
@@ -73,6 +113,7 @@ def create_app(settings: IngestSettings) -> tuple[Application, Publisher]:
     problems.install(app)
     _add_event_routes(app)
     add_browser_routes(app, BatchOutcome)
+    add_schema_routes(app)
     _add_own_routes(app, publisher)
     add_docs(app)
     keys = key_ring(settings)
@@ -95,25 +136,34 @@ def _add_event_routes(app: FastAPI) -> None:
         "/events",
         status_code=202,
         response_model=EventAccepted,
-        responses=problems.responses(_ERRORS),
+        responses=_DRY_RUN | problems.responses(_ERRORS),
+        openapi_extra=_takes(cloudevents.STRUCTURED),
         tags=["events"],
     )
-    async def post_event(event: Event, once: OnceParameter = "") -> None:
-        """Accept one event, at most 64 KiB. Content-Encoding gzip is understood."""
+    async def post_event(
+        event: Event, once: OnceParameter = "", dry_run: _DryRunParameter = "0"
+    ) -> None:
+        """Accept one event, at most 64 KiB; also a CloudEvent, structured or binary.
+        Content-Encoding gzip is understood.
+        """
 
     @app.post(
         "/events/batch",
         status_code=202,
         response_model=BatchOutcome,
         responses={
+            **_DRY_RUN,
             207: {"model": BatchOutcome, "description": "Some events were accepted, some not"},
             **problems.responses(_ERRORS),
         },
+        openapi_extra=_takes(cloudevents.BATCHED, many=True),
         tags=["events"],
     )
-    async def post_batch(events: list[Event], once: OnceParameter = "") -> None:
-        """Accept up to 1,000 events and 1 MiB: a JSON array, or NDJSON
-        (application/x-ndjson). Each event is judged on its own.
+    async def post_batch(
+        events: list[Event], once: OnceParameter = "", dry_run: _DryRunParameter = "0"
+    ) -> None:
+        """Accept up to 1,000 events and 1 MiB: a JSON array, NDJSON (application/x-ndjson)
+        or a batch of CloudEvents. Each event is judged on its own.
         """
 
 
@@ -130,6 +180,7 @@ def _add_own_routes(app: FastAPI, publisher: Publisher) -> None:
                 f"POST {BEACON}",
                 f"GET {PIXEL}",
                 "GET /tracker.js",
+                "GET /schemas/",
             ],
             "docs": "/docs",
         }

@@ -1,5 +1,6 @@
 """The hot path: plain ASGI in front of FastAPI, which knows the same routes for OpenAPI."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
@@ -8,8 +9,8 @@ from uuid import UUID
 import msgspec
 from uuid_utils.compat import uuid7
 
-from ingest_service import body, metrics, once, pixel
-from ingest_service.intake import Clerk, Intake
+from ingest_service import body, cloudevents, dry_run, metrics, once, pixel
+from ingest_service.intake import Clerk, Intake, count, elements, lines
 from ingest_service.publisher import Publisher
 from ingest_service.replies import batch_reply, event_reply
 from ingest_service.settings import IngestSettings
@@ -61,13 +62,30 @@ class HotPath:
             return
 
     async def _event(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        body.media_type(scope, body.JSON)
+        read = _envelope(scope)
         raw = await body.read(scope, receive, MAX_EVENT_BYTES, self._settings.body_deadline_seconds)
-        record = self._clerk().one(raw)
+        if dry_run.is_asked(scope["query_string"]):
+            await self._rehearse([raw], read, scope, send)
+            return
+        record = self._clerk(read).one(raw)
         if rules := once.rules(scope["query_string"], self._window):
             record = once.derive(record, rules, self._window)
         await self._store(record)
         await send_json(send, 202, event_reply(record.event_id))
+
+    async def _rehearse(
+        self, raws: list[bytes], read: cloudevents.Read | None, scope: ASGIScope, send: Send
+    ) -> None:
+        count(len(raws))
+        rules = once.rules(scope["query_string"], self._window)
+        preview = await asyncio.to_thread(
+            dry_run.rehearse,
+            raws,
+            self._clerk(read),
+            lambda record: once.derive(record, rules, self._window),
+            read,
+        )
+        await send_json(send, 200, msgspec.json.encode(preview))
 
     async def _store(self, record: Record) -> None:
         [acknowledged] = await self._publish([record])
@@ -76,10 +94,19 @@ class HotPath:
         metrics.ACCEPTED.inc()
 
     async def _batch(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        kind = body.media_type(scope, body.JSON, body.NDJSON)
+        kind = body.media_type(scope, body.JSON, body.NDJSON, cloudevents.BATCHED)
         raw = await body.read(scope, receive, MAX_BATCH_BYTES, self._settings.body_deadline_seconds)
-        clerk = self._clerk()
-        intake = clerk.array(raw) if kind == body.JSON else clerk.lines(raw)
+        if dry_run.is_asked(scope["query_string"]):
+            read = cloudevents.structured if kind == cloudevents.BATCHED else None
+            raws = lines(raw) if kind == body.NDJSON else elements(raw)
+            await self._rehearse(raws, read, scope, send)
+            return
+        if kind == cloudevents.BATCHED:
+            intake = self._clerk(cloudevents.structured).enveloped(raw)
+        elif kind == body.NDJSON:
+            intake = self._clerk().lines(raw)
+        else:
+            intake = self._clerk().array(raw)
         await self._settle(intake, scope, send)
 
     async def _beacon(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
@@ -132,8 +159,21 @@ class HotPath:
         metrics.UNAVAILABLE.inc(acknowledged.count(False))
         return acknowledged
 
-    def _clerk(self) -> Clerk:
-        return Clerk(datetime.now(UTC), self._window, _mint)
+    def _clerk(self, read: cloudevents.Read | None = None) -> Clerk:
+        if read is None:
+            return Clerk(datetime.now(UTC), self._window, _mint)
+        return Clerk(datetime.now(UTC), self._window, _mint, lambda raw: read(raw).event_json())
+
+
+def _envelope(scope: ASGIScope) -> cloudevents.Read | None:
+    """Return how the body's envelope is read; None: it has none. Raises Problem 415."""
+    headers = scope["headers"]
+    binary = cloudevents.binary(headers)
+    # A CloudEvent without data has no body, and so no type of it.
+    if binary is not None and not any(name == b"content-type" for name, _ in headers):
+        return binary
+    kind = body.media_type(scope, body.JSON, cloudevents.STRUCTURED)
+    return cloudevents.structured if kind == cloudevents.STRUCTURED else binary
 
 
 def _mint() -> UUID:

@@ -64,11 +64,15 @@ class Intake:
 
 @dataclass(frozen=True)
 class Clerk:
-    """Admits events at a time of receipt."""
+    """Admits events at a time of receipt.
+
+    ``event_json`` takes what the client sent out of its envelope, where it has one.
+    """
 
     received: datetime
     window: Window
     mint: Callable[[], UUID]
+    event_json: Callable[[bytes], bytes] = bytes
 
     def one(self, raw: bytes) -> Record:
         """Admit a single event. Raises InvalidEvent."""
@@ -76,7 +80,8 @@ class Clerk:
             raise InvalidEvent(
                 "event_too_large", f"an event may have {MAX_EVENT_BYTES} bytes at most"
             )
-        return admit(decode_draft(raw), self.received, self.window, self.mint)
+        draft = decode_draft(self.event_json(raw))
+        return admit(draft, self.received, self.window, self.mint)
 
     def array(self, body: bytes) -> Intake:
         """Admit the events of a JSON array, all at once where all are good.
@@ -86,17 +91,21 @@ class Clerk:
         """
         drafts = decode_drafts(body)
         if drafts is None:
-            return self._each(_elements(body))
-        _count(len(drafts))
+            return self._each(elements(body))
+        count(len(drafts))
         try:
             records = [admit(d, self.received, self.window, self.mint) for d in drafts]
         except InvalidEvent:
-            return self._each(_elements(body))
+            return self._each(elements(body))
         return Intake(len(records), records, list(range(len(records))))
+
+    def enveloped(self, body: bytes) -> Intake:
+        """Admit the events of a JSON array of envelopes. Raises Problem, as for an array."""
+        return self._each(elements(body))
 
     def lines(self, body: bytes) -> Intake:
         """Admit the events of NDJSON; blank lines are no events. Raises Problem 413."""
-        return self._each([line for line in body.split(b"\n") if line.strip()])
+        return self._each(lines(body))
 
     def array_or_one(self, body: bytes) -> Intake:
         """Admit a JSON array, or a single event, whose fault is then that of the request.
@@ -110,7 +119,7 @@ class Clerk:
         return Intake(1, [self.one(body)], [0])
 
     def _each(self, raws: list[bytes]) -> Intake:
-        _count(len(raws))
+        count(len(raws))
         intake = Intake(len(raws))
         for index, raw in enumerate(raws):
             try:
@@ -122,7 +131,8 @@ class Clerk:
         return intake
 
 
-def _elements(body: bytes) -> list[bytes]:
+def elements(body: bytes) -> list[bytes]:
+    """Return the elements of a JSON array. Raises Problem: 400 not JSON, 422 not an array."""
     try:
         return [bytes(raw) for raw in _split(body)]
     except msgspec.ValidationError:
@@ -131,6 +141,12 @@ def _elements(body: bytes) -> list[bytes]:
         raise Problem(400, "malformed_json", "expected one JSON array in UTF-8") from None
 
 
-def _count(events: int) -> None:
+def lines(body: bytes) -> list[bytes]:
+    """Return the lines of NDJSON that are not blank."""
+    return [line for line in body.split(b"\n") if line.strip()]
+
+
+def count(events: int) -> None:
+    """Raise Problem 413 for more events than a batch may have."""
     if events > MAX_BATCH_EVENTS:
         raise Problem(413, "too_many_events", f"a batch has {MAX_BATCH_EVENTS} events at most")

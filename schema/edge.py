@@ -36,7 +36,7 @@ _OPEN_PATHS: Final = frozenset(
         "/tracker.js",
     }
 )
-_OPEN_PREFIXES: Final = ("/static/",)
+_OPEN_PREFIXES: Final = ("/static/", "/schemas/")
 SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

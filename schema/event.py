@@ -41,9 +41,7 @@ _BASIC_OFFSET: Final = re.compile(rb'[+-]\d{4}"')
 _RFC3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
-
-
-_UUID: Final = re.compile(
+UUID_TEXT: Final = re.compile(
     r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE
 )
 
@@ -74,7 +72,7 @@ def _rfc3339(value: Any) -> Any:
 
 def _uuid(value: Any) -> Any:
     """Read 32 hexadecimal digits, with or without hyphens; no braces and no urn."""
-    if isinstance(value, str) and not _UUID.fullmatch(value):
+    if isinstance(value, str) and not UUID_TEXT.fullmatch(value):
         raise ValueError("expected a UUID")
     return UUID(value) if isinstance(value, str) else value
 
@@ -347,11 +345,25 @@ def _explain(error: Exception) -> InvalidEvent:
     if not isinstance(error, msgspec.ValidationError):
         return InvalidEvent("malformed_json", "expected one JSON object in UTF-8")
     if found := _FAULTY_FIELD.search(text):
-        name = found[1]
-        return InvalidEvent(f"invalid_{name}", _FIELD_DETAILS[name])
+        return invalid_field(found[1])
     if found := _MISSING_FIELD.search(text):
-        return InvalidEvent("missing_field", f"{found[1]}: required")
+        return missing_field(found[1])
     if text.startswith("Object contains unknown field"):
-        known = ", ".join(Draft.__struct_fields__)
-        return InvalidEvent("unknown_field", f"an unknown field; known are {known}")
+        return unknown_field()
     return InvalidEvent("not_an_object", "expected a JSON object")
+
+
+def invalid_field(name: str) -> InvalidEvent:
+    """Return the error of a field whose value is none of its values."""
+    return InvalidEvent(f"invalid_{name}", _FIELD_DETAILS[name])
+
+
+def missing_field(name: str) -> InvalidEvent:
+    """Return the error of a required field that is not there."""
+    return InvalidEvent("missing_field", f"{name}: required")
+
+
+def unknown_field() -> InvalidEvent:
+    """Return the error of a field that events do not have; it does not name it."""
+    known = ", ".join(Draft.__struct_fields__)
+    return InvalidEvent("unknown_field", f"an unknown field; known are {known}")

@@ -1,0 +1,165 @@
+"""What would become of events, without storing any: all that is wrong with each of them. Pure.
+
+The service's own path decides; the published model then tells what else is wrong.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from typing import Final
+from urllib.parse import parse_qs
+
+import msgspec
+from pydantic import ValidationError
+
+from ingest_service.cloudevents import Fault, Read
+from ingest_service.intake import Clerk
+from ingest_service.replies import MAX_LISTED_ERRORS
+from schema.errors import InvalidEvent
+from schema.event import (
+    Event,
+    Record,
+    admit,
+    decode_draft,
+    invalid_field,
+    missing_field,
+    unknown_field,
+)
+from schema.problems import Problem
+
+_NULL: Final = b"null"
+_REQUIRED: Final = {"post_id": msgspec.Raw(b"1"), "type": msgspec.Raw(b'"view"')}
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class EventFault(msgspec.Struct):
+    """One thing that is wrong with one event; ``field`` null: with the event as a whole."""
+
+    index: int
+    field: str | None
+    error: str
+    detail: str
+
+
+class Preview(msgspec.Struct):
+    """What would become of a batch; ``events`` runs along with what was sent."""
+
+    received: int
+    would_accept: int
+    would_reject: int
+    events: list[Record | None]
+    errors: list[EventFault]
+
+
+def is_asked(query_string: bytes) -> bool:
+    """Tell whether the query asks for a dry run. Raises Problem 422 where that is unclear."""
+    if b"dry_run" not in query_string:
+        return False
+    given = parse_qs(query_string, keep_blank_values=True).get(b"dry_run", [b"0"])
+    if given not in ([b"0"], [b"1"]):
+        raise Problem(422, "invalid_dry_run", "dry_run: expected 1, or 0")
+    return given == [b"1"]
+
+
+def rehearse(
+    raws: list[bytes], clerk: Clerk, change: Callable[[Record], Record], read: Read | None = None
+) -> Preview:
+    """Judge events as the service does, and say everything that is wrong with them.
+
+    Args:
+        raws: the events as they were sent.
+        clerk: who would admit them.
+        change: what would be done to an admitted event; may raise InvalidEvent.
+        read: how their envelopes are read, where they have any.
+    """
+    events: list[Record | None] = []
+    errors: list[EventFault] = []
+    for index, raw in enumerate(raws):
+        try:
+            events.append(change(clerk.one(raw)))
+        except InvalidEvent as error:
+            events.append(None)
+            errors += [EventFault(index, *fault) for fault in _all_faults(raw, error, clerk, read)]
+    for fault in errors[MAX_LISTED_ERRORS:]:
+        fault.detail = ""
+    refused = events.count(None)
+    return Preview(len(raws), len(raws) - refused, refused, events, errors)
+
+
+def _all_faults(raw: bytes, error: InvalidEvent, clerk: Clerk, read: Read | None) -> list[Fault]:
+    decisive = Fault(None, error.code, error.detail)
+    if error.code == "event_too_large":
+        return [decisive]
+    if read is None:
+        found = event_faults(raw, clerk)
+    else:
+        fields, found = read(raw)
+        told = {fault.code for fault in found} | {"missing_field"}
+        if fields:
+            judged = event_faults(msgspec.json.encode(fields), clerk)
+            found = [*found, *(fault for fault in judged if fault.code not in told)]
+    # Such as a name given twice, of which the model sees the last alone.
+    return found if error.code in {fault.code for fault in found} else [decisive, *found]
+
+
+def event_faults(raw: bytes, clerk: Clerk) -> list[Fault]:
+    """Return all that is wrong with the fields of an event; nothing where *raw* is no object."""
+    try:
+        members = _members(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    found = list(dict.fromkeys(_model_faults(raw)))
+    faulty = {fault.attribute for fault in found}
+    identity = {
+        name: None if bytes(members.get(name, _NULL)) == _NULL else members[name]
+        for name in ("event_id", "engaged_timestamp")
+        if name not in faulty
+    }
+    return list(dict.fromkeys([*found, *_identity_faults(identity, clerk)]))
+
+
+def _model_faults(raw: bytes) -> Iterator[Fault]:
+    try:
+        Event.model_validate_json(raw)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_context=False, include_input=False):
+            if not fault["loc"]:
+                continue
+            name = str(fault["loc"][0])
+            if fault["type"] == "extra_forbidden":
+                yield _fault(None, unknown_field())
+            elif fault["type"] == "missing":
+                yield _fault(name, missing_field(name))
+            else:
+                yield _fault(name, invalid_field(name))
+
+
+def _identity_faults(identity: dict[str, msgspec.Raw | None], clerk: Clerk) -> Iterator[Fault]:
+    """Judge id and time, each of them alone.
+
+    Args:
+        identity: what can be read of event_id and engaged_timestamp; None: not given.
+        clerk: who would admit the event.
+    """
+    event_id, time = identity.get("event_id"), identity.get("engaged_timestamp")
+    if event_id is not None:
+        at_receipt = msgspec.json.encode(clerk.received.astimezone(UTC))
+        yield from _judged(
+            {"event_id": event_id, "engaged_timestamp": msgspec.Raw(at_receipt)}, clerk
+        )
+    if time is not None:
+        yield from _judged({"engaged_timestamp": time}, clerk)
+    elif event_id is not None and "engaged_timestamp" in identity:
+        yield from _judged({"event_id": event_id}, clerk)
+
+
+def _judged(fields: dict[str, msgspec.Raw], clerk: Clerk) -> Iterator[Fault]:
+    try:
+        draft = decode_draft(msgspec.json.encode(_REQUIRED | fields))
+        admit(draft, clerk.received, clerk.window, clerk.mint)
+    except InvalidEvent as error:
+        name = "event_id" if error.code == "invalid_event_id" else "engaged_timestamp"
+        yield _fault(name, error)
+
+
+def _fault(name: str | None, error: InvalidEvent) -> Fault:
+    return Fault(name, error.code, error.detail)

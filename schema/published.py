@@ -1,0 +1,78 @@
+"""The JSON Schemas others check their events with, made from the published model. Pure.
+
+They say what JSON Schema can say. Left to the service: days a month does not have, how far a
+time may lie from its receipt, the nil and max UUIDs, and that 1.0 is not an integer.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from schema.event import UUID_TEXT, Event
+
+PATH: Final = "/schemas/"
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_UUID_PATTERN: Final = "^(?:" + UUID_TEXT.pattern.replace("a-f", "a-fA-F") + ")$"
+_TIME_PATTERN: Final = (
+    "^(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ]"
+    "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]+)?"
+    "(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+# "format" is a remark in this dialect, and its UUID knows no form without hyphens.
+_TEXTS: Final = {
+    "uuid": {"type": "string", "pattern": _UUID_PATTERN},
+    "date-time": {"type": "string", "format": "date-time", "pattern": _TIME_PATTERN},
+}
+
+
+class StoredEvent(Event):
+    """One engagement, as it stands in Kafka."""
+
+    event_id: UUID = Field(description="With engaged_timestamp it is the event's identity.")
+    engaged_timestamp: AwareDatetime = Field(
+        description="When it happened, RFC 3339 with an offset."
+    )
+    received_timestamp: AwareDatetime | None = Field(
+        default=None,
+        description="When ingest received it; absent: the time of the Kafka record counts.",
+    )
+
+
+_ANONYMOUS: Final = {"post_id": 42, "type": "view"}
+_COMPLETE: Final = {
+    "event_id": "019cd8a6-0000-7000-8000-000000000001",
+    "post_id": 42,
+    "user_id": 7,
+    "type": "like",
+    "engaged_timestamp": "2026-03-10T12:00:00.250Z",
+}
+_STORED: Final = _COMPLETE | {"received_timestamp": "2026-03-10T12:00:01Z"}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return each published schema by its file name."""
+    made = (
+        ("engagement-event.v1.json", "Engagement event", Event, [_ANONYMOUS, _COMPLETE]),
+        ("engagement-record.v1.json", "Engagement record", StoredEvent, [_STORED]),
+    )
+    return {name: _schema(name, title, model, examples) for name, title, model, examples in made}
+
+
+def _schema(
+    name: str, title: str, model: type[BaseModel], examples: list[dict[str, Any]]
+) -> dict[str, Any]:
+    head = {"$schema": _DIALECT, "$id": PATH + name, "title": title}
+    described = {key: value for key, value in model.model_json_schema().items() if key != "title"}
+    described["properties"] = {
+        field: _spelled_out(value) for field, value in described["properties"].items()
+    }
+    return head | described | {"examples": examples}
+
+
+def _spelled_out(schema: dict[str, Any]) -> dict[str, Any]:
+    """Say of a field what its text must look like, rather than name a format alone."""
+    kept = {key: value for key, value in schema.items() if key not in ("title", "default")}
+    if "anyOf" in kept:
+        kept["anyOf"] = [_spelled_out(choice) for choice in kept["anyOf"]]
+    return kept | _TEXTS[kept.pop("format")] if "format" in kept else kept

@@ -1,0 +1,112 @@
+"""The published schemas take and refuse what the decoders do, as far as they can say it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from schema.errors import InvalidEvent
+from schema.event import Draft, Record, decode_draft, decode_record
+from schema.published import schemas
+
+PUBLISHED = schemas()
+EVENT = Draft202012Validator(PUBLISHED["engagement-event.v1.json"])
+RECORD = Draft202012Validator(PUBLISHED["engagement-record.v1.json"])
+UUID_V4 = "e7c1745c-cd4a-4c19-87e4-45face935938"
+
+ids = st.one_of(
+    st.integers(-2, 3), st.sampled_from([2**63 - 1, 2**63, True, 1.5, "1", None, [], {}])
+)
+times = st.sampled_from(
+    [
+        *("2026-01-01T00:00:00Z", "2026-01-01t00:00:00z", "2026-01-01 00:00:00+05:30"),
+        *("2026-01-01T00:00:00.1234567Z", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+0530"),
+        *("2026-01-01T00:00:00", "2026-01-01", "2026-13-01T00:00:00Z", "2026-01-32T00:00:00Z"),
+        *("2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z", "2016-12-31T23:59:60Z"),
+        *("2026-01-01T00:00:00+24:00", "2026-01-01T00:00:00-23:59", "0000-01-01T00:00:00Z"),
+        *("10000-01-01T00:00:00Z", "٢٠٢٦-01-01T00:00:00Z", "now", "", 1735689600, True, None),
+    ]
+)
+event_ids = st.sampled_from(
+    [
+        *(UUID_V4, UUID_V4.upper(), UUID_V4.replace("-", ""), "{" + UUID_V4 + "}", UUID_V4[:-1]),
+        *("urn:uuid:" + UUID_V4, UUID_V4.replace("-", "", 1), UUID_V4 + "0", "", "x", 7, None),
+    ]
+)
+fields: dict[str, Any] = {
+    "post_id": ids,
+    "user_id": ids,
+    "type": st.sampled_from(["view", "like", "comment", "share", "VIEW", "", None, 1]),
+    "event_id": event_ids,
+    "engaged_timestamp": times,
+    "received_timestamp": times,
+    "extra": st.just(1),
+}
+COMPLETE = {
+    "event_id": UUID_V4,
+    "post_id": 1,
+    "type": "view",
+    "engaged_timestamp": "2026-01-01T00:00:00Z",
+}
+bodies = st.one_of(
+    st.fixed_dictionaries({}, optional=fields),
+    st.sampled_from(sorted(fields)).flatmap(
+        lambda name: fields[name].map(lambda value: COMPLETE | {name: value})
+    ),
+    st.sampled_from([COMPLETE, 7, None, [], [COMPLETE], "x"]),
+)
+
+
+def decodes(decode: Callable[[bytes], object], body: Any) -> bool:
+    try:
+        decode(json.dumps(body).encode())
+    except InvalidEvent:
+        return False
+    return True
+
+
+@given(bodies)
+def test_the_events_schema_takes_what_the_decoder_takes(body: Any) -> None:
+    assert EVENT.is_valid(body) == decodes(decode_draft, body)
+
+
+@given(bodies)
+def test_the_records_schema_takes_what_the_decoder_takes(body: Any) -> None:
+    assert RECORD.is_valid(body) == decodes(decode_record, body)
+
+
+def test_both_take_something_and_refuse_something() -> None:
+    for validator, decode in ((EVENT, decode_draft), (RECORD, decode_record)):
+        assert validator.is_valid(COMPLETE)
+        assert decodes(decode, COMPLETE)
+    assert EVENT.is_valid({"post_id": 1, "type": "view"})
+    assert not RECORD.is_valid({"post_id": 1, "type": "view"})
+    assert not EVENT.is_valid(COMPLETE | {"received_timestamp": None})
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_schema_is_one_itself_and_its_examples_obey_it(name: str) -> None:
+    schema = PUBLISHED[name]
+    Draft202012Validator.check_schema(schema)
+
+    assert schema["$id"] == f"/schemas/{name}"
+    assert schema["examples"]
+    for example in schema["examples"]:
+        Draft202012Validator(schema).validate(example)
+    for field, described in schema["properties"].items():
+        assert described["description"], field
+
+
+def test_the_schemas_know_every_field() -> None:
+    for validator, struct in ((EVENT, Draft), (RECORD, Record)):
+        assert validator.schema["properties"].keys() == set(struct.__struct_fields__)
+
+
+@pytest.mark.parametrize("body", [{"post_id": 1.0}, {"engaged_timestamp": "2026-02-30T00:00:00Z"}])
+def test_what_schemas_cannot_say_the_service_refuses(body: dict[str, Any]) -> None:
+    assert EVENT.is_valid(COMPLETE | body)
+    assert not decodes(decode_draft, COMPLETE | body)
