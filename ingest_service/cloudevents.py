@@ -30,7 +30,7 @@ ATTRIBUTES: Final = {
 """The attributes that are read, and the field of the event that each becomes."""
 
 _REQUIRED: Final = ("specversion", "id", "source", "type")
-_DATA_FIELDS: Final = frozenset({"post_id", "user_id"})
+_DATA_FIELDS: Final = frozenset({"post_id", "post", "user_id", "user"})
 _OF_THE_POST: Final = frozenset({"subject", "data", "data_base64", "datacontenttype"})
 _MARKS: Final = frozenset(f"ce-{name}".encode() for name in _REQUIRED)
 _VERSION_7: Final = 7
@@ -186,7 +186,11 @@ def _data(data: bytes | None, fields: dict[str, msgspec.Raw]) -> list[Fault]:
         return [_invalid("data", "expected an object")]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return [Fault("data", "malformed_json", "data: expected one JSON object in UTF-8")]
-    fields |= {name: value for name, value in members.items() if name in _DATA_FIELDS}
+    fields |= {
+        name: value
+        for name, value in members.items()
+        if name in _DATA_FIELDS and bytes(value) != _NULL
+    }
     if members.keys() <= _DATA_FIELDS:
         return []
     known = ", ".join(sorted(_DATA_FIELDS))
@@ -195,13 +199,13 @@ def _data(data: bytes | None, fields: dict[str, msgspec.Raw]) -> list[Fault]:
 
 def _post(subject: str | None, fields: dict[str, msgspec.Raw]) -> list[Fault]:
     """Take the post from the subject where the data does not name it."""
-    if "post_id" in fields:
+    if "post_id" in fields or "post" in fields:
         return []
     if not subject:
         detail = "post_id: required, in data or as the subject"
         return [Fault("subject", "missing_field", detail)]
     if not _POST.fullmatch(subject):
-        detail = "subject: expected a post's id in decimal, as data has no post_id"
+        detail = "subject: expected a post's id in decimal, as data names no post"
         return [Fault("subject", "invalid_post_id", detail)]
     fields["post_id"] = msgspec.Raw(subject.encode())
     return []

@@ -27,6 +27,18 @@ from schema.event import (
 from schema.problems import Problem
 
 _NULL: Final = b"null"
+_FIELDS: Final = {
+    "invalid_event_id": "event_id",
+    "missing_field": "post_id",
+    "ambiguous_post": "post",
+    "ambiguous_user": "user",
+}
+_NAMED: Final = {
+    "post_id": msgspec.Raw(b"1"),
+    "post": msgspec.Raw(b'"x"'),
+    "user_id": msgspec.Raw(b"1"),
+    "user": msgspec.Raw(b'"x"'),
+}
 _REQUIRED: Final = {"post_id": msgspec.Raw(b"1"), "type": msgspec.Raw(b'"view"')}
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -114,7 +126,9 @@ def event_faults(raw: bytes, clerk: Clerk) -> list[Fault]:
         for name in ("event_id", "engaged_timestamp")
         if name not in faulty
     }
-    return list(dict.fromkeys([*found, *_identity_faults(identity, clerk)]))
+    named = [name for name in _NAMED if bytes(members.get(name, _NULL)) != _NULL]
+    found += [*_naming_faults(named, clerk), *_identity_faults(identity, clerk)]
+    return list(dict.fromkeys(found))
 
 
 def _model_faults(raw: bytes) -> Iterator[Fault]:
@@ -133,6 +147,15 @@ def _model_faults(raw: bytes) -> Iterator[Fault]:
                 yield _fault(name, invalid_field(name))
 
 
+def _naming_faults(named: list[str], clerk: Clerk) -> Iterator[Fault]:
+    """Judge which of the names of post and user are given, whatever they are."""
+    kind = {"type": _REQUIRED["type"]}
+    posts = {name: _NAMED[name] for name in named if name.startswith("post")}
+    users = {name: _NAMED[name] for name in named if name.startswith("user")}
+    yield from _judged(kind | posts, clerk)
+    yield from _judged(_REQUIRED | users, clerk)
+
+
 def _identity_faults(identity: dict[str, msgspec.Raw | None], clerk: Clerk) -> Iterator[Fault]:
     """Judge id and time, each of them alone.
 
@@ -142,23 +165,21 @@ def _identity_faults(identity: dict[str, msgspec.Raw | None], clerk: Clerk) -> I
     """
     event_id, time = identity.get("event_id"), identity.get("engaged_timestamp")
     if event_id is not None:
-        at_receipt = msgspec.json.encode(clerk.received.astimezone(UTC))
-        yield from _judged(
-            {"event_id": event_id, "engaged_timestamp": msgspec.Raw(at_receipt)}, clerk
-        )
+        now = msgspec.json.encode(clerk.received.astimezone(UTC))
+        at_receipt = {"event_id": event_id, "engaged_timestamp": msgspec.Raw(now)}
+        yield from _judged(_REQUIRED | at_receipt, clerk)
     if time is not None:
-        yield from _judged({"engaged_timestamp": time}, clerk)
+        yield from _judged(_REQUIRED | {"engaged_timestamp": time}, clerk)
     elif event_id is not None and "engaged_timestamp" in identity:
-        yield from _judged({"event_id": event_id}, clerk)
+        yield from _judged(_REQUIRED | {"event_id": event_id}, clerk)
 
 
 def _judged(fields: dict[str, msgspec.Raw], clerk: Clerk) -> Iterator[Fault]:
     try:
-        draft = decode_draft(msgspec.json.encode(_REQUIRED | fields))
+        draft = decode_draft(msgspec.json.encode(fields))
         admit(draft, clerk.received, clerk.window, clerk.mint)
     except InvalidEvent as error:
-        name = "event_id" if error.code == "invalid_event_id" else "engaged_timestamp"
-        yield _fault(name, error)
+        yield _fault(_FIELDS.get(error.code, "engaged_timestamp"), error)
 
 
 def _fault(name: str | None, error: InvalidEvent) -> Fault:

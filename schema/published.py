@@ -39,8 +39,18 @@ class StoredEvent(Event):
     )
 
 
-_ANONYMOUS: Final = {"post_id": 42, "type": "view"}
-_COMPLETE: Final = {
+def _given(name: str) -> dict[str, Any]:
+    """Say that a field is there and not null, which would mean that it is absent."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+
+
+_NAMES: Final = {
+    "oneOf": [_given("post_id"), _given("post")],
+    "not": {"allOf": [_given("user_id"), _given("user")]},
+}
+_ANONYMOUS: Final[dict[str, Any]] = {"post_id": 42, "type": "view"}
+_EXTERNAL: Final[dict[str, Any]] = {"post": "why-we-count", "user": "reader-7", "type": "share"}
+_COMPLETE: Final[dict[str, Any]] = {
     "event_id": "019cd8a6-0000-7000-8000-000000000001",
     "post_id": 42,
     "user_id": 7,
@@ -53,7 +63,7 @@ _STORED: Final = _COMPLETE | {"received_timestamp": "2026-03-10T12:00:01Z"}
 def schemas() -> dict[str, dict[str, Any]]:
     """Return each published schema by its file name."""
     made = (
-        ("engagement-event.v1.json", "Engagement event", Event, [_ANONYMOUS, _COMPLETE]),
+        ("engagement-event.v1.json", "Engagement event", Event, [_ANONYMOUS, _COMPLETE, _EXTERNAL]),
         ("engagement-record.v1.json", "Engagement record", StoredEvent, [_STORED]),
     )
     return {name: _schema(name, title, model, examples) for name, title, model, examples in made}
@@ -67,7 +77,7 @@ def _schema(
     described["properties"] = {
         field: _spelled_out(value) for field, value in described["properties"].items()
     }
-    return head | described | {"examples": examples}
+    return head | described | _NAMES | {"examples": examples}
 
 
 def _spelled_out(schema: dict[str, Any]) -> dict[str, Any]:

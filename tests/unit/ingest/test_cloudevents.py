@@ -96,6 +96,13 @@ def test_the_subject_is_the_post_where_the_data_names_none() -> None:
     assert in_headers(b"", subject="43")["post_id"] == 43
 
 
+def test_the_data_may_name_post_and_user_by_external_id() -> None:
+    found = read(subject="43", data={"post": "why", "user": "reader", "post_id": None})
+
+    assert (found["post"], found["user"]) == ("why", "reader")
+    assert "post_id" not in found
+
+
 def test_extension_attributes_and_unset_ones_are_passed_over() -> None:
     assert read(traceparent="x", partitionkey=7, subject=None, dataschema="y") == EVENT
 
@@ -139,7 +146,9 @@ def test_large_ids_keep_every_digit() -> None:
         ({"data": "x"}, "invalid_cloudevent"),
         ({"data": []}, "invalid_cloudevent"),
         ({"data": {"post_id": "42"}}, "invalid_post_id"),
-        ({"data": {"post_id": None}}, "invalid_post_id"),
+        ({"data": {"post_id": None}}, "missing_field"),
+        ({"data": {"post_id": 42, "post": "a"}}, "ambiguous_post"),
+        ({"data": {"post_id": 42, "user_id": 7, "user": "a"}}, "ambiguous_user"),
         ({"data": {"post_id": 42, "type": "view"}}, "unknown_field"),
         ({"data": {"post_id": 42, "user_id": 0}}, "invalid_user_id"),
         ({"data": {}}, "missing_field"),

@@ -38,7 +38,9 @@ values: Any = st.sampled_from(
     ]
 )
 fields = st.dictionaries(
-    st.sampled_from(["post_id", "type", "event_id", "user_id", "engaged_timestamp", "extra"]),
+    st.sampled_from(
+        ["post_id", "post", "type", "event_id", "user_id", "user", "engaged_timestamp", "extra"]
+    ),
     values,
 )
 events = st.one_of(
@@ -119,6 +121,17 @@ def test_all_faults_of_an_event_are_told() -> None:
     ]
 
 
+def test_names_that_contradict_each_other_are_all_told() -> None:
+    found = preview({"type": "x", "post_id": 1, "post": "a", "user_id": 0, "user": "b"})
+
+    assert {(f.field, f.error) for f in found.errors} == {
+        ("type", "invalid_type"),
+        ("user_id", "invalid_user_id"),
+        ("post", "ambiguous_post"),
+        ("user", "ambiguous_user"),
+    }
+
+
 def test_all_faults_of_a_cloudevent_are_told_once() -> None:
     envelope = {"specversion": "2", "id": "1", "source": "/a", "type": "x.seen"}
     raw = json.dumps(envelope | {"data": {"user_id": 0}}).encode()
@@ -137,7 +150,7 @@ def test_events_run_along_with_the_input_as_they_would_be_stored() -> None:
     found = preview({"post_id": 1}, {"post_id": 1, "type": "like"}, 7)
 
     assert (found.received, found.would_accept, found.would_reject) == (3, 1, 2)
-    assert found.events == [None, Record(MINTED, 1, "like", NOW, None, NOW), None]
+    assert found.events == [None, Record(MINTED, "like", NOW, 1, None, NOW), None]
     assert [(f.index, f.error) for f in found.errors] == [
         (0, "missing_field"),
         (2, "not_an_object"),

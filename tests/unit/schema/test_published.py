@@ -21,6 +21,7 @@ UUID_V4 = "e7c1745c-cd4a-4c19-87e4-45face935938"
 ids = st.one_of(
     st.integers(-2, 3), st.sampled_from([2**63 - 1, 2**63, True, 1.5, "1", None, [], {}])
 )
+names = st.sampled_from(["why", "é" * 200, "é" * 201, "", "a\tb", "\x7f", 7, None, []])
 times = st.sampled_from(
     [
         *("2026-01-01T00:00:00Z", "2026-01-01t00:00:00z", "2026-01-01 00:00:00+05:30"),
@@ -40,6 +41,8 @@ event_ids = st.sampled_from(
 fields: dict[str, Any] = {
     "post_id": ids,
     "user_id": ids,
+    "post": names,
+    "user": names,
     "type": st.sampled_from(["view", "like", "comment", "share", "VIEW", "", None, 1]),
     "event_id": event_ids,
     "engaged_timestamp": times,
@@ -57,6 +60,9 @@ bodies = st.one_of(
     st.sampled_from(sorted(fields)).flatmap(
         lambda name: fields[name].map(lambda value: COMPLETE | {name: value})
     ),
+    st.fixed_dictionaries(
+        {}, optional={name: fields[name] for name in ("post_id", "post", "user_id", "user")}
+    ).map(lambda changed: {k: v for k, v in COMPLETE.items() if k != "post_id"} | changed),
     st.sampled_from([COMPLETE, 7, None, [], [COMPLETE], "x"]),
 )
 
