@@ -78,8 +78,10 @@ def test_the_same_file_gives_the_same_identities(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_tells_everything_that_is_wrong_with_a_catalogue(tmp_path: Path) -> None:
-    text = "id,name,author_category,joined_date\n1,Ann,Tech,2026-01-31\n2,,,yesterday\n0,B,C,2026-01-31\n"
-    found = dict(faults(of_kind(read(written(tmp_path, "a.csv", text)), "author"), judge_catalogue))
+    header = "id,name,author_category,joined_date"
+    text = f"{header}\n1,Ann,Tech,2026-01-31\n2,,,yesterday\n0,B,C,2026-01-31\n"
+    lines = of_kind(read(written(tmp_path, "a.csv", text)), "author")
+    found = dict(faults(lines, judge_catalogue))
 
     assert set(found) == {3, 4}
     assert all(name in found[3] for name in ("name", "author_category", "joined_date"))
