@@ -49,6 +49,7 @@ class Books(NamedTuple):
     stored_and_replayed: int
     replayed: int
     expired: int
+    retracted: int
     engagements: int
 
 
@@ -64,7 +65,14 @@ async def read_books(pool: Pool, topic: str, counts: DayCounts) -> Books:
         engagements = await counts.total(connection)
     assert totals is not None  # noqa: S101  (an aggregate always has a row)
     stored_and_replayed = totals["stored"] + totals["replayed"]
-    return Books(rows, stored_and_replayed, totals["replayed"], totals["expired"], engagements)
+    return Books(
+        offsets=rows,
+        stored_and_replayed=stored_and_replayed,
+        replayed=totals["replayed"],
+        expired=totals["expired"],
+        retracted=totals["retracted"],
+        engagements=engagements,
+    )
 
 
 def balance(books: Books, topic: str, ends: Mapping[int, int] | None) -> Ledger:
@@ -72,7 +80,7 @@ def balance(books: Books, topic: str, ends: Mapping[int, int] | None) -> Ledger:
     partitions = _partitions(books.offsets, topic, ends)
     balanced = (
         all(_adds_up(partition) for partition in partitions)
-        and books.stored_and_replayed == books.engagements + books.expired
+        and books.stored_and_replayed == books.engagements + books.expired + books.retracted
     )
     flying = [p.in_flight for p in partitions if p.in_flight is not None]
     return Ledger(
@@ -89,6 +97,7 @@ def balance(books: Books, topic: str, ends: Mapping[int, int] | None) -> Ledger:
             replayed=books.replayed,
             engagements=books.engagements,
             expired=books.expired,
+            retracted=books.retracted,
         ),
     )
 

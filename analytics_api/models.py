@@ -165,6 +165,7 @@ class LedgerTotals(BaseModel):
     replayed: int
     engagements: int = Field(description="Rows in the table of events, counted.")
     expired: int = Field(description="Rows of partitions that were dropped.")
+    retracted: int = Field(description="Rows that a retraction took away.")
 
 
 class Ledger(BaseModel):
@@ -172,7 +173,8 @@ class Ledger(BaseModel):
 
     balanced: bool = Field(
         description="For each partition next_offset - first_offset = stored + duplicates +"
-        " dead_lettered + skipped; over all, stored + replayed = engagements + expired; and"
+        " dead_lettered + skipped; over all, stored + replayed = engagements + expired +"
+        " retracted; and"
         " nothing in flight is negative."
     )
     partitions: list[PartitionLedger]

@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from consumer.decode import DeadLetter, Fingerprint, Message, Row, Rules, decode, fingerprint
+from consumer.decode import (
+    DeadLetter,
+    Fingerprint,
+    Message,
+    Retracted,
+    Row,
+    Rules,
+    decode,
+    fingerprint,
+)
 from schema.errors import Halted
 
 Identity = tuple[datetime, UUID]
@@ -33,6 +42,7 @@ class Share:
     dead_in_a_row: int
     rows: list[Row] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+    retracted: list[Retracted] = field(default_factory=list)
     duplicates: int = 0
     skipped: int = 0
     fingerprint: Fingerprint | None = None
@@ -43,6 +53,12 @@ class Share:
         """Count the rows that are stored already as duplicates."""
         kept = [row for row in self.rows if row[:2] not in stored]
         self.duplicates += len(self.rows) - len(kept)
+        self.rows = kept
+
+    def skip(self, retracted: set[Identity]) -> None:
+        """Count the rows that were taken back before they came as skipped."""
+        kept = [row for row in self.rows if row[:2] not in retracted]
+        self.skipped += len(self.rows) - len(kept)
         self.rows = kept
 
 
@@ -123,6 +139,11 @@ def take(cursor: Cursor, share: Share, messages: Sequence[Message], rules: Rules
                     f" the last at offset {message.offset}: {outcome.reason}",
                 )
                 break
+        elif isinstance(outcome, Retracted):
+            # It leaves no row of its own in engagements.
+            share.retracted.append(outcome)
+            share.skipped += 1
+            cursor.dead_in_a_row = 0
         else:
             share.rows.append(outcome)
             cursor.dead_in_a_row = 0

@@ -8,7 +8,15 @@ from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from schema.errors import InvalidEvent
-from schema.event import MAX_EVENT_BYTES, Record, Window, check, decode_record
+from schema.event import (
+    MAX_EVENT_BYTES,
+    Record,
+    Retraction,
+    Window,
+    check,
+    decode_record,
+    decode_retraction,
+)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -46,6 +54,15 @@ class Rules:
     refused_days: set[date] = field(default_factory=set)
 
 
+class Retracted(NamedTuple):
+    """An event that is taken back; a text in the place of its post is an external id."""
+
+    engaged: datetime
+    event_id: UUID
+    post: int | str
+    received: datetime
+
+
 class DeadLetter(NamedTuple):
     """A record that cannot be stored, and why."""
 
@@ -71,15 +88,17 @@ def fingerprint(message: Message) -> Fingerprint:
     return Fingerprint(message.offset, message.timestamp, crc)
 
 
-def decode(messages: Sequence[Message], rules: Rules) -> list[Row | DeadLetter]:
-    """Decode messages in their order; each becomes a row or a dead letter."""
+def decode(messages: Sequence[Message], rules: Rules) -> list[Row | Retracted | DeadLetter]:
+    """Decode messages in their order; each becomes a row, a retraction or a dead letter."""
     return [_decode_one(message, rules) for message in messages]
 
 
-def _decode_one(message: Message, rules: Rules) -> Row | DeadLetter:
+def _decode_one(message: Message, rules: Rules) -> Row | Retracted | DeadLetter:
     try:
         return _row(message, rules)
     except InvalidEvent as error:
+        if retraction := decode_retraction(message.value or b""):
+            return _retracted(retraction, message)
         return DeadLetter(
             message.offset,
             error.code,
@@ -88,6 +107,15 @@ def _decode_one(message: Message, rules: Rules) -> Row | DeadLetter:
             message.key,
             message.value,
         )
+
+
+def _retracted(retraction: Retraction, message: Message) -> Retracted:
+    return Retracted(
+        retraction.engaged_timestamp,
+        retraction.retracted_event_id,
+        retraction.post_id or retraction.post or 0,
+        retraction.received_timestamp or instant(message.timestamp),
+    )
 
 
 def _row(message: Message, rules: Rules) -> Row:

@@ -17,8 +17,8 @@ async def resolve(connection: Connection, rows: list[Row]) -> list[Row]:
     users = {row[3] for row in rows if type(row[3]) is str}
     if not posts and not users:
         return rows
-    post_ids = await _numbers(connection, "post", posts)
-    user_ids = await _numbers(connection, "user", users)
+    post_ids = await numbers(connection, "post", posts)
+    user_ids = await numbers(connection, "user", users)
     return [
         (
             engaged,
@@ -32,7 +32,8 @@ async def resolve(connection: Connection, rows: list[Row]) -> list[Row]:
     ]
 
 
-async def _numbers(connection: Connection, kind: str, wanted: set[Any]) -> dict[Any, int]:
+async def numbers(connection: Connection, kind: str, wanted: set[Any]) -> dict[Any, int]:
+    """Return the numbers of external ids; those that are new get one."""
     if not wanted:
         return {}
     query = sql.load("resolve_external_ids")

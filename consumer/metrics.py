@@ -14,7 +14,7 @@ DUPLICATES: Final = Counter(f"{PREFIX}_duplicates_total", "Events whose identity
 DEAD_LETTERS: Final = Counter(
     f"{PREFIX}_dead_letters_total", "Records that cannot be stored.", ["reason"]
 )
-SKIPPED: Final = Counter(f"{PREFIX}_skipped_total", "Offsets without a record to read.")
+SKIPPED: Final = Counter(f"{PREFIX}_skipped_total", "Offsets that hold no event to store.")
 FENCED: Final = Counter(f"{PREFIX}_fenced_total", "Shares of batches another consumer had moved.")
 FAILURES: Final = Counter(f"{PREFIX}_write_failures_total", "Batches that must be read again.")
 BATCH_ROWS: Final = Histogram(

@@ -1,7 +1,7 @@
 """Counts of a batch's new rows by post and by quarter of an hour, as columns. Pure."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,22 +15,30 @@ Columns = tuple[list[Any], list[int], list[int], list[int], list[int]]
 """Keys ascending, then views, likes, comments and shares of each."""
 
 
-def by_post(rows: Sequence[Row]) -> Columns:
-    """Count rows by post id."""
-    return _columns((row[2], row[4]) for row in rows)
+def by_post(rows: Sequence[Row], gone: Sequence[Row] = ()) -> Columns:
+    """Count rows by post id; rows that are *gone* count less than nothing."""
+    return _columns(((row[2], row[4]) for row in rows), ((row[2], row[4]) for row in gone))
 
 
-def by_quarter(rows: Sequence[Row]) -> Columns:
-    """Count rows by the quarter of an hour (UTC) they were engaged in."""
-    keys, *counts = _columns((row[0].timestamp() // _QUARTER_SECONDS, row[4]) for row in rows)
+def by_quarter(rows: Sequence[Row], gone: Sequence[Row] = ()) -> Columns:
+    """Count rows by the quarter of an hour (UTC) they were engaged in; likewise."""
+    keys, *counts = _columns(_quarters(rows), _quarters(gone))
     quarters = [datetime.fromtimestamp(key * _QUARTER_SECONDS, UTC) for key in keys]
     return (quarters, *counts)  # type: ignore[return-value]
 
 
-def _columns(pairs: Iterable[tuple[Hashable, str]]) -> Columns:
+def _quarters(rows: Iterable[Row]) -> Iterator[tuple[float, str]]:
+    return ((row[0].timestamp() // _QUARTER_SECONDS, row[4]) for row in rows)
+
+
+def _columns(
+    pairs: Iterable[tuple[Hashable, str]], gone: Iterable[tuple[Hashable, str]]
+) -> Columns:
     """Count (key, type) pairs; Counter does the work in C."""
+    counted = Counter(pairs)
+    counted.subtract(gone)
     counts: dict[Any, list[int]] = {}
-    for (key, kind), number in Counter(pairs).items():
+    for (key, kind), number in counted.items():
         counts.setdefault(key, [0, 0, 0, 0])[_POSITION[kind]] = number
     keys = sorted(counts)
     views, likes, comments, shares = zip(*(counts[key] for key in keys), strict=True)

@@ -12,6 +12,7 @@ from consumer.batch import Batch, Identity, Share
 from consumer.decode import COLUMNS, DeadLetter, Row
 from consumer.external_ids import resolve
 from consumer.recent import Recent
+from consumer.retractions import take_back, taken_back_before
 from consumer.settings import ConsumerSettings
 from schema.errors import EngagementError
 from sql.pool import Connection, connect
@@ -105,11 +106,13 @@ class Writer:
     async def _transaction(self, connection: Connection, batch: Batch) -> None:
         await connection.execute("BEGIN")
         try:
-            await self._fence(connection, batch)
+            has_retractions = await self._fence(connection, batch)
             await self._set_duplicates_aside(connection, batch)
             rows = sorted(row for share in batch.shares.values() for row in share.rows)
             rows = await resolve(connection, rows)
-            await self._store(connection, rows)
+            if has_retractions and rows:
+                rows = await self._skip_retracted(connection, batch, rows)
+            await self._store(connection, batch, rows)
             await self._keep_dead_letters(connection, batch)
             await self._advance(connection, batch)
             await connection.execute("COMMIT")
@@ -119,7 +122,16 @@ class Writer:
         self._recent.add(rows)
         self._wary_batches = max(0, self._wary_batches - 1)
 
-    async def _fence(self, connection: Connection, batch: Batch) -> None:
+    async def _skip_retracted(
+        self, connection: Connection, batch: Batch, rows: list[Row]
+    ) -> list[Row]:
+        gone = await taken_back_before(connection, rows)
+        for share in batch.shares.values() if gone else ():
+            share.skip(gone)
+        return [row for row in rows if row[:2] not in gone] if gone else rows
+
+    async def _fence(self, connection: Connection, batch: Batch) -> bool:
+        """Lock the offset rows; whether anything was ever taken back. Raises Fenced."""
         query = sql.load("lock_offsets")
         partitions = sorted(batch.shares)
         found = {
@@ -137,6 +149,7 @@ class Writer:
         }
         if moved:
             raise Fenced(moved)
+        return any(row["has_retractions"] for row in found.values())
 
     async def _set_duplicates_aside(self, connection: Connection, batch: Batch) -> None:
         """Look for stored identities: everywhere after a collision, else where ids recur."""
@@ -157,13 +170,15 @@ class Writer:
         elif rows is suspects:
             self._wary_batches = min(self._wary_batches, _WARY_BATCHES // 2)
 
-    async def _store(self, connection: Connection, rows: list[Row]) -> None:
-        if not rows:
+    async def _store(self, connection: Connection, batch: Batch, rows: list[Row]) -> None:
+        if rows:
+            await connection.copy_records_to_table("engagements", records=rows, columns=COLUMNS)
+        gone = await take_back(connection, batch.shares.values())
+        if not rows and not gone:
             return
-        await connection.copy_records_to_table("engagements", records=rows, columns=COLUMNS)
-        await self._add(connection, "add_post_totals", "post_ids", rollup.by_post(rows))
+        await self._add(connection, "add_post_totals", "post_ids", rollup.by_post(rows, gone))
         # Last, as all consumers meet at the current quarter's row.
-        await self._add(connection, "add_quarter_hours", "quarters", rollup.by_quarter(rows))
+        await self._add(connection, "add_quarter_hours", "quarters", rollup.by_quarter(rows, gone))
 
     async def _add(
         self, connection: Connection, name: str, key: str, columns: rollup.Columns

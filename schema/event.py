@@ -160,6 +160,19 @@ class Record(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=
     user: _Name | None = None
 
 
+class Retraction(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """What takes an event back, as it stands in Kafka, in the partition of the event.
+
+    It names the event by its identity and by its post, as the event itself did.
+    """
+
+    retracted_event_id: UUID
+    engaged_timestamp: _Instant
+    post_id: _Id | None = None
+    post: _Name | None = None
+    received_timestamp: _Instant | None = None
+
+
 class Window(msgspec.Struct, frozen=True):
     """How far an event's time may lie from its receipt."""
 
@@ -170,6 +183,7 @@ class Window(msgspec.Struct, frozen=True):
 _draft_decoder: Final = msgspec.json.Decoder(Draft)
 _drafts_decoder: Final = msgspec.json.Decoder(list[Draft])
 _record_decoder: Final = msgspec.json.Decoder(Record)
+_retraction_decoder: Final = msgspec.json.Decoder(Retraction)
 encode: Final = msgspec.json.Encoder().encode
 """Encode a Record as its canonical JSON bytes."""
 
@@ -227,6 +241,18 @@ def decode_record(raw: bytes) -> Record:
     if received is not None and received.tzinfo is not UTC:
         record.received_timestamp = _utc(received, raw)
     return record
+
+
+def decode_retraction(raw: bytes) -> Retraction | None:
+    """Decode a record's value that is no event; None: it is no retraction either."""
+    if b'"retracted_event_id"' not in raw:
+        return None
+    try:
+        found = _retraction_decoder.decode(_cut(raw))
+        found.engaged_timestamp = found.engaged_timestamp.astimezone(UTC)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+        return None
+    return None if (found.post_id is None) == (found.post is None) else found
 
 
 def admit(draft: Draft, received: datetime, window: Window, mint: Any) -> Record:

@@ -3,8 +3,9 @@
 -- :topic       text   the topic
 -- :partitions  int[]  its partitions, ascending, so that two consumers never deadlock
 --
--- One row a partition that has an offset row.
-SELECT partition, next_offset, halt_reason
+-- One row a partition that has an offset row; has_retractions is the same in each.
+SELECT partition, next_offset, halt_reason,
+       EXISTS (SELECT FROM retractions) AS has_retractions
   FROM consumer_offsets
  WHERE topic = :topic::text AND partition = ANY (:partitions::int[])
  ORDER BY partition

@@ -1,4 +1,4 @@
--- verify_ledger: is every stored event a row, an expired row, and in the totals of its post?
+-- verify_ledger: is every stored event a row, expired or taken back, and in its post's totals?
 --
 -- One row if not.
 WITH found AS (
@@ -6,9 +6,10 @@ WITH found AS (
            + (SELECT replayed FROM ledger_totals)                       AS stored_and_replayed,
            (SELECT count(*) FROM engagements)
            + (SELECT coalesce(sum(rows), 0) FROM expired_partitions)    AS rows_and_expired,
+           (SELECT count(*) FROM retractions WHERE is_removed)          AS retracted,
            (SELECT coalesce(sum(views + likes + comments + shares), 0)
               FROM post_totals)                                         AS in_post_totals
 )
 SELECT *
   FROM found
- WHERE stored_and_replayed <> rows_and_expired OR stored_and_replayed <> in_post_totals;
+ WHERE stored_and_replayed <> rows_and_expired + retracted OR rows_and_expired <> in_post_totals;

@@ -106,7 +106,10 @@ class Pipeline:
             }[key]
             counts = ", ".join(f"count(*) FILTER (WHERE type = '{t}')" for t in _TYPES)
             recomputed = f"SELECT {raw}, {counts} FROM engagements GROUP BY 1"
-            kept = f"SELECT {key}, views, likes, comments, shares FROM {rollup}"
+            kept = (
+                f"SELECT {key}, views, likes, comments, shares FROM {rollup}"
+                " WHERE views + likes + comments + shares > 0"
+            )
             for left, right in ((kept, recomputed), (recomputed, kept)):
                 assert await self.connection.fetch(f"{left} EXCEPT {right}") == []
 

@@ -16,7 +16,11 @@ NOW = datetime.now(UTC)
 # The index, the question it is there for, and the question's parameters.
 USES: list[tuple[str, str, dict[str, Any]]] = [
     ("idx_posts_author_category", "authors_with_posts", {"ids": [7]}),
-    ("idx_engagements_post_timestamp", "engagement", {"post_id": 7, "since": NOW}),
+    (
+        "idx_engagements_post_timestamp",
+        "engagement",
+        {"post_id": 7, "since": NOW - timedelta(days=30)},
+    ),
     (
         "idx_engagement_stats_author",
         "author_trends",

@@ -1,0 +1,41 @@
+"""Events that are taken back: before they came, or after they were stored."""
+
+from collections.abc import Iterable
+
+import sql
+from consumer.batch import Identity, Share
+from consumer.decode import Row
+from consumer.external_ids import numbers
+from sql.pool import Connection
+
+
+async def taken_back_before(connection: Connection, rows: list[Row]) -> set[Identity]:
+    """Return which of *rows* must not be stored (again)."""
+    query = sql.load("find_retracted")
+    values = query.bind(
+        engaged_timestamps=[row[0] for row in rows],
+        event_ids=[row[1] for row in rows],
+        post_ids=[row[2] for row in rows],
+    )
+    return {(row[0], row[1]) for row in await connection.fetch(query.text, *values)}
+
+
+async def take_back(connection: Connection, shares: Iterable[Share]) -> list[Row]:
+    """Delete what the shares' retractions name, and return the rows that were there.
+
+    Retractions whose event has not come are remembered.
+    """
+    wanted = [retracted for share in shares for retracted in share.retracted]
+    if not wanted:
+        return []
+    names = {one.post for one in wanted if isinstance(one.post, str)}
+    posts = await numbers(connection, "post", names)
+    query = sql.load("retract")
+    values = query.bind(
+        engaged_timestamps=[one.engaged for one in wanted],
+        event_ids=[one.event_id for one in wanted],
+        post_ids=[posts.get(one.post, one.post) for one in wanted],
+        received=[one.received for one in wanted],
+    )
+    gone = await connection.fetch(query.text, *values)
+    return [(row[0], row[1], row[2], None, row[3], row[0]) for row in gone]
