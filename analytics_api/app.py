@@ -62,7 +62,8 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
-    return Edge(app, Scope.READ, keys, is_loopback_only=is_loopback_only), not_ready
+    edge = Edge(app, Scope.READ, keys, is_loopback_only=is_loopback_only, settings=settings)
+    return edge, not_ready
 
 
 def _away(request: Request, error: Exception) -> Response:

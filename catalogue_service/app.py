@@ -66,7 +66,9 @@ def create_app(settings: CatalogueSettings) -> tuple[Application, Readiness]:
     add_docs(app)
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
-    edge = Edge(BodyCap(app), Scope.ADMIN, keys, is_loopback_only=is_loopback_only)
+    edge = Edge(
+        BodyCap(app), Scope.ADMIN, keys, is_loopback_only=is_loopback_only, settings=settings
+    )
     return edge, health.not_ready
 
 

@@ -1,11 +1,15 @@
 """`engage keys` and `engage config`: who may come in, and how everything is set."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import typer
 
 from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 from engage.target import key_file
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 keys = typer.Typer(help="API keys. Services notice a change within a minute.", no_args_is_help=True)
 config = typer.Typer(help="Settings.", no_args_is_help=True)
@@ -17,15 +21,36 @@ def create(
     scope: Annotated[str, typer.Option(help="ingest, read or admin.")],
     folder: Dir = DEFAULT_DIR,
     label: Annotated[str, typer.Option(help="Whose it is, for `list`.")] = "",
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(help="For the pages of this origin alone, such as https://www.example.com."),
+    ] = None,
+    rate: Annotated[str, typer.Option(help="Most requests a second, such as 50/s.")] = "",
 ) -> None:
     """Make a key and print it; it is shown this once and kept as a hash."""
     from schema.keys import Scope, add, mint
+    from schema.origins import parse_origins
+    from schema.rate_limit import parse_rate
 
     if scope not in list(Scope):
         raise typer.BadParameter(f"scope: one of {', '.join(Scope)}")
-    minted = mint(Scope(scope), label=label)
+    if origin and scope == Scope.ADMIN:
+        raise typer.BadParameter("origin: an admin key does not belong into a page")
+    minted = mint(
+        Scope(scope),
+        label=label,
+        origins=_parsed("origin", parse_origins, origin or []),
+        rate_per_second=_parsed("rate", parse_rate, rate) if rate else None,
+    )
     add(key_file(folder), minted.entry)
     print(minted.plaintext)
+
+
+def _parsed(option: str, parse: Callable[[T], R], given: T) -> R:
+    try:
+        return parse(given)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option}: {error}") from None
 
 
 @keys.command("list")
@@ -34,16 +59,22 @@ def list_keys(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) ->
     """List the keys: their ids, never the keys themselves."""
     from engage.output import print_rows
     from schema.keys import read_keys
+    from schema.last_use import last_uses
 
+    path = key_file(folder)
+    used = last_uses(path)
     rows = [
         {
             "key_id": key.key_id,
             "scope": key.scope.value,
             "label": key.label,
+            "origins": " ".join(key.origins) or None,
+            "rate": f"{key.rate_per_second:g}/s" if key.rate_per_second else None,
             "created_timestamp": key.created_timestamp,
+            "last_used_timestamp": used.get(key.key_id),
             "revoked_timestamp": key.revoked_timestamp,
         }
-        for key in read_keys(key_file(folder))
+        for key in read_keys(path)
     ]
     print_rows(rows, output)
 

@@ -104,8 +104,11 @@ class Layout:
     @property
     def everything(self) -> tuple[Path, ...]:
         """All that a stack ever puts into its folder."""
+        from schema.last_use import folder_of
+
         files = (self.stack_file, self.state_file, self.ports_file, self.secrets_file)
-        others = (self.keys_file, self.lock_file, self.folder / "postgres.password")
+        uses = folder_of(self.keys_file)
+        others = (self.keys_file, uses, self.lock_file, self.folder / "postgres.password")
         return (*files, *others, self.logs, self.loads, self.imports, self.kafka, self.postgres)
 
 

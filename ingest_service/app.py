@@ -125,6 +125,7 @@ def create_app(settings: IngestSettings) -> tuple[Application, Publisher]:
         keys,
         is_loopback_only=is_loopback_only,
         query_key_paths=frozenset({BEACON, PIXEL}),
+        settings=settings,
     )
     return edge, publisher
 

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from schema.cors import Cors, with_headers
 from schema.errors import SetupError
-from schema.keys import KeyRing, Scope
+from schema.keys import KeyEntry, KeyRing, Scope
+from schema.last_use import LastUse
 from schema.problems import CONTENT_TYPE, Problem
 from schema.settings import HttpSettings
 from schema.telemetry import get_logger
+from schema.throttle import Throttle
 
 ASGIScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -68,7 +71,7 @@ def key_ring(settings: HttpSettings) -> KeyRing | None:
 
 
 class Edge:
-    """Lets requests through that carry a key of the right scope.
+    """Lets requests through that carry a key of the right scope, as often as they may.
 
     Args:
         app: the service.
@@ -78,9 +81,10 @@ class Edge:
             no web page can reach a service on its reader's own machine.
         query_key_paths: where the key may stand in the query as ``key``, for requests that
             cannot carry a header.
+        settings: origins, proxies and the rate of client addresses; None: none of these.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (its callers name them)
         self,
         app: Application,
         scope: Scope,
@@ -88,29 +92,40 @@ class Edge:
         *,
         is_loopback_only: bool,
         query_key_paths: frozenset[str] = frozenset(),
+        settings: HttpSettings | None = None,
     ) -> None:
         self._app = app
         self._scope = scope
         self._keys = keys
         self._is_loopback_only = is_loopback_only
         self._query_key_paths = query_key_paths
+        listed = settings.cors_origins.split(",") if settings and settings.cors_origins else ()
+        self._cors = Cors(scope, frozenset(listed), keys)
+        self._throttle = Throttle(settings)
+        self._last_use = LastUse(keys.path, scope) if keys else None
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._live(scope, receive, send)
             return
         started = finished = False
+        extra: list[tuple[bytes, bytes]] = []
 
         async def send_noting(message: Message) -> None:
             nonlocal started, finished
+            if extra and not started:
+                message["headers"] = with_headers(message["headers"], extra)
             started = True
             await send(message)
             finished = message["type"] == "http.response.body" and not message.get("more_body")
 
         try:
-            self._judge(scope)
-            await self._app(scope, receive, send_noting)
+            if self._judge(scope, extra):
+                await self._app(scope, receive, send_noting)
+            else:
+                await send_noting({"type": "http.response.start", "status": 204, "headers": []})
+                await send_noting({"type": "http.response.body", "body": b""})
         except Problem as problem:
             await send_problem(send_noting, problem)
         except Exception:
@@ -123,21 +138,48 @@ class Edge:
             detail = f"something broke here; the log names request {request_id}"
             await send_problem(send_noting, Problem(500, "internal_error", detail))
 
-    def _judge(self, scope: ASGIScope) -> None:
-        headers = scope["headers"]
+    async def _live(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if self._last_use:
+                self._last_use.close()
+
+    def _judge(self, scope: ASGIScope, extra: list[tuple[bytes, bytes]]) -> bool:
+        """Tell whether the service shall answer; if not, the answer is an empty 204.
+
+        Args:
+            scope: the request.
+            extra: receives what any answer to it carries besides its own headers.
+
+        Raises:
+            Problem: the request is refused.
+        """
+        size, authorization, origin = _read(scope["headers"])
+        extra += self._cors.headers(origin)
         if len(scope["raw_path"]) + len(scope["query_string"]) > _MAX_TARGET_BYTES:
             raise Problem(414, "target_too_long", "the request target is over 8 KiB")
-        if sum(len(name) + len(value) for name, value in headers) > _MAX_HEADER_BYTES:
+        if size > _MAX_HEADER_BYTES:
             raise Problem(431, "headers_too_large", "the headers are over 32 KiB")
-        path = scope["path"]
         if self._is_loopback_only:
-            _refuse_strangers(headers)
-        if self._keys is None or path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES):
-            return
-        authorization = _header(headers, b"authorization")
+            _refuse_strangers(scope["headers"], self._cors.listed)
+        path = scope["path"]
+        is_open = path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES)
+        if self._throttle.counts_clients and not is_open:
+            self._throttle.client(scope, extra)
+        if origin is not None and _is_preflight(scope):
+            extra += self._cors.preflight(origin)
+            return False
+        if self._keys is None or is_open:
+            return True
         if authorization is None and path in self._query_key_paths:
             authorization = _query_key(scope["query_string"])
-        key = self._keys.find(authorization)
+        self._admit(self._keys.find(authorization), origin, extra)
+        return True
+
+    def _admit(
+        self, key: KeyEntry | None, origin: str | None, extra: list[tuple[bytes, bytes]]
+    ) -> None:
         if key is None:
             raise Problem(
                 401,
@@ -147,9 +189,37 @@ class Edge:
             )
         if key.scope not in (self._scope, Scope.ADMIN):
             raise Problem(403, "wrong_scope", f"this needs a key of scope {self._scope}")
+        if key.origins and origin not in key.origins:
+            raise Problem(403, "foreign_origin", "this key is for pages of other origins")
+        if self._last_use:
+            self._last_use.note(key.key_id)
+        if key.rate_per_second is not None:
+            self._throttle.key(key.key_id, key.rate_per_second, extra)
 
 
-def _refuse_strangers(headers: Iterable[tuple[bytes, bytes]]) -> None:
+def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, bytes | None, str | None]:
+    """Return the headers' size in bytes, and the first Authorization and Origin."""
+    size = 0
+    authorization = origin = None
+    for name, value in headers:
+        size += len(name) + len(value)
+        if name == b"authorization":
+            authorization = authorization or value
+        elif name == b"origin":
+            origin = origin or value.decode("latin-1")
+    return size, authorization, origin
+
+
+def _is_preflight(scope: ASGIScope) -> bool:
+    return (
+        scope["method"] == "OPTIONS"
+        and _header(scope["headers"], b"access-control-request-method") is not None
+    )
+
+
+def _refuse_strangers(
+    headers: Iterable[tuple[bytes, bytes]], listed_origins: frozenset[str]
+) -> None:
     host = (_header(headers, b"host") or b"").decode("latin-1")
     try:
         is_loopback = urlsplit(f"//{host}").hostname in _LOOPBACK_HOSTS
@@ -158,7 +228,9 @@ def _refuse_strangers(headers: Iterable[tuple[bytes, bytes]]) -> None:
     if not is_loopback:
         raise Problem(400, "foreign_host", "without keys only loopback names are answered")
     origin = _header(headers, b"origin")
-    if origin is not None and origin.decode("latin-1") != f"http://{host}":
+    if origin is None or origin.decode("latin-1") in listed_origins:
+        return
+    if origin.decode("latin-1") != f"http://{host}":
         raise Problem(403, "foreign_origin", "without keys only pages of this service may ask")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
@@ -39,14 +39,18 @@ class KeyEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         key_id: the part of the key that names it.
         sha256: of the whole key, hexadecimal.
         revoked_timestamp: set once the key is good for nothing any more.
+        origins: the pages it is for, as browsers write origins; none: it is not for pages alone.
+        rate_per_second: requests a second that a service process allows; None: any number.
     """
 
     key_id: str
     scope: Scope
-    sha256: str
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     created_timestamp: datetime
     label: str = ""
     revoked_timestamp: datetime | None = None
+    origins: tuple[str, ...] = ()
+    rate_per_second: float | None = None
 
 
 class KeyFile(msgspec.Struct, frozen=True):
@@ -63,11 +67,25 @@ class Minted(NamedTuple):
     entry: KeyEntry
 
 
-def mint(scope: Scope, *, label: str = "") -> Minted:
+def mint(
+    scope: Scope,
+    *,
+    label: str = "",
+    origins: tuple[str, ...] = (),
+    rate_per_second: float | None = None,
+) -> Minted:
     """Make a key of 256 random bits."""
     key_id = _draw(_ID_LENGTH)
     plaintext = f"eng_{scope}_{key_id}_{_draw(_SECRET_LENGTH)}"
-    entry = KeyEntry(key_id, scope, _digest(plaintext.encode()), datetime.now(UTC), label)
+    entry = KeyEntry(
+        key_id,
+        scope,
+        _digest(plaintext.encode()).hex(),
+        datetime.now(UTC),
+        label,
+        origins=origins,
+        rate_per_second=rate_per_second,
+    )
     return Minted(plaintext, entry)
 
 
@@ -117,11 +135,11 @@ class KeyRing:
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path = path
+        self.path = path
         self._clock = clock
         self._next_look_at = clock() + _LOOK_SECONDS
         self._seen = self._stamp()
-        self._keys = _in_force(read_keys(path))
+        self._take(read_keys(path))
 
     def find(self, authorization: bytes | None) -> KeyEntry | None:
         """Return the key that an Authorization header carries, or None."""
@@ -130,12 +148,36 @@ class KeyRing:
         self._follow()
         given = authorization[7:].strip()
         parts = given.split(b"_")
-        key_id = parts[2].decode("ascii", "replace") if len(parts) == 4 else ""
-        entry = self._keys.get(key_id)
         # An unknown id costs the same comparison as a wrong secret.
-        expected = entry.sha256 if entry else _NO_KEY
-        matches = hmac.compare_digest(_digest(given).encode(), expected.encode())
+        expected, entry = self._keys.get(parts[2] if len(parts) == 4 else b"", _NO_KEY)
+        matches = hmac.compare_digest(_digest(given), expected)
         return entry if matches else None
+
+    def origins(self, scope: Scope) -> frozenset[str]:
+        """Return the origins that keys in force for this scope's service are bound to."""
+        self._follow()
+        return self._origins[scope]
+
+    @property
+    def has_origins(self) -> bool:
+        """Whether any key is bound to an origin, as of the last look at the file."""
+        return self._has_origins
+
+    def _take(self, keys: Sequence[KeyEntry]) -> None:
+        in_force = [key for key in keys if key.revoked_timestamp is None]
+        self._keys: dict[bytes, tuple[bytes, KeyEntry | None]] = {
+            key.key_id.encode(): (bytes.fromhex(key.sha256), key) for key in in_force
+        }
+        self._has_origins = any(key.origins for key in in_force)
+        self._origins = {
+            scope: frozenset(
+                origin
+                for key in in_force
+                if key.scope in (scope, Scope.ADMIN)
+                for origin in key.origins
+            )
+            for scope in Scope
+        }
 
     def _follow(self) -> None:
         now = self._clock()
@@ -146,29 +188,25 @@ class KeyRing:
         if stamp == self._seen:
             return
         try:
-            self._keys = _in_force(read_keys(self._path))
+            self._take(read_keys(self.path))
         except SetupError:
             return
         self._seen = stamp
 
     def _stamp(self) -> tuple[int, int, int]:
         try:
-            found = self._path.stat()
+            found = self.path.stat()
         except OSError:
             return (0, 0, 0)
         return (found.st_mtime_ns, found.st_size, found.st_ino)
-
-
-def _in_force(keys: Sequence[KeyEntry]) -> dict[str, KeyEntry]:
-    return {key.key_id: key for key in keys if key.revoked_timestamp is None}
 
 
 def _draw(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
-def _digest(key: bytes) -> str:
-    return hashlib.sha256(key).hexdigest()
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
 
 
-_NO_KEY: Final = _digest(secrets.token_bytes(32))
+_NO_KEY: Final = (_digest(secrets.token_bytes(32)), None)

@@ -12,8 +12,10 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schema import topics
+from schema.client_address import parse_networks
 from schema.errors import SetupError
 from schema.event import Window
+from schema.origins import parse_origins
 
 PREFIX = "ENGAGE_"
 
@@ -119,6 +121,30 @@ class HttpSettings(ProcessSettings):
     allow_anonymous: bool = Field(
         default=False, description="Serve without keys, also beyond loopback."
     )
+    cors_origins: str = Field(
+        default="",
+        description="Comma-separated origins whose pages may read answers, besides those of keys.",
+    )
+    client_rate_per_second: float = Field(
+        default=0.0,
+        ge=0,
+        le=100_000,
+        description="Requests a second of one client address, to each process; 0: any number.",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Comma-separated addresses or networks whose X-Forwarded-For is believed.",
+    )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _true_origins(cls, text: str) -> str:
+        return ",".join(parse_origins(part for part in text.split(",") if part.strip()))
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _true_networks(cls, text: str) -> str:
+        return ",".join(map(str, parse_networks(text)))
 
 
 class TimeZoneSettings(Settings):

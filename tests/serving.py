@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -38,8 +39,8 @@ async def client(url: str, key: str | None) -> AsyncIterator[aiohttp.ClientSessi
         yield session
 
 
-def new_key(path: Path, scope: Scope) -> str:
+def new_key(path: Path, scope: Scope, **how: Any) -> str:
     """Add a key of this scope to the file and return it."""
-    minted = mint(scope)
+    minted = mint(scope, **how)
     add(path, minted.entry)
     return minted.plaintext

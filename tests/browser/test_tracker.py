@@ -20,9 +20,11 @@ import pytest
 from aiohttp import web
 
 from schema.edge import Application, ASGIScope, Message, Receive, Send, send_problem
+from schema.keys import Scope
 from schema.problems import unavailable
 from tests.conftest import Kafka
 from tests.ingesting import Ingest, ingesting
+from tests.serving import new_key
 
 NAMED = "ENGAGE_TEST_BROWSER"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0"
@@ -66,6 +68,7 @@ class Wire:
 
     app: Application
     failures: int = 0
+    opens_answers: bool = True
     bodies: list[str] = field(default_factory=list)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
@@ -79,7 +82,7 @@ class Wire:
             return message
 
         async def readable(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and self.opens_answers:
                 message["headers"] = _readable(message["headers"])
             await send(message)
 
@@ -113,6 +116,7 @@ class Site:
     profile: Path
     pages: dict[str, str] = field(default_factory=dict)
     url: str = ""
+    key: str = ""
     asked: list[str] = field(default_factory=list)
 
     def page(
@@ -120,7 +124,7 @@ class Site:
     ) -> None:
         self.pages[path] = ARTICLE.format(
             src=f"{self.ingest.url}/tracker.js",
-            key=self.ingest.key,
+            key=self.key or self.ingest.key,
             data=data,
             before=before,
             after=after,
@@ -196,6 +200,32 @@ async def test_a_view_and_a_click_stand_in_kafka_exactly_once(site: Site) -> Non
         engaged = datetime.fromisoformat(each["engaged_timestamp"])
         assert event_id.version == 7
         assert event_id.int >> 80 == round(engaged.timestamp() * 1000)
+
+
+async def test_a_key_bound_to_the_page_is_let_in_and_its_answer_read(site: Site) -> None:
+    site.wire.opens_answers = False
+    site.key = new_key(site.ingest.keys, Scope.INGEST, origins=(site.url,))
+    await known(site)
+    site.page("/", after=when_ready(CLICK))
+    async with site.opened("/"):
+        await site.events(lambda found: types(found) == ["like", "view"])
+        sent = len(site.wire.bodies)
+        await asyncio.sleep(3)  # an answer that cannot be read is asked for again after 2 s
+
+    assert len(site.wire.bodies) == sent <= 2, "the answer could not be read"
+    assert len(await site.ingest.records()) == 2
+
+
+async def known(site: Site) -> None:
+    """Wait until the service has seen the key's origin in its file."""
+    asking = {"Origin": site.url, "Access-Control-Request-Method": "POST"}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        async with site.ingest.session.options("/events/beacon", headers=asking) as answer:
+            if answer.status == 204:
+                return
+        assert time.monotonic() < deadline, "the service does not see the key"
+        await asyncio.sleep(0.1)
 
 
 async def test_after_a_failure_the_same_events_are_sent_again(site: Site) -> None:

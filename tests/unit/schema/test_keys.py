@@ -68,3 +68,37 @@ def test_a_damaged_file_stops_the_start_but_not_a_running_service(path: Path) ->
         KeyRing(path)
     with pytest.raises(SetupError, match="cannot be read"):
         read_keys(path.with_name("missing"))
+
+
+def test_a_file_without_origins_and_rates_is_read(path: Path) -> None:
+    minted = mint(Scope.READ)
+    add(path, minted.entry)
+    assert "origins" not in path.read_text(encoding="utf-8")
+
+    [entry] = read_keys(path)
+    assert (entry.origins, entry.rate_per_second) == ((), None)
+
+
+def test_origins_and_rate_are_kept(path: Path) -> None:
+    minted = mint(Scope.INGEST, origins=("https://a.example",), rate_per_second=2.5)
+    add(path, minted.entry)
+
+    assert read_keys(path) == [minted.entry]
+
+
+def test_origins_are_those_of_keys_in_force_for_the_service(path: Path) -> None:
+    clock = Clock()
+    gone = mint(Scope.INGEST, origins=("https://a.example",))
+    for minted in (
+        gone,
+        mint(Scope.INGEST, origins=("https://b.example", "https://c.example")),
+        mint(Scope.READ, origins=("https://d.example",)),
+    ):
+        add(path, minted.entry)
+    ring = KeyRing(path, clock)
+    assert "https://a.example" in ring.origins(Scope.INGEST)
+    revoke(path, gone.entry.key_id)
+    clock.seconds = 6.0
+
+    assert ring.origins(Scope.INGEST) == {"https://b.example", "https://c.example"}
+    assert ring.origins(Scope.READ) == {"https://d.example"}

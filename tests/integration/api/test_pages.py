@@ -1,0 +1,49 @@
+"""What pages of other origins may read of the API, over a socket."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from analytics_api.app import create_app
+from analytics_api.settings import ApiSettings
+from schema.keys import Scope
+from tests.conftest import Database, Kafka
+from tests.serving import client, new_key, served
+
+PAGE = "https://www.example.com"
+
+
+async def test_listed_pages_read_reports_and_their_304_but_no_others(
+    database: Database, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.json"
+    key = new_key(keys, Scope.READ)
+    app, _ = create_app(
+        ApiSettings(
+            database_url=SecretStr(database.url),
+            kafka_bootstrap_servers=kafka.bootstrap_servers,
+            topic=topic,
+            api_keys_file=str(keys),
+            cors_origins=PAGE,
+            client_rate_per_second=100.0,
+        )
+    )
+    async with served(app) as url, client(url, key) as session:
+        from_page = {"Origin": PAGE}
+        async with session.get("/categories/top", headers=from_page) as answer:
+            assert answer.status == 200
+            assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+            assert "Data-As-Of" in answer.headers["Access-Control-Expose-Headers"]
+            assert answer.headers["RateLimit-Policy"] == '"client";q=200;w=2'
+            known = from_page | {"If-None-Match": answer.headers["ETag"]}
+        async with session.get("/categories/top", headers=known) as answer:
+            assert answer.status == 304
+            assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+            assert "Origin" in answer.headers.getall("Vary")
+        async with session.get("/categories/top?x=1", headers=from_page) as answer:
+            assert answer.status == 422
+            assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+        foreign = {"Origin": "https://other.example"}
+        async with session.get("/categories/top", headers=foreign) as answer:
+            assert answer.status == 200
+            assert "Access-Control-Allow-Origin" not in answer.headers

@@ -1,0 +1,80 @@
+"""`engage keys`, over a file alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from engage.cli import app
+from schema.keys import KeyRing, read_keys
+from schema.last_use import LastUse
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ENGAGE_API_KEYS_FILE", str(tmp_path / "keys.json"))
+    return tmp_path / "keys.json"
+
+
+def listed(path: Path) -> Any:
+    answer = runner.invoke(app, ["keys", "list", "-o", "json", "--dir", str(path.parent / "none")])
+    assert answer.exit_code == 0, answer.output
+    return json.loads(answer.stdout)
+
+
+def create(path: Path, *options: str) -> Any:
+    return runner.invoke(app, ["keys", "create", "--dir", str(path.parent / "none"), *options])
+
+
+async def test_a_key_is_shown_once_and_listed_with_origins_rate_and_last_use(path: Path) -> None:
+    origins = ("--origin", "https://A.example:443", "--origin", "http://localhost:1")
+    made = create(path, "--scope", "ingest", "--label", "web", *origins, "--rate", "2.5/s")
+    assert made.exit_code == 0, made.output
+    key = made.stdout.strip()
+    assert KeyRing(path).find(f"Bearer {key}".encode()) is not None
+
+    [row] = listed(path)
+    assert (row["origins"], row["rate"]) == ("https://a.example http://localhost:1", "2.5/s")
+    assert row["last_used_timestamp"] is None
+    assert key.split("_")[3] not in json.dumps([row, *map(str, read_keys(path))])
+
+    uses = LastUse(path, "ingest")
+    uses.note(row["key_id"])
+    uses.close()
+    assert listed(path)[0]["last_used_timestamp"] >= row["created_timestamp"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        pytest.param(["--origin", "https://a.example/x"], "without a path", id="path"),
+        pytest.param(["--origin", "*"], "an origin is", id="any"),
+        pytest.param(["--rate", "50"], "such as 50/s", id="rate"),
+        pytest.param(["--rate", "0/s"], "such as 50/s", id="nothing"),
+    ],
+)
+def test_nonsense_makes_no_key(path: Path, options: list[str], says: str) -> None:
+    answer = create(path, "--scope", "ingest", *options)
+
+    assert answer.exit_code == 2
+    assert says in " ".join(answer.stderr.replace("│", " ").split())
+    assert not path.exists()
+
+
+def test_an_admin_key_is_not_for_pages(path: Path) -> None:
+    answer = create(path, "--scope", "admin", "--origin", "https://a.example")
+
+    assert answer.exit_code == 2
+    assert not path.exists()
+
+
+def test_an_unlimited_key_is_kept_as_one(path: Path) -> None:
+    assert create(path, "--scope", "read").exit_code == 0
+
+    [entry] = read_keys(path)
+    assert (entry.origins, entry.rate_per_second) == ((), None)
+    assert (listed(path)[0]["origins"], listed(path)[0]["rate"]) == (None, None)

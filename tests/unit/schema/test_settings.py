@@ -1,0 +1,31 @@
+import pytest
+
+from schema.errors import SetupError
+from schema.settings import HttpSettings
+
+
+def test_origins_and_proxies_are_read_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGAGE_CORS_ORIGINS", "https://A.example:443, http://b.example:81,")
+    monkeypatch.setenv("ENGAGE_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8")
+    settings = HttpSettings.load()
+
+    assert settings.cors_origins == "https://a.example,http://b.example:81"
+    assert settings.trusted_proxies == "127.0.0.1/32,10.0.0.0/8"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ENGAGE_CORS_ORIGINS", "*"),
+        ("ENGAGE_CORS_ORIGINS", "null"),
+        ("ENGAGE_TRUSTED_PROXIES", "*"),
+        ("ENGAGE_CLIENT_RATE_PER_SECOND", "-1"),
+        ("ENGAGE_CLIENT_RATE_PER_SECOND", "nan"),
+    ],
+)
+def test_a_wrong_one_stops_the_start_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SetupError, match=variable):
+        HttpSettings.load()
