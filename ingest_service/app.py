@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 from ingest_service import cloudevents
 from ingest_service.browser import OnceParameter, add_browser_routes
-from ingest_service.hot import BEACON, PIXEL, HotPath
+from ingest_service.hot import BEACON, PIXEL, RETRACTIONS, HotPath
 from ingest_service.publisher import Publisher
+from ingest_service.retractions import RetractionRequest
 from ingest_service.schema_routes import add_schema_routes
 from ingest_service.settings import IngestSettings
 from schema import problems
@@ -149,6 +150,23 @@ def _add_event_routes(app: FastAPI) -> None:
         """
 
     @app.post(
+        RETRACTIONS,
+        status_code=202,
+        response_model=BatchOutcome,
+        responses={
+            207: {"model": BatchOutcome, "description": "Some were accepted, some not"},
+            **problems.responses(_ERRORS),
+        },
+        tags=["events"],
+    )
+    async def post_retractions(retractions: RetractionRequest | list[RetractionRequest]) -> None:
+        """Take events back, one or up to 1,000: an unlike, or the deletion of a wrong event.
+
+        Each names an event as it was sent. It may be sent again, and may even come before its
+        event; the event stays taken back.
+        """
+
+    @app.post(
         "/events/batch",
         status_code=202,
         response_model=BatchOutcome,
@@ -179,6 +197,7 @@ def _add_own_routes(app: FastAPI, publisher: Publisher) -> None:
                 "POST /events",
                 "POST /events/batch",
                 f"POST {BEACON}",
+                f"POST {RETRACTIONS}",
                 f"GET {PIXEL}",
                 "GET /tracker.js",
                 "GET /schemas/",

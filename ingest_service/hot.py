@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from uuid_utils.compat import uuid7
 
-from ingest_service import body, cloudevents, dry_run, metrics, once, pixel
+from ingest_service import body, cloudevents, dry_run, metrics, once, pixel, retractions
 from ingest_service.intake import Clerk, Intake, count, elements, lines
 from ingest_service.publisher import Publisher
 from ingest_service.replies import batch_reply, event_reply
@@ -23,6 +23,7 @@ from schema.problems import Problem, unavailable
 Clock = Callable[[], datetime]
 BEACON: Final = "/events/beacon"
 PIXEL: Final = "/events/pixel.gif"
+RETRACTIONS: Final = "/events/retractions"
 
 
 class HotPath:
@@ -39,6 +40,7 @@ class HotPath:
             ("POST", "/events/batch"): self._batch,
             ("POST", BEACON): self._beacon,
             ("GET", PIXEL): self._pixel,
+            ("POST", RETRACTIONS): self._retractions,
         }
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
@@ -115,6 +117,14 @@ class HotPath:
         intake = self._clerk().array_or_one(raw)
         intake.drop(self._sieve.judge(scope["headers"]))
         await self._settle(intake, scope, send)
+
+    async def _retractions(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        body.media_type(scope, body.JSON)
+        raw = await body.read(scope, receive, MAX_BATCH_BYTES, self._settings.body_deadline_seconds)
+        intake = retractions.read(raw, self._clerk())
+        records = [retractions.as_sent(record) for record in intake.records]
+        acknowledged = await self._publish(records) if records else []
+        await self._reply(send, intake, acknowledged)
 
     async def _pixel(self, scope: ASGIScope, _: Receive, send: Send) -> None:
         record = self._clerk().one(pixel.event_json(scope["query_string"]))

@@ -14,7 +14,7 @@ from aiokafka.partitioner import murmur2
 from ingest_service import metrics
 from ingest_service.settings import IngestSettings
 from schema.errors import Unavailable
-from schema.event import Record, encode
+from schema.event import Record, Retraction, encode
 from schema.telemetry import get_logger
 from schema.topics import RECORD_HEADERS, partition_key
 
@@ -96,7 +96,7 @@ class Publisher:
             return "Kafka does not acknowledge"
         return None
 
-    async def publish(self, records: Sequence[Record]) -> list[bool]:
+    async def publish(self, records: Sequence[Record | Retraction]) -> list[bool]:
         """Return for each record whether the broker acknowledged it within the deadline.
 
         A False means *unknown*: the event may still arrive, so it must be sent again unchanged.
