@@ -290,7 +290,7 @@ async def test_nothing_is_sent_for_readers_who_do_not_want_it(
 async def test_what_a_page_gets_wrong_does_not_spoil_the_rest(site: Site) -> None:
     wrong = (
         """engage('li"ke'); engage(); engage("view", { post: '"}' });"""
-        """engage("like", { post: "007" });"""
+        """engage("like", { post: "a\\nb" });"""
     )
     site.page("/", after=when_ready(wrong, CLICK))
     async with site.opened("/"):
