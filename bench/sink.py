@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 from bench.servers import Servers, connection, environment
 from bench.table import Result
-from bench.traffic import chunks, encoded, produce, records, rows
+from bench.traffic import chunks, encoded, named, produce, records, rows
 from consumer.decode import COLUMNS, Row
 
 _FLOOR_ROWS = 5_000
+_RESOLVED_BATCH = 10_000
 _DEADLINE_SECONDS = 120.0
 
 
@@ -24,16 +25,26 @@ async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
     table = rows(sample)
     topic = await servers.topic()
     await produce(servers.bootstrap_servers, topic, encoded(sample))
+    by_name = await servers.topic()
+    await produce(servers.bootstrap_servers, by_name, named(sample))
     sizes = (1_000, 5_000, 10_000, 20_000)
     floor: list[float] = []
+    resolved: list[float] = []
     seen: dict[int, list[float]] = {size: [] for size in sizes}
     for _ in range(rounds):
         floor.append(await _copy(servers, table))
         for size in sizes:
             seen[size].append(await _consume(servers, topic, table, size))
-    return [Result("plain COPY, batches of 5,000", "rows/s", floor, floor)] + [
+        resolved.append(await _consume(servers, by_name, table, _RESOLVED_BATCH))
+    found = [
         Result(f"one consumer, batches up to {size:,}", "rows/s", rates, floor)
         for size, rates in seen.items()
+    ]
+    named_so = f"the same up to {_RESOLVED_BATCH:,}, external ids"
+    return [
+        Result("plain COPY, batches of 5,000", "rows/s", floor, floor),
+        *found,
+        Result(named_so, "rows/s", resolved, floor),
     ]
 
 

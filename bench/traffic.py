@@ -8,6 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
+from msgspec.structs import replace
 
 from consumer.decode import Row
 from loadgen.catalogue import Catalogue
@@ -45,7 +46,7 @@ def rows(sample: Sequence[Record]) -> list[Row]:
         (
             record.engaged_timestamp,
             record.event_id,
-            record.post_id,
+            record.post_id or 0,
             record.user_id,
             record.type,
             record.received_timestamp or record.engaged_timestamp,
@@ -70,9 +71,22 @@ class Encoded(NamedTuple):
 def encoded(sample: Sequence[Record]) -> list[Encoded]:
     """Encode records, post by post to one partition."""
     return [
-        Encoded(record.post_id % PARTITIONS, partition_key(record.post_id), encode(record))
+        Encoded((post := record.post_id or 0) % PARTITIONS, partition_key(post), encode(record))
         for record in sample
     ]
+
+
+def named(sample: Sequence[Record]) -> list[Encoded]:
+    """Encode records that name their posts and users by external ids, in the same partitions."""
+    found = []
+    for record in sample:
+        user = f"user-{record.user_id}" if record.user_id else None
+        other = replace(
+            record, post_id=None, post=f"post-{record.post_id}", user_id=None, user=user
+        )
+        partition = (record.post_id or 0) % PARTITIONS
+        found.append(Encoded(partition, partition_key(other.post or ""), encode(other)))
+    return found
 
 
 async def produce(bootstrap_servers: str, topic: str, sample: Sequence[Encoded]) -> float:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 _BURST_SECONDS: Final = 2.0
 _MAX_BUCKETS: Final = 65_536
-_RATE: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/s", re.ASCII)
+_RATE: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(?:/s)?", re.ASCII)
 MIN_RATE_PER_SECOND: Final = 0.01
 MAX_RATE_PER_SECOND: Final = 100_000.0
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from tests.e2e.stacks import Stack, eventually, is_alive, is_open, started
 
-ROLES = {"kafka": 1, "postgres": 1, "ingest": 2, "consumer": 0, "refresher": 1, "api": 1}
+ROLES = {
+    "kafka": 1, "postgres": 1, "ingest": 2, "consumer": 0, "refresher": 1, "api": 1, "catalogue": 1,
+}  # fmt: skip
 
 
 def test_a_stack_names_its_parts_and_ends_without_a_trace(tmp_path: Path) -> None:
@@ -22,7 +24,7 @@ def test_a_stack_names_its_parts_and_ends_without_a_trace(tmp_path: Path) -> Non
         assert mode == 0o600
         assert {role: len(pids) for role, pids in file["processes"].items()} == ROLES
         assert {role: len(urls) for role, urls in file["metrics"].items()} == {
-            "ingest": 2, "refresher": 1, "api": 1,
+            "ingest": 2, "refresher": 1, "api": 1, "catalogue": 1,
         }  # fmt: skip
         assert (second.returncode, "runs in" in second.stderr) == (1, True)
         assert status == 200

@@ -88,7 +88,8 @@ def test_a_report_is_a_table_json_or_csv(engaged: Stack, report: str, column: st
     rows = json.loads(engaged.engage("report", report, "-o", "json").stdout)
     lines = csv.DictReader(io.StringIO(engaged.engage("report", report, "-o", "csv").stdout))
 
-    assert str(rows[0][column]) in table
+    # Days are cut to their first three letters.
+    assert str(rows[0][column])[:3] in table
     assert [line[column] for line in lines] == [str(row[column]) for row in rows]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.stacks import Stack, eventually
 
-ROLES = ("ingest", "consumer", "refresher", "api", "postgres", "kafka")
+ROLES = ("ingest", "consumer", "refresher", "api", "catalogue", "postgres", "kafka")
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -17,7 +17,7 @@ def test_a_rate_is_read(text: str, rate: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "50", "/s", "0/s", "-1/s", "50/m", "1e3/s", "nan/s", "0.001/s", "100001/s", "5 /s"]
+    "text", ["", "x", "/s", "0/s", "-1/s", "50/m", "1e3/s", "nan/s", "0.001/s", "100001/s", "5 /s"]
 )
 def test_nonsense_is_no_rate(text: str) -> None:
     with pytest.raises(ValueError, match="such as 50/s"):
