@@ -1,8 +1,8 @@
 -- versions: what do the reports show at this moment, and how fresh is it?
 --
--- One row. live_version changes with every stored event, refresh_id with every refresh of the
--- view, catalogue_version with the catalogue.
-SELECT (SELECT coalesce(sum(stored), 0)::bigint FROM consumer_offsets)
+-- One row. live_version changes with every event that is stored or taken back, refresh_id with
+-- every refresh of the view, catalogue_version with the catalogue.
+SELECT (SELECT coalesce(sum(stored + skipped), 0)::bigint FROM consumer_offsets)
        + (SELECT replayed FROM ledger_totals)                       AS live_version,
        (SELECT min(caught_up_timestamp) FROM consumer_offsets)       AS live_as_of,
        (SELECT version FROM catalogue_version)                       AS catalogue_version,

@@ -56,6 +56,7 @@ BEGIN
     IF old IS NULL OR old = number THEN
         RETURN;
     END IF;
+    UPDATE catalogue_version SET version = version + 1, changed_timestamp = now();
     IF move_external_id.kind = 'post' THEN
         UPDATE engagements SET post_id = number WHERE post_id = old;
         INSERT INTO post_totals AS t (post_id, views, likes, comments, shares)

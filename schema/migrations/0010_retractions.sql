@@ -42,3 +42,35 @@ REVOKE EXECUTE ON FUNCTION retract(timestamptz[], uuid[], bigint[], timestamptz[
 GRANT EXECUTE ON FUNCTION retract(timestamptz[], uuid[], bigint[], timestamptz[])
     TO engage_consumer;
 GRANT SELECT ON retractions TO engage_consumer, engage_refresher, engage_reader;
+
+-- As before, but a retraction, which is a skipped record, is a change as well.
+CREATE OR REPLACE FUNCTION refresh_engagement_stats(force boolean DEFAULT false) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    last stats_refresh;
+    stored_now numeric;
+    catalogue_now bigint;
+    began timestamptz := clock_timestamp();
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtext('engagement_stats.refresh')) THEN
+        RETURN 'busy';
+    END IF;
+    SELECT * INTO last FROM stats_refresh;
+    -- Read before the view's own snapshot: what comes between shows early, never late.
+    SELECT coalesce(sum(o.stored + o.skipped), 0) + (SELECT replayed FROM ledger_totals)
+      INTO stored_now FROM consumer_offsets AS o;
+    SELECT version INTO catalogue_now FROM catalogue_version;
+    IF NOT force AND stored_now = last.stored AND catalogue_now = last.catalogue_version THEN
+        UPDATE stats_refresh SET data_as_of = began, refreshed_timestamp = clock_timestamp();
+        RETURN 'unchanged';
+    END IF;
+    REFRESH MATERIALIZED VIEW CONCURRENTLY engagement_stats;
+    UPDATE stats_refresh
+       SET refresh_id = refresh_id + 1,
+           data_as_of = began,
+           refreshed_timestamp = clock_timestamp(),
+           duration_seconds = extract(epoch FROM clock_timestamp() - began),
+           stored = stored_now,
+           catalogue_version = catalogue_now;
+    RETURN 'refreshed';
+END $$;

@@ -362,3 +362,22 @@ async def test_many_retractions_in_random_order_leave_what_was_not_taken_back(
     assert await pipeline.stored() == 250
     await pipeline.assert_rollups_match()
     assert await pipeline.connection.fetch(load("verify_ledger").text) == []
+
+
+async def test_a_retraction_is_a_change_that_refreshes_the_view(pipeline: Pipeline) -> None:
+    async def refresh() -> str:
+        return str(await pipeline.connection.fetchval("SELECT refresh_engagement_stats()"))
+
+    goes = now_record(post_id=7)
+    async with pipeline.consumer():
+        await pipeline.produce_raw(encode(goes))
+        await pipeline.until_accounted(1)
+        assert await refresh() == "refreshed"
+        before = await pipeline.connection.fetchrow(load("versions").text)
+        await pipeline.produce_raw(retraction(goes))
+        await pipeline.until_accounted(2)
+
+    after = await pipeline.connection.fetchrow(load("versions").text)
+    assert after["live_version"] != before["live_version"]
+    assert await refresh() == "refreshed"
+    assert await refresh() == "unchanged"
