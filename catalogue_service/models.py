@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from schema.event import MAX_EXTERNAL_ID, MAX_ID
 
-MAX_POSTS_OF_A_TAG_LIST = 50
+MAX_TAGS = 50
 
 _Text = Annotated[
     str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")
@@ -54,7 +54,7 @@ class Post(_Given):
     publish_timestamp: AwareDatetime = Field(description="RFC 3339 with an offset.")
     content_length: int = Field(default=0, ge=0, le=2**31 - 1)
     has_media: bool = False
-    tags: list[_Text] = Field(default=[], max_length=MAX_POSTS_OF_A_TAG_LIST)
+    tags: list[_Text] = Field(default=[], max_length=MAX_TAGS)
     is_promoted: bool = False
     language: _Text = "en"
 

@@ -7,16 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
+from schema.admission import Window, check
 from schema.errors import InvalidEvent
-from schema.event import (
-    MAX_EVENT_BYTES,
-    Record,
-    Retraction,
-    Window,
-    check,
-    decode_record,
-    decode_retraction,
-)
+from schema.event import MAX_EVENT_BYTES, Record, Retraction, decode_record, decode_retraction
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -20,7 +20,7 @@ from ingest_service.settings import IngestSettings
 from schema import problems
 from schema.docs_page import add_docs
 from schema.edge import Application, Edge, key_ring
-from schema.event import Event
+from schema.event_model import Event
 from schema.keys import Scope
 
 _ERRORS = (400, 401, 403, 408, 413, 415, 422, 429, 503)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ingest_service.hot import BEACON, PIXEL
 from schema import problems
-from schema.event import Event
+from schema.event_model import Event
 
 MAX_PACKED_BYTES: Final = 1536
 _HEADERS: Final = {

@@ -14,7 +14,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import msgspec
 
 from schema.errors import InvalidEvent
-from schema.event import TYPES, UUID_TEXT
+from schema.event import TYPES
+from schema.event_model import UUID_TEXT
 
 STRUCTURED: Final = b"application/cloudevents+json"
 BATCHED: Final = b"application/cloudevents-batch+json"

@@ -14,16 +14,10 @@ from pydantic import ValidationError
 from ingest_service.cloudevents import Fault, Read
 from ingest_service.intake import Clerk
 from ingest_service.replies import MAX_LISTED_ERRORS
+from schema.admission import admit
 from schema.errors import InvalidEvent
-from schema.event import (
-    Event,
-    Record,
-    admit,
-    decode_draft,
-    invalid_field,
-    missing_field,
-    unknown_field,
-)
+from schema.event import Record, decode_draft, invalid_field, missing_field, unknown_field
+from schema.event_model import Event
 from schema.problems import Problem
 
 _NULL: Final = b"null"

@@ -7,16 +7,9 @@ from uuid import UUID
 
 import msgspec
 
+from schema.admission import Window, admit
 from schema.errors import InvalidEvent
-from schema.event import (
-    MAX_BATCH_EVENTS,
-    MAX_EVENT_BYTES,
-    Record,
-    Window,
-    admit,
-    decode_draft,
-    decode_drafts,
-)
+from schema.event import MAX_BATCH_EVENTS, MAX_EVENT_BYTES, Record, decode_draft, decode_drafts
 from schema.problems import Problem
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode

@@ -17,7 +17,8 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from schema.event import Record, Window, check
+from schema.admission import Window, check
+from schema.event import Record
 from schema.problems import Problem
 
 Rules = Mapping[str, timedelta]

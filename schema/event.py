@@ -1,26 +1,16 @@
-"""The event: its published model, its fast decoder, and the rules both obey.
+"""The event on the wire: its limits, its structs, and their decoders.
 
-``Event`` is the contract as pydantic writes it into OpenAPI and JSON Schema. The services
-decode with msgspec, which is several times faster; tests hold the two together.
-What ``admit`` lets pass can be stored, so an accepted event never becomes a dead letter.
+schema.event_model has the same as OpenAPI and JSON Schema publish it, tests hold the two
+together; msgspec is several times faster. schema.admission has the rules of id and time.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import msgspec
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
-)
 
 from schema.errors import InvalidEvent
 
@@ -29,21 +19,12 @@ MAX_EXTERNAL_ID: Final = 200
 MAX_EVENT_BYTES: Final = 64 * 1024
 MAX_BATCH_EVENTS: Final = 1_000
 MAX_BATCH_BYTES: Final = 1024 * 1024
-_MAX_UUID: Final = 2**128 - 1
-_VERSION_7: Final = 7
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # msgspec rounds what is finer than a microsecond; the contract cuts it off.
 _FINER_THAN_MICROSECONDS: Final = re.compile(rb"\.\d{7}")
 _EXCESS_DIGITS: Final = re.compile(rb"(\.\d{6})\d+")
 # msgspec reads offsets without a colon, which RFC 3339 does not know.
 _BASIC_OFFSET: Final = re.compile(rb'[+-]\d{4}"')
-_RFC3339: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
-UUID_TEXT: Final = re.compile(
-    r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE
-)
 
 
 class EngagementType(StrEnum):
@@ -56,72 +37,6 @@ class EngagementType(StrEnum):
 
 
 TYPES: Final = tuple(t.value for t in EngagementType)
-
-
-def _rfc3339(value: Any) -> Any:
-    """Read RFC 3339 and nothing else; pydantic alone would take dates, numbers and more."""
-    if not isinstance(value, str):
-        return value
-    if not _RFC3339.fullmatch(value):
-        raise ValueError("expected an RFC 3339 date-time with an offset")
-    try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except OverflowError:
-        raise ValueError("out of range") from None
-
-
-def _uuid(value: Any) -> Any:
-    """Read 32 hexadecimal digits, with or without hyphens; no braces and no urn."""
-    if isinstance(value, str) and not UUID_TEXT.fullmatch(value):
-        raise ValueError("expected a UUID")
-    return UUID(value) if isinstance(value, str) else value
-
-
-_ExternalName = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=MAX_EXTERNAL_ID, pattern=r"^[^\x00-\x1f\x7f]+$"),
-]
-
-
-class Event(BaseModel):
-    """One engagement, as a client sends it. ``null`` means absent."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        json_schema_extra={"oneOf": [{"required": ["post_id"]}, {"required": ["post"]}]},
-    )
-
-    post_id: int | None = Field(
-        default=None, ge=1, le=MAX_ID, description="The post that was engaged with, or post."
-    )
-    post: _ExternalName | None = Field(
-        default=None, description="Its external_id, as the catalogue has it or will have it."
-    )
-    type: Literal["view", "like", "comment", "share"] = Field(description="What was done.")
-    event_id: Annotated[UUID, BeforeValidator(_uuid)] | None = Field(
-        default=None,
-        description="Chosen by the client so that a retry counts once; absent: the server mints a"
-        " UUIDv7. With engaged_timestamp it is the event's identity.",
-    )
-    user_id: int | None = Field(
-        default=None, ge=1, le=MAX_ID, description="Absent when the reader is anonymous."
-    )
-    user: _ExternalName | None = Field(default=None, description="The reader's external_id.")
-    engaged_timestamp: Annotated[AwareDatetime, BeforeValidator(_rfc3339)] | None = Field(
-        default=None,
-        description="When it happened, RFC 3339 with an offset. Absent: the time inside a"
-        " version-7 event_id, else the time of receipt.",
-    )
-
-    @model_validator(mode="after")
-    def _names_one_post(self) -> "Event":
-        if (self.post_id is None) == (self.post is None):
-            raise ValueError("expected either post_id or post")
-        if self.user_id is not None and self.user is not None:
-            raise ValueError("expected either user_id or user")
-        return self
 
 
 _Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
@@ -171,13 +86,6 @@ class Retraction(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
     post_id: _Id | None = None
     post: _Name | None = None
     received_timestamp: _Instant | None = None
-
-
-class Window(msgspec.Struct, frozen=True):
-    """How far an event's time may lie from its receipt."""
-
-    past: timedelta
-    future: timedelta
 
 
 _draft_decoder: Final = msgspec.json.Decoder(Draft)
@@ -255,39 +163,6 @@ def decode_retraction(raw: bytes) -> Retraction | None:
     return None if (found.post_id is None) == (found.post is None) else found
 
 
-def admit(draft: Draft, received: datetime, window: Window, mint: Any) -> Record:
-    """Complete a draft into the record that is produced.
-
-    Args:
-        draft: what the client sent.
-        received: the time of receipt, UTC.
-        window: the accepted distance between engaged_timestamp and *received*.
-        mint: called without arguments for a new UUIDv7 where the client gave no id.
-
-    Raises:
-        InvalidEvent: the id or the time is refused.
-    """
-    event_id = draft.event_id
-    engaged = draft.engaged_timestamp
-    if event_id is None:
-        event_id = mint()
-        engaged = engaged or received
-    elif engaged is None:
-        engaged = _time_inside(event_id)
-    record = Record(
-        event_id,
-        draft.type,
-        engaged,
-        draft.post_id,
-        draft.user_id,
-        received,
-        draft.post,
-        draft.user,
-    )
-    check(record, received, window)
-    return record
-
-
 def _check_names(event: Draft | Record) -> None:
     """Raise InvalidEvent unless the event names one post, and at most one user."""
     if event.post_id is None and event.post is None:
@@ -296,37 +171,6 @@ def _check_names(event: Draft | Record) -> None:
         raise InvalidEvent("ambiguous_post", "post_id and post: give one of them")
     if event.user_id is not None and event.user is not None:
         raise InvalidEvent("ambiguous_user", "user_id and user: give one of them")
-
-
-def check(record: Record, received: datetime, window: Window) -> None:
-    """Raise InvalidEvent unless the record's identity and time may be stored."""
-    if not 0 < record.event_id.int < _MAX_UUID:
-        raise InvalidEvent("invalid_event_id", "event_id: the nil and max UUIDs identify nothing")
-    age = received - record.engaged_timestamp
-    if age > window.past:
-        raise InvalidEvent(
-            "timestamp_too_old",
-            f"engaged_timestamp: more than {window.past.days} days before its receipt",
-        )
-    if -age > window.future:
-        raise InvalidEvent(
-            "timestamp_in_future",
-            f"engaged_timestamp: more than {window.future.total_seconds():.0f} s after its receipt",
-        )
-
-
-def _time_inside(event_id: UUID) -> datetime:
-    """Return the instant a version-7 id carries, to the millisecond (RFC 9562, 5.7)."""
-    if event_id.version != _VERSION_7:
-        raise InvalidEvent(
-            "timestamp_required",
-            "engaged_timestamp: required with an event_id that is not version 7,"
-            " because a retry must carry the same time",
-        )
-    try:
-        return _EPOCH + timedelta(milliseconds=event_id.int >> 80)
-    except OverflowError:
-        raise InvalidEvent("timestamp_in_future", "event_id: its time is out of range") from None
 
 
 def _cut(source: bytes) -> bytes:

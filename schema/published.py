@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from schema.event import UUID_TEXT, Event
+from schema.event_model import UUID_TEXT, Event
 
 PATH: Final = "/schemas/"
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

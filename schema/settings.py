@@ -12,9 +12,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schema import topics
+from schema.admission import Window
 from schema.client_address import parse_networks
 from schema.errors import SetupError
-from schema.event import Window
 from schema.origins import parse_origins
 
 PREFIX = "ENGAGE_"

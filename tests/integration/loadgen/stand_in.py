@@ -11,8 +11,9 @@ import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from schema.admission import admit
 from schema.errors import InvalidEvent
-from schema.event import TYPES, Record, admit, decode_draft
+from schema.event import TYPES, Record, decode_draft
 from schema.settings import WindowSettings
 
 

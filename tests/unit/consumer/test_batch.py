@@ -4,8 +4,9 @@ import pytest
 
 from consumer.batch import Batch, Cursor, take
 from consumer.decode import Rules, fingerprint
+from schema.admission import Window
 from schema.errors import Halted
-from schema.event import Window, encode
+from schema.event import encode
 from tests.factories import Message, messages, record, value
 
 RULES = Rules(Window(past=timedelta(days=400), future=timedelta(seconds=300)), 3)

@@ -3,7 +3,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from consumer.decode import DeadLetter, Rules, decode, fingerprint, instant
-from schema.event import MAX_EVENT_BYTES, Window
+from schema.admission import Window
+from schema.event import MAX_EVENT_BYTES
 from tests.factories import NOW, Message, value
 
 RULES = Rules(Window(past=timedelta(days=400), future=timedelta(seconds=300)), 100)

@@ -53,7 +53,7 @@ async def test_a_key_is_shown_once_and_listed_with_origins_rate_and_last_use(pat
     [
         pytest.param(["--origin", "https://a.example/x"], "without a path", id="path"),
         pytest.param(["--origin", "*"], "an origin is", id="any"),
-        pytest.param(["--rate", "50"], "such as 50/s", id="rate"),
+        pytest.param(["--rate", "fast"], "such as 50/s", id="rate"),
         pytest.param(["--rate", "0/s"], "such as 50/s", id="nothing"),
     ],
 )

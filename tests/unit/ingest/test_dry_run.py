@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from ingest_service import cloudevents
 from ingest_service.dry_run import Preview, event_faults, is_asked, rehearse
 from ingest_service.intake import Clerk
+from schema.admission import Window
 from schema.errors import InvalidEvent
-from schema.event import Record, Window
+from schema.event import Record
 from schema.problems import Problem
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)

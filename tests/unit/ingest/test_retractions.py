@@ -9,7 +9,8 @@ import pytest
 
 from ingest_service.intake import Clerk
 from ingest_service.retractions import as_sent, read
-from schema.event import Window, decode_retraction, encode
+from schema.admission import Window
+from schema.event import decode_retraction, encode
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 CLERK = Clerk(NOW, Window(timedelta(days=400), timedelta(minutes=5)), uuid.uuid4)

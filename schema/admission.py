@@ -1,0 +1,88 @@
+"""The rules of an event's identity and time, which ingest and consumer both obey.
+
+What ``admit`` lets pass can be stored, so an accepted event never becomes a dead letter.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from schema.errors import InvalidEvent
+from schema.event import Draft, Record
+
+_MAX_UUID: Final = 2**128 - 1
+_VERSION_7: Final = 7
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Window(msgspec.Struct, frozen=True):
+    """How far an event's time may lie from its receipt."""
+
+    past: timedelta
+    future: timedelta
+
+
+def admit(draft: Draft, received: datetime, window: Window, mint: Any) -> Record:
+    """Complete a draft into the record that is produced.
+
+    Args:
+        draft: what the client sent.
+        received: the time of receipt, UTC.
+        window: the accepted distance between engaged_timestamp and *received*.
+        mint: called without arguments for a new UUIDv7 where the client gave no id.
+
+    Raises:
+        InvalidEvent: the id or the time is refused.
+    """
+    event_id = draft.event_id
+    engaged = draft.engaged_timestamp
+    if event_id is None:
+        event_id = mint()
+        engaged = engaged or received
+    elif engaged is None:
+        engaged = _time_inside(event_id)
+    record = Record(
+        event_id,
+        draft.type,
+        engaged,
+        draft.post_id,
+        draft.user_id,
+        received,
+        draft.post,
+        draft.user,
+    )
+    check(record, received, window)
+    return record
+
+
+def check(record: Record, received: datetime, window: Window) -> None:
+    """Raise InvalidEvent unless the record's identity and time may be stored."""
+    if not 0 < record.event_id.int < _MAX_UUID:
+        raise InvalidEvent("invalid_event_id", "event_id: the nil and max UUIDs identify nothing")
+    age = received - record.engaged_timestamp
+    if age > window.past:
+        raise InvalidEvent(
+            "timestamp_too_old",
+            f"engaged_timestamp: more than {window.past.days} days before its receipt",
+        )
+    if -age > window.future:
+        raise InvalidEvent(
+            "timestamp_in_future",
+            f"engaged_timestamp: more than {window.future.total_seconds():.0f} s after its receipt",
+        )
+
+
+def _time_inside(event_id: UUID) -> datetime:
+    """Return the instant a version-7 id carries, to the millisecond (RFC 9562, 5.7)."""
+    if event_id.version != _VERSION_7:
+        raise InvalidEvent(
+            "timestamp_required",
+            "engaged_timestamp: required with an event_id that is not version 7,"
+            " because a retry must carry the same time",
+        )
+    try:
+        return _EPOCH + timedelta(milliseconds=event_id.int >> 80)
+    except OverflowError:
+        raise InvalidEvent("timestamp_in_future", "event_id: its time is out of range") from None
