@@ -22,6 +22,7 @@ from schema.docs_page import add_docs
 from schema.edge import Application, Edge, key_ring
 from schema.event_model import Event
 from schema.keys import Scope
+from schema.side_port import Readiness
 
 _ERRORS = (400, 401, 403, 408, 413, 415, 422, 429, 503)
 
@@ -91,7 +92,7 @@ def _takes(kind: bytes, *, many: bool = False) -> dict[str, Any]:
     return {"requestBody": {"content": {kind.decode(): {"schema": schema}}}}
 
 
-def create_app(settings: IngestSettings) -> tuple[Application, Publisher]:
+def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
     """Build the service. Nothing is opened until its lifespan starts."""
     publisher = Publisher(settings)
 
@@ -128,7 +129,7 @@ def create_app(settings: IngestSettings) -> tuple[Application, Publisher]:
         query_key_paths=frozenset({BEACON, PIXEL}),
         settings=settings,
     )
-    return edge, publisher
+    return edge, publisher.not_ready
 
 
 def _add_event_routes(app: FastAPI) -> None:

@@ -1,22 +1,30 @@
-"""How both HTTP services are served."""
+"""How the HTTP services are served."""
 
 import asyncio
+import gc
 import socket
+import sys
+from collections.abc import Callable
 from types import FrameType
-from typing import Final
+from typing import Final, TypeVar
 
 import uvicorn
 
 from schema.connection import Connection, expire
 from schema.edge import SECURITY_HEADERS, Application
+from schema.errors import SetupError
 from schema.settings import HttpSettings
 from schema.side_port import Readiness, side_port
+from schema.telemetry import configure_logging
 
 _BACKLOG: Final = 2048
 _ARRIVAL_SECONDS: Final = 10.0
 _TICKS_A_SECOND: Final = 10
 # What remains of a SIGTERM's time for the lifespan's end, which closes connections.
 _FAREWELL_SECONDS: Final = 5.0
+
+
+_Settings = TypeVar("_Settings", bound=HttpSettings)
 
 
 class Server(uvicorn.Server):
@@ -62,6 +70,30 @@ def configure(app: Application, settings: HttpSettings) -> uvicorn.Config:
             1, int(settings.shutdown_timeout_seconds - _FAREWELL_SECONDS)
         ),
     )
+
+
+def main(
+    service: str,
+    kind: type[_Settings],
+    create_app: Callable[[_Settings], tuple[Application, Readiness]],
+) -> int:
+    """Run a service until SIGTERM; the exit codes are those of the command line.
+
+    Args:
+        service: its name in the logs.
+        kind: its settings, which are read from the environment.
+        create_app: builds it from them; may raise SetupError.
+    """
+    try:
+        settings = kind.load()
+        configure_logging(service, settings.log_level)
+        app, not_ready = create_app(settings)
+    except SetupError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    gc.freeze()
+    run(app, settings, not_ready)
+    return 0
 
 
 def run(app: Application, settings: HttpSettings, not_ready: Readiness) -> None:

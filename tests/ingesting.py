@@ -75,7 +75,7 @@ async def ingesting(
     ``wired`` may put something between the clients and the service.
     """
     key = new_key(keys, Scope.INGEST)
-    app, publisher = create_app(
+    app, not_ready = create_app(
         IngestSettings(
             kafka_bootstrap_servers=kafka.bootstrap_servers,
             topic=topic,
@@ -85,7 +85,7 @@ async def ingesting(
     )
     async with served(wired(app)) as url, client(url, key) as session:
         deadline = time.monotonic() + 10
-        while publisher.not_ready() is not None:
+        while not_ready() is not None:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)
         yield Ingest(session, url, kafka, topic, keys, key)
