@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -28,6 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 _BATCH_LINES: Final = 500
+_BATCH_BYTES: Final = 512 * 1024
 _FAULTS_SHOWN: Final = 50
 
 File = Annotated[Path, typer.Argument(help="CSV with a header, or NDJSON.", dir_okay=False)]
@@ -116,7 +116,7 @@ def _send(
     refused: list[Fault] = []
     taken = 0
     with shown() as progress:
-        for batch in _batches(line for line in lines if line.number > begin):
+        for batch in in_batches(line for line in lines if line.number > begin):
             answer = post_lines(*way, [line.body for line in batch])
             wrong = [(batch[e["index"]].number, f"{e['error']}: {e['detail']}") for e in answer]
             refused += wrong
@@ -129,8 +129,17 @@ def _send(
         _tell(refused)
 
 
-def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
-    while batch := list(islice(lines, _BATCH_LINES)):
+def in_batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Yield batches that the services take: not too many lines, nor too many bytes."""
+    batch: list[Line] = []
+    size_bytes = 0
+    for line in lines:
+        size_bytes += len(line.body) + 1
+        if batch and (len(batch) == _BATCH_LINES or size_bytes > _BATCH_BYTES):
+            yield batch
+            batch, size_bytes = [], len(line.body) + 1
+        batch.append(line)
+    if batch:
         yield batch
 
 

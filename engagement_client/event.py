@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,9 @@ from uuid import UUID
 EventType = Literal["view", "like", "comment", "share"]
 
 MAX_ID: Final = 2**63 - 1
-MAX_EVENT_BYTES: Final = 64 * 1024
+MAX_TEXT_ID: Final = 200
 _TYPES: Final = get_args(EventType)
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _MAX_UUID: Final = 2**128 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -145,8 +147,7 @@ def _check_number(name: str, value: object) -> None:
 def _check_text(name: str, value: object) -> None:
     if value is None:
         return
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError(f"{name}: expected text that is not empty")
-    # ASCII escapes take up to six bytes a character, twelve beyond the basic plane.
-    if len(value.encode()) > MAX_EVENT_BYTES // 16:
-        raise ValueError(f"{name}: too long")
+    if not isinstance(value, str) or not value or _UNSTORABLE.search(value):
+        raise ValueError(f"{name}: expected text that is not empty, without NUL and surrogates")
+    if len(value) > MAX_TEXT_ID:
+        raise ValueError(f"{name}: expected at most {MAX_TEXT_ID} characters")

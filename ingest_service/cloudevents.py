@@ -199,16 +199,16 @@ def _data(data: bytes | None, fields: dict[str, msgspec.Raw]) -> list[Fault]:
 
 
 def _post(subject: str | None, fields: dict[str, msgspec.Raw]) -> list[Fault]:
-    """Take the post from the subject where the data does not name it."""
+    """Take the post from the subject, a number or an external id, where the data names none."""
     if "post_id" in fields or "post" in fields:
         return []
     if not subject:
         detail = "post_id: required, in data or as the subject"
         return [Fault("subject", "missing_field", detail)]
-    if not _POST.fullmatch(subject):
-        detail = "subject: expected a post's id in decimal, as data names no post"
-        return [Fault("subject", "invalid_post_id", detail)]
-    fields["post_id"] = msgspec.Raw(subject.encode())
+    if _POST.fullmatch(subject):
+        fields["post_id"] = msgspec.Raw(subject.encode())
+    else:
+        fields["post"] = _json(subject)
     return []
 
 

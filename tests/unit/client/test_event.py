@@ -79,7 +79,7 @@ def test_an_id_of_version_7_brings_its_time_as_the_service_takes_it() -> None:
         ("view", {"post": ""}, "post"),
         ("view", {"post": "a\0b"}, "post"),
         ("view", {"post": "\ud800"}, "surrogates"),
-        ("view", {"post": "a" * 5_000}, "too long"),
+        ("view", {"post": "a" * 201}, "200"),
         ("view", {"post_id": 1, "at": datetime(2026, 1, 1)}, "aware"),  # noqa: DTZ001
         ("view", {"post_id": 1, "event_id": uuid.UUID(int=0)}, "at: required"),
         ("view", {"post_id": 1, "event_id": uuid.UUID(int=0), "at": datetime.now(UTC)}, "nil"),
@@ -95,7 +95,7 @@ def test_what_the_service_would_refuse_is_refused_at_once(
 
 
 def test_the_longest_ids_stay_within_what_the_service_takes_as_one_event() -> None:
-    worst = chr(0x1F600) * 1_000
+    worst = chr(0x1F600) * 200
     event = Event.stamp("comment", {"post": worst, "user": worst})
 
     assert len(event.to_json()) < 64 * 1024

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engage.commands_import import in_batches
 from engage.importing import (
     faults,
     identified,
@@ -94,3 +95,14 @@ def test_a_dry_run_judges_events_as_ingest_does(tmp_path: Path) -> None:
 
     assert found[2].startswith("timestamp_required")
     assert found[3].startswith("invalid_type")
+
+
+def test_a_batch_has_neither_too_many_lines_nor_too_many_bytes() -> None:
+    small = [Line(number, b"{}") for number in range(1, 1201)]
+    large = [Line(number, b"x" * 200_000) for number in range(1201, 1206)]
+
+    batches = list(in_batches([*small, *large]))
+
+    assert [line for batch in batches for line in batch] == [*small, *large]
+    assert max(map(len, batches)) == 500
+    assert max(sum(len(line.body) for line in batch) for batch in batches) < 1024 * 1024
