@@ -8,6 +8,7 @@ import pytest
 
 from engage.commands_import import in_batches
 from engage.importing import (
+    Line,
     faults,
     identified,
     judge_catalogue,
