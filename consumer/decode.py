@@ -11,6 +11,7 @@ from schema.admission import Window, check
 from schema.errors import InvalidEvent
 from schema.event import MAX_EVENT_BYTES, Record, Retraction, decode_record, decode_retraction
 
+_REFUSED: Final = "refused_by_database"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Row = tuple[datetime, UUID, int | str, int | str | None, str, datetime]
@@ -40,11 +41,15 @@ class Message(Protocol):
 
 @dataclass(frozen=True)
 class Rules:
-    """What may be stored, and how many dead letters in a row are too many."""
+    """What may be stored, and how many dead letters in a row are too many.
+
+    What PostgreSQL refused is known from having tried: days, and events with the reason.
+    """
 
     window: Window
     dead_letter_limit: int
     refused_days: set[date] = field(default_factory=set)
+    refused_events: dict[tuple[datetime, UUID], str] = field(default_factory=dict)
 
 
 class Retracted(NamedTuple):
@@ -90,16 +95,21 @@ def _decode_one(message: Message, rules: Rules) -> Row | Retracted | DeadLetter:
     try:
         return _row(message, rules)
     except InvalidEvent as error:
-        if retraction := decode_retraction(message.value or b""):
-            return _retracted(retraction, message)
-        return DeadLetter(
-            message.offset,
-            error.code,
-            error.detail,
-            instant(message.timestamp),
-            message.key,
-            message.value,
-        )
+        fault = error
+    if retraction := decode_retraction(message.value or b""):
+        retracted = _retracted(retraction, message)
+        why = rules.refused_events.get((retracted.engaged, retracted.event_id))
+        if why is None:
+            return retracted
+        fault = InvalidEvent(_REFUSED, why)
+    return DeadLetter(
+        message.offset,
+        fault.code,
+        fault.detail,
+        instant(message.timestamp),
+        message.key,
+        message.value,
+    )
 
 
 def _retracted(retraction: Retraction, message: Message) -> Retracted:
@@ -122,6 +132,10 @@ def _row(message: Message, rules: Rules) -> Row:
     check(record, received, rules.window)
     if rules.refused_days and record.engaged_timestamp.date() in rules.refused_days:
         raise InvalidEvent("day_refused", "engaged_timestamp: PostgreSQL keeps no such day")
+    if rules.refused_events:
+        why = rules.refused_events.get((record.engaged_timestamp, record.event_id))
+        if why is not None:
+            raise InvalidEvent(_REFUSED, why)
     return (
         record.engaged_timestamp,
         record.event_id,

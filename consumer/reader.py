@@ -5,7 +5,6 @@ read and the reading was moved there. Only settled ones, those with a cursor, ar
 """
 
 import time
-from datetime import date
 from typing import Final
 
 import sql
@@ -15,12 +14,14 @@ from consumer.decode import Rules
 from consumer.log import Log
 from consumer.positions import Position, read_positions
 from consumer.settings import ConsumerSettings
-from consumer.writer import halt
+from consumer.transaction import halt
+from consumer.writer import Refused
 from schema.errors import Halted
 from schema.telemetry import get_logger
 from sql.pool import Connection
 
 _HALT_CHECK_SECONDS: Final = 2.0
+_REFUSALS_KEPT: Final = 10_000
 
 logger = get_logger("consumer")
 
@@ -70,9 +71,12 @@ class Reader:
         full, self.batch = self.batch, self._new_batch()
         return full
 
-    def refuse(self, days: set[date]) -> None:
-        """Treat events of these days as dead letters from now on."""
-        self._rules.refused_days.update(days)
+    def refuse(self, refused: Refused) -> None:
+        """Treat what PostgreSQL refuses as dead letters when it is read again."""
+        self._rules.refused_days.update(refused.days)
+        if len(self._rules.refused_events) > _REFUSALS_KEPT:
+            self._rules.refused_events.clear()
+        self._rules.refused_events.update(refused.events)
 
     def forget(self, partition: int) -> None:
         """Stop reading a partition until it is settled again."""
@@ -104,7 +108,7 @@ class Reader:
         for partition, position in positions.items():
             why = position.halt
             if why is not None and not position.is_halted_already:
-                await halt(connection, topic, partition, why.reason, why.detail)
+                await halt(connection, topic, partition, why)
             if partition in self._log.assigned():
                 self._go_on(partition, position)
 

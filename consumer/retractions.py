@@ -1,10 +1,10 @@
 """Events that are taken back: before they came, or after they were stored."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import sql
-from consumer.batch import Identity, Share
-from consumer.decode import Row
+from consumer.batch import Identity
+from consumer.decode import Retracted, Row
 from consumer.external_ids import numbers
 from sql.pool import Connection
 
@@ -20,12 +20,11 @@ async def taken_back_before(connection: Connection, rows: list[Row]) -> set[Iden
     return {(row[0], row[1]) for row in await connection.fetch(query.text, *values)}
 
 
-async def take_back(connection: Connection, shares: Iterable[Share]) -> list[Row]:
-    """Delete what the shares' retractions name, and return the rows that were there.
+async def take_back(connection: Connection, wanted: Sequence[Retracted]) -> list[Row]:
+    """Delete what the retractions name, and return the rows that were there.
 
     Retractions whose event has not come are remembered.
     """
-    wanted = [retracted for share in shares for retracted in share.retracted]
     if not wanted:
         return []
     names = {one.post for one in wanted if isinstance(one.post, str)}

@@ -12,7 +12,8 @@ from consumer.batch import Batch
 from consumer.log import Log
 from consumer.reader import Reader
 from consumer.settings import ConsumerSettings
-from consumer.writer import DaysRefused, Fenced, Writer
+from consumer.transaction import Fenced
+from consumer.writer import Refused, Writer
 from schema.errors import Unavailable
 from schema.telemetry import get_logger
 from sql.pool import OUTAGES
@@ -148,9 +149,9 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
             return
         try:
             await writing
-        except DaysRefused as error:
-            self._reader.refuse(error.days)
-            logger.warning("days refused", days=len(error.days), first=str(min(error.days)))
+        except Refused as error:
+            self._reader.refuse(error)
+            logger.warning("refused", days=len(error.days), events=len(error.events))
             self._reader.unsettle()
         except (Unavailable, *OUTAGES) as error:
             self._failed("PostgreSQL is away", error)

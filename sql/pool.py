@@ -30,6 +30,15 @@ OUTAGES = (
 )
 """What means "PostgreSQL is away or too busy; try again later"."""
 
+DATA_ERRORS = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.RaiseError,
+    ValueError,  # what the client cannot encode, such as a lone surrogate
+    OverflowError,
+)
+"""What means "not these values", whenever they are sent. A unique violation is among them."""
+
 
 def _arguments(
     settings: DatabaseSettings, application_name: str, server_settings: dict[str, str]
