@@ -4,11 +4,13 @@ import asyncio
 import gc
 import signal
 import sys
+from functools import partial
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from consumer.settings import ConsumerSettings
+from consumer.watchdog import answers, until_stuck
 from consumer.worker import Worker
 from schema.errors import SetupError
 from schema.side_port import side_port
@@ -16,6 +18,8 @@ from schema.telemetry import configure_logging, get_logger
 
 logger = get_logger("consumer")
 _RETRY_SECONDS = 1.0
+_HUNG_SECONDS = 1.0
+_FAREWELL_SECONDS = 5.0  # leaving the group and closing the side port
 _METADATA_SECONDS = 5  # how soon partitions added to the topic are noticed
 
 
@@ -37,8 +41,11 @@ def kafka_consumer(settings: ConsumerSettings) -> AIOKafkaConsumer:
     )
 
 
-async def run(settings: ConsumerSettings) -> None:
-    """Run one consumer until SIGTERM or SIGINT; what it holds by then is written."""
+async def run(settings: ConsumerSettings) -> int:
+    """Run one consumer until SIGTERM or SIGINT; what it holds by then is written.
+
+    Returns the exit code: 1 when it hung.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -46,30 +53,60 @@ async def run(settings: ConsumerSettings) -> None:
     kafka = kafka_consumer(settings)
     worker = Worker(settings, kafka)
     async with side_port(settings, worker.not_ready):
-        if not await _start(kafka, stopping):
-            return
-        logger.info("consumer started", group=settings.consumer_group)
-        working = asyncio.create_task(worker.run())
-        stopped = asyncio.create_task(stopping.wait())
-        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        worker.stop()
+        is_stuck = False
         try:
-            await asyncio.wait_for(working, settings.shutdown_timeout_seconds)
+            if await _start(kafka, stopping):
+                logger.info("consumer started", group=settings.consumer_group)
+                is_stuck = await _work(worker, settings, stopping)
         finally:
-            stopped.cancel()
             await _leave(kafka)
     logger.info("consumer stopped")
+    return int(is_stuck)
+
+
+async def _work(worker: Worker, settings: ConsumerSettings, stopping: asyncio.Event) -> bool:
+    """Let the worker work until it is to stop; whether that is because it hung."""
+    working = asyncio.create_task(worker.run())
+    stopped = asyncio.create_task(stopping.wait())
+    kafka_answers = partial(answers, settings)
+    stuck = asyncio.create_task(
+        until_stuck(worker.silent_seconds, kafka_answers, settings.silence_limit_seconds)
+    )
+    await asyncio.wait({working, stopped, stuck}, return_when=asyncio.FIRST_COMPLETED)
+    is_stuck = stuck.done()
+    worker.stop()
+    patience = settings.shutdown_timeout_seconds - _FAREWELL_SECONDS
+    await asyncio.wait({working}, timeout=_HUNG_SECONDS if is_stuck else patience)
+    for task in (stopped, stuck):
+        task.cancel()
+    if working.done():
+        working.result()
+    else:
+        # What it holds is read again; waiting for a dead peer's clean-up could take for ever.
+        logger.warning("stopped before all was written")
+        worker.abandon()
+        working.cancel()
+        await asyncio.wait({working}, timeout=_HUNG_SECONDS)
+    return is_stuck
 
 
 async def _start(kafka: AIOKafkaConsumer, stopping: asyncio.Event) -> bool:
     """Start the client, waiting for Kafka as long as it takes. False: asked to stop."""
+    stopped = asyncio.create_task(stopping.wait())
     while not stopping.is_set():
+        starting = asyncio.create_task(kafka.start())
+        # A broker that takes the connection and says nothing would hold a SIGTERM.
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            return False
         try:
-            await kafka.start()
+            starting.result()
         except KafkaError as error:
             logger.warning("Kafka is away", error=type(error).__name__)
-            await asyncio.wait({asyncio.ensure_future(stopping.wait())}, timeout=_RETRY_SECONDS)
+            await asyncio.wait({stopped}, timeout=_RETRY_SECONDS)
         else:
+            stopped.cancel()
             return True
     return False
 
@@ -94,10 +131,8 @@ def main() -> int:
     try:
         import uvloop  # noqa: PLC0415  (absent on Windows)
     except ImportError:
-        asyncio.run(run(settings))
-    else:
-        uvloop.run(run(settings))
-    return 0
+        return asyncio.run(run(settings))
+    return uvloop.run(run(settings))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ read and the reading was moved there. Only settled ones, those with a cursor, ar
 """
 
 import time
+from datetime import datetime
 from typing import Final
 
 import sql
@@ -35,6 +36,7 @@ class Reader:
         self._rules = Rules(settings.window, settings.dead_letter_limit)
         self._cursors: dict[int, Cursor] = {}
         self._next_halt_check_at = 0.0
+        self._polled: dict[int, datetime | None] = {}
         self.halted: dict[int, Halted] = {}
         self.batch = self._new_batch()
 
@@ -42,6 +44,15 @@ class Reader:
     def is_idle(self) -> bool:
         """Tell whether partitions are read and nothing of them waits to be written."""
         return bool(self._cursors) and self.batch.opened_at is None
+
+    def hears(self) -> bool:
+        """Tell whether Kafka answered since this was last asked, where anything is asked of it."""
+        heard, self._polled = (
+            self._polled,
+            {p: self._log.polled_timestamp(p) for p in self._cursors},
+        )
+        has_nothing_to_read = not self._log.assigned() - set(self.halted)
+        return has_nothing_to_read or heard != self._polled
 
     async def read(self, timeout_ms: int) -> None:
         """Move what the log has into the batch. Raises Unavailable."""

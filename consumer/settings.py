@@ -28,6 +28,11 @@ class ConsumerSettings(KafkaSettings, DatabaseSettings, WindowSettings, ProcessS
     batch_max_age_seconds: float = Field(
         default=0.02, gt=0, description="... or when the oldest event waited this long."
     )
+    silence_limit_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="A consumer that hangs for so long while Kafka answers ends, to be restarted.",
+    )
     dead_letter_limit: int = Field(
         default=100, ge=1, description="A partition halts at this many dead letters in a row."
     )

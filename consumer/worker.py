@@ -47,10 +47,15 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         self._failures = 0
         self._next_attempt_at = 0.0
         self._next_note_at = 0.0
+        self._heard_at = time.monotonic()
 
     def stop(self) -> None:
         """Ask the loop to write what it holds and return."""
         self._stopping = True
+
+    def abandon(self) -> None:
+        """Drop what is being written: its connection ends at once."""
+        self._writer.terminate()
 
     def not_ready(self) -> str | None:
         """Return why this consumer does not do its work, or None."""
@@ -58,6 +63,10 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
             partition, why = min(self._reader.halted.items())
             return f"partition {partition} is halted: {why.reason}"
         return self._problem
+
+    def silent_seconds(self) -> float:
+        """Return for how long nothing was read, written or found to be away."""
+        return time.monotonic() - self._heard_at
 
     async def run(self) -> None:
         """Work until stopped; what was read by then is written."""
@@ -131,6 +140,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
             self._failed("Kafka or PostgreSQL is away", error)
             return False
         self._problem = None
+        self._heard_at = time.monotonic()
         return True
 
     # Writing.
@@ -181,6 +191,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
     def _failed(self, what: str, error: Exception) -> None:
         """Forget everything read ahead; try again after a pause that grows to two seconds."""
         metrics.FAILURES.inc()
+        self._heard_at = time.monotonic()
         self._problem = what
         logger.warning(what, error=type(error).__name__, detail=str(error))
         self._writer.terminate()
@@ -191,6 +202,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _note_progress(self) -> None:
         """Note in our rows that the log was read to its end, and in Kafka's group how far."""
+        if self._writing is not None or (self._reader.hears() and not self._rebalancing):
+            self._heard_at = time.monotonic()
         if self._reader.is_idle and self._writing is None:
             try:
                 await self._reader.skip_what_has_no_records()

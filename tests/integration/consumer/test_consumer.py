@@ -3,12 +3,15 @@
 import asyncio
 import json
 import random
+import signal
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from consumer.__main__ import run
+from consumer.log import Log
 from schema.event import TYPES, Record, encode
 from sql import load
 from tests.conftest import Kafka, add_partitions
@@ -442,3 +445,55 @@ async def test_a_retraction_is_a_change_that_refreshes_the_view(pipeline: Pipeli
     assert after["live_version"] != before["live_version"]
     assert await refresh() == "refreshed"
     assert await refresh() == "unchanged"
+
+
+async def test_a_consumer_that_hangs_while_kafka_answers_ends_by_itself(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = asyncio.Event()
+    poll = Log.poll
+
+    async def poll_or_hang(log: Log, timeout_ms: int, max_records: int) -> object:
+        if await pipeline.stored():
+            hanging.set()
+            await asyncio.Event().wait()
+        return await poll(log, timeout_ms, max_records)
+
+    monkeypatch.setattr(Log, "poll", poll_or_hang)
+    await pipeline.produce([now_record()])
+    settings = pipeline.settings.model_copy(update={"silence_limit_seconds": 1.0})
+
+    assert await asyncio.wait_for(run(settings), 30) == 1
+    assert hanging.is_set()
+
+
+async def test_an_idle_consumer_is_not_taken_for_one_that_hangs(pipeline: Pipeline) -> None:
+    async with pipeline.consumer() as worker:
+        await pipeline.produce([now_record()])
+        await pipeline.until_accounted(1)
+        silences = []
+        for _ in range(30):
+            await asyncio.sleep(0.1)
+            silences.append(worker.silent_seconds())
+    assert max(silences) < 2.0
+
+
+async def test_a_broker_that_takes_connections_and_says_nothing_holds_no_sigterm(
+    pipeline: Pipeline,
+) -> None:
+    connected = asyncio.Event()
+
+    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1")
+    port = server.sockets[0].getsockname()[1]
+    address = f"127.0.0.1:{port}"
+    settings = pipeline.settings.model_copy(update={"kafka_bootstrap_servers": address})
+    running = asyncio.create_task(run(settings))
+    await connected.wait()
+    signal.raise_signal(signal.SIGTERM)
+
+    assert await asyncio.wait_for(running, 5) == 0
+    server.close()
