@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import sql
 from analytics_api.models import Ledger, LedgerTotals, PartitionLedger
-from sql.pool import AnyConnection, Pool
+from sql.pool import AnyConnection
 
 
 class _Signs(NamedTuple):
@@ -53,13 +53,10 @@ class Books(NamedTuple):
     engagements: int
 
 
-async def read_books(pool: Pool, topic: str, counts: DayCounts) -> Books:
+async def read_books(connection: AnyConnection, topic: str, counts: DayCounts) -> Books:
     """Read the offset rows and count the events in one snapshot."""
     offsets = sql.load("ledger_offsets")
-    async with (
-        pool.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
         rows = await connection.fetch(offsets.text, *offsets.bind(topic=topic))
         totals = await connection.fetchrow(sql.load("ledger_totals").text)
         engagements = await counts.total(connection)

@@ -168,6 +168,18 @@ class LedgerTotals(BaseModel):
     retracted: int = Field(description="Rows that a retraction took away.")
 
 
+class AlarmRow(BaseModel):
+    """One thing that is wrong at this moment."""
+
+    alarm: str = Field(
+        description="imbalance, halted, stalled, falling_behind, lag_unknown, view_too_old,"
+        " partitions_running_out, disk_filling_up or unwatched."
+    )
+    subject: str = Field(description="What it is about, such as a partition; may be empty.")
+    detail: str
+    raised_timestamp: datetime
+
+
 class Ledger(BaseModel):
     """Whether every record is accounted for."""
 
@@ -179,3 +191,6 @@ class Ledger(BaseModel):
     )
     partitions: list[PartitionLedger]
     totals: LedgerTotals
+    alarms: list[AlarmRow] = Field(
+        default=[], description="What the watch found wrong when it looked last."
+    )

@@ -9,7 +9,6 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -17,15 +16,16 @@ import asyncpg
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import Counter, Gauge
 
+from analytics_api.lane import Lane
 from analytics_api.settings import RefresherSettings
-from schema.errors import SetupError, Unavailable
+from analytics_api.watch import Watch
+from schema.errors import SetupError
 from schema.side_port import side_port
 from schema.telemetry import configure_logging, get_logger
-from sql.pool import OUTAGES, Connection, connect
+from sql.pool import Connection
 
 PREFIX: Final = "engage_refresher"
 REFRESHES: Final = Counter(f"{PREFIX}_refreshes_total", "Refreshes by outcome.", ["outcome"])
-JOB_ERRORS: Final = Counter(f"{PREFIX}_job_errors_total", "Jobs that failed.", ["job"])
 VIEW_AGE: Final = Gauge(f"{PREFIX}_view_age_seconds", "Age of what engagement_stats shows.")
 DURATION: Final = Gauge(f"{PREFIX}_refresh_duration_seconds", "Seconds the last refresh took.")
 AHEAD: Final = Gauge(f"{PREFIX}_partitions_ahead", "Daily partitions that exist after today.")
@@ -33,7 +33,7 @@ EXPIRED: Final = Counter(f"{PREFIX}_expired_rows_total", "Rows of dropped partit
 
 _LOCK_TIMEOUT: Final = "500ms"
 _LOCK_ATTEMPTS: Final = 10
-_RETRY_SECONDS: Final = 1.0
+_KAFKA_SECONDS: Final = 3.0
 _MAINTENANCE_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtext('engagements.maintenance'))"
 
 logger = get_logger("refresher")
@@ -44,18 +44,19 @@ class Refresher:
 
     def __init__(self, settings: RefresherSettings) -> None:
         self._settings = settings
-        self._connection: Connection | None = None
-        self._busy = asyncio.Lock()
+        self.lane = Lane(settings, "engage-refresher")
+        # A refresh may take minutes, which the watch must not wait for.
+        self.watch_lane = Lane(settings, "engage-watch")
+        self.watch = Watch(settings)
         self._refreshed_at: float | None = None
-        self._problem: str | None = "starting"
         VIEW_AGE.set_function(self._view_age_seconds)
 
     def not_ready(self) -> str | None:
-        """Return why the view or the partitions are not kept, or None."""
-        limit = 3 * self._settings.refresh_interval_seconds + 60
-        if self._problem is None and self._view_age_seconds() > limit:
+        """Return why the view or the partitions are not kept, or what is gravely wrong, or None."""
+        problem = self.lane.problem or self.watch_lane.problem
+        if problem is None and self._view_age_seconds() > self._settings.view_limit_seconds:
             return "the view is too old"
-        return self._problem
+        return problem or self.watch.problem()
 
     def _view_age_seconds(self) -> float:
         return time.monotonic() - self._refreshed_at if self._refreshed_at else float("inf")
@@ -63,13 +64,14 @@ class Refresher:
     def schedule(self, scheduler: AsyncIOScheduler) -> None:
         """Add the jobs: never two of one at once, late ones run once."""
         settings = self._settings
-        for job, seconds in (
-            (self.maintain, settings.maintenance_interval_seconds),
-            (self.refresh, settings.refresh_interval_seconds),
-            (self.analyze, settings.analyze_interval_seconds),
+        for lane, job, seconds in (
+            (self.lane, self.maintain, settings.maintenance_interval_seconds),
+            (self.lane, self.refresh, settings.refresh_interval_seconds),
+            (self.lane, self.analyze, settings.analyze_interval_seconds),
+            (self.watch_lane, self.watch.watch, settings.watch_interval_seconds),
         ):
             scheduler.add_job(
-                self._run,
+                lane.run,
                 "interval",
                 args=(job,),
                 id=job.__name__,
@@ -80,35 +82,14 @@ class Refresher:
                 misfire_grace_time=None,
             )
 
-    async def _run(self, job: Callable[[Connection], Awaitable[None]]) -> None:
-        """Run a job until it succeeds: an hourly one must not wait an hour for PostgreSQL."""
-        while not await self._attempt(job):  # noqa: ASYNC110  (nobody tells when it is back)
-            await asyncio.sleep(_RETRY_SECONDS)
-
-    async def _attempt(self, job: Callable[[Connection], Awaitable[None]]) -> bool:
-        async with self._busy:
-            try:
-                await job(await self._connect())
-            except (Unavailable, *OUTAGES, asyncpg.PostgresError) as error:
-                name = getattr(job, "__name__", "job")
-                JOB_ERRORS.labels(name).inc()
-                self._problem = f"{name}: {type(error).__name__}"
-                logger.warning("job failed", job=name, error=type(error).__name__, why=str(error))
-                self.close()
-                return False
-        self._problem = None
-        return True
-
-    async def _connect(self) -> Connection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._settings, "engage-refresher")
-        return self._connection
+    async def follow_the_log(self) -> None:
+        """Keep the watch's connection to Kafka open, until cancelled."""
+        await self.watch.follow_the_log()
 
     def close(self) -> None:
-        """Drop the connection."""
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
+        """Drop the connections."""
+        self.lane.close()
+        self.watch_lane.close()
 
     async def refresh(self, connection: Connection) -> None:
         """Refresh engagement_stats if something changed; its readers are not blocked."""
@@ -173,12 +154,15 @@ async def run(settings: RefresherSettings) -> None:
     scheduler = AsyncIOScheduler(timezone=UTC)
     refresher.schedule(scheduler)
     async with side_port(settings, refresher.not_ready):
+        following = asyncio.create_task(refresher.follow_the_log())
         scheduler.start()
         logger.info("refresher started")
         await stopping.wait()
         scheduler.shutdown(wait=False)
         # What runs is cut short: each job is a transaction, and the next start runs them all.
         refresher.close()
+        following.cancel()
+        await asyncio.wait({following}, timeout=_KAFKA_SECONDS)
     logger.info("refresher stopped")
 
 

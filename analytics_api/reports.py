@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 import sql
 from analytics_api.models import (
+    AlarmRow,
     AuthorTrends,
     Category,
     CategoryMetric,
@@ -19,8 +20,9 @@ from analytics_api.models import (
     SamplePost,
     TopAuthor,
 )
-from sql.pool import Pool
+from sql.pool import AnyConnection, Pool
 
+_WATCH_SECONDS: Final = 60
 _DAYS: Final = {"7d": 7, "30d": 30, "90d": 90}
 _SEGMENT_DAYS: Final = 90
 _PATTERN_DAYS: Final = 365
@@ -36,6 +38,13 @@ def midnight(days: int, zone: ZoneInfo, now: datetime) -> datetime:
     """Return the midnight, in *zone*, with which the day so many days before *now* begins."""
     day = now.astimezone(zone).date() - timedelta(days=days)
     return datetime(day.year, day.month, day.day, tzinfo=zone)
+
+
+async def alarms(connection: AnyConnection) -> list[AlarmRow]:
+    """Return what is wrong at this moment."""
+    query = sql.load("read_alarms")
+    rows = await connection.fetch(query.text, *query.bind(watch_seconds=_WATCH_SECONDS))
+    return [AlarmRow(**row) for row in rows]
 
 
 async def engagement(pool: Pool, post_id: int, start: datetime | None) -> Engagement | None:

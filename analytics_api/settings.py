@@ -25,7 +25,7 @@ class ApiSettings(DatabaseSettings, KafkaSettings, TimeZoneSettings, HttpSetting
     )
 
 
-class RefresherSettings(DatabaseSettings, WindowSettings, ProcessSettings):
+class RefresherSettings(DatabaseSettings, KafkaSettings, WindowSettings, ProcessSettings):
     """Settings of the refresher."""
 
     refresh_interval_seconds: float = Field(
@@ -45,6 +45,25 @@ class RefresherSettings(DatabaseSettings, WindowSettings, ProcessSettings):
     maintenance_interval_seconds: float = Field(
         default=3600.0, gt=0, description="How often partitions are made and dropped."
     )
+    watch_interval_seconds: float = Field(
+        default=10.0, gt=0, description="How often it is looked for what is wrong."
+    )
+    watched_disks: str = Field(
+        default="", description="Paths, separated by commas, whose file systems must not fill up."
+    )
+    least_free_percent: float = Field(
+        default=10.0, ge=0, le=100, description="Free space below which a watched disk is told."
+    )
     analyze_interval_seconds: float = Field(
         default=600.0, gt=0, description="How often statistics of engagements are gathered."
     )
+
+    @property
+    def disks(self) -> list[str]:
+        """Return the watched paths."""
+        return [path.strip() for path in self.watched_disks.split(",") if path.strip()]
+
+    @property
+    def view_limit_seconds(self) -> float:
+        """Return the age from which on the view is too old."""
+        return 3 * self.refresh_interval_seconds + 60

@@ -7,6 +7,7 @@ from engage import (
     commands_demo,
     commands_import,
     commands_keys,
+    commands_ledger,
     commands_load,
     commands_ops,
     commands_reports,
@@ -36,7 +37,7 @@ app.command(rich_help_panel=DATA)(commands_load.seed)
 app.add_typer(commands_import.app, name="import", rich_help_panel=DATA)
 app.add_typer(commands_load.app, name="load", rich_help_panel=DATA)
 app.add_typer(commands_reports.app, name="report", rich_help_panel=DATA)
-app.command(rich_help_panel=DATA)(commands_reports.ledger)
+app.command(rich_help_panel=DATA)(commands_ledger.ledger)
 app.add_typer(commands_db.app, name="db", rich_help_panel=CARE)
 app.add_typer(commands_ops.dead_letters, name="dead-letters", rich_help_panel=CARE)
 app.add_typer(commands_ops.consumer, name="consumer", rich_help_panel=CARE)

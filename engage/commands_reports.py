@@ -1,4 +1,4 @@
-"""`engage report` and `engage ledger`: what the read API says."""
+"""`engage report`: what the read API says."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
@@ -7,7 +7,6 @@ import typer
 from typer.core import TyperGroup
 
 from engage.options import (
-    CHECK_FAILED,
     DEFAULT_DIR,
     Dir,
     Output,
@@ -15,10 +14,6 @@ from engage.options import (
     failing_well,
 )
 
-LEDGER_COLUMNS = (
-    "partition", "first_offset", "next_offset", "log_end_offset",
-    "stored", "duplicates", "dead_lettered", "skipped", "in_flight",
-)  # fmt: skip
 _ALIASES: Final = {
     "engagement": "post",
     "categories-top": "categories",
@@ -129,39 +124,6 @@ def engagement_patterns(
 def opportunity_authors(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """Who publishes much for little, and what would reaching the median bring?"""
     _print_many("opportunity-authors", _ask(folder, "/analytics/opportunity-authors"), output)
-
-
-@failing_well
-def ledger(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
-    """What became of each record of the topic. Exit code 1: it does not add up."""
-    from engage.output import print_json, print_rows
-
-    found = _ask(folder, "/ops/ledger")
-    if output is Output.JSON:
-        print_json(found)
-    else:
-        print_rows([{c: row[c] for c in LEDGER_COLUMNS} for row in found["partitions"]], output)
-    if output is Output.TABLE:
-        print(verdict(found))
-    if not found["balanced"]:
-        raise typer.Exit(CHECK_FAILED)
-
-
-def verdict(found: Mapping[str, Any]) -> str:
-    """Return ``balanced``, or each equation that does not hold, with its numbers."""
-    if found["balanced"]:
-        return "balanced"
-    faults = []
-    for row in found["partitions"]:
-        read = row["next_offset"] - row["first_offset"]
-        parts = ("stored", "duplicates", "dead_lettered", "skipped")
-        accounted = sum(row[part] for part in parts)
-        if read != accounted:
-            faults.append(f"partition {row['partition']}: {read:,} read, {accounted:,} accounted")
-        if row["in_flight"] is not None and row["in_flight"] < 0:
-            faults.append(f"partition {row['partition']}: read past the end of the log")
-    totals = ", ".join(f"{name} {value}" for name, value in found["totals"].items())
-    return "\n".join(["does NOT balance", *faults, f"totals: {totals}"])
 
 
 def _print_one(facts: Mapping[str, Any], output: Output) -> None:

@@ -31,7 +31,7 @@ DATABASE_ROLES: Final = {
 """The services that may speak to PostgreSQL, and as whom."""
 
 _SECRET: Final = ("DATABASE_URL", "DATABASE_ROLE", "INGEST_KEY", "READ_KEY", "ADMIN_KEY")
-_NEEDS_KAFKA: Final = ("ingest", "consumer", "api")
+_NEEDS_KAFKA: Final = ("ingest", "consumer", "refresher", "api")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def service(
     place: MemberState, *, wiring: Wiring, layout: Layout, listen_fd: int | None = None
 ) -> Service:
     """Return what starts the process of a place; HTTP services inherit their socket."""
-    settings = _settings(place, wiring)
+    settings = _settings(place, wiring, layout)
     if listen_fd is not None:
         settings["LISTEN_FD"] = str(listen_fd)
         settings["API_KEYS_FILE"] = str(layout.keys_file)
@@ -78,7 +78,7 @@ def inherited() -> dict[str, str]:
     } | {"PYTHONUNBUFFERED": "1"}
 
 
-def _settings(place: MemberState, wiring: Wiring) -> dict[str, str]:
+def _settings(place: MemberState, wiring: Wiring, layout: Layout) -> dict[str, str]:
     settings = {"METRICS_PORT": str(place.side_port), "TOPIC": wiring.topic}
     if place.role in _NEEDS_KAFKA:
         settings["KAFKA_BOOTSTRAP_SERVERS"] = wiring.kafka_bootstrap_servers
@@ -86,6 +86,8 @@ def _settings(place: MemberState, wiring: Wiring) -> dict[str, str]:
         settings["DATABASE_URL"] = url
         if wiring.takes_database_role:
             settings["DATABASE_ROLE"] = DATABASE_ROLES[place.role]
+    if place.role == "refresher":
+        settings["WATCHED_DISKS"] = str(layout.folder)
     if place.role == "consumer":
         settings["CONSUMER_INSTANCE_ID"] = f"engage-consumer-{place.slot}"
     return settings

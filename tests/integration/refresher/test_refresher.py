@@ -76,7 +76,9 @@ async def test_the_view_is_ready_and_young_after_a_refresh(
     connection: Any, refresher: Refresher
 ) -> None:
     assert refresher.not_ready() is not None
-    assert await refresher._attempt(refresher.refresh)
+    assert await refresher.lane.attempt(refresher.maintain)
+    assert await refresher.lane.attempt(refresher.refresh)
+    assert await refresher.watch_lane.attempt(refresher.watch.watch)
 
     assert refresher.not_ready() is None
     assert await connection.fetchval("SELECT refresh_id FROM stats_refresh") == 1
@@ -86,12 +88,12 @@ async def test_the_view_is_ready_and_young_after_a_refresh(
 async def test_a_killed_connection_fails_one_attempt_and_the_next_succeeds(
     connection: Any, refresher: Refresher
 ) -> None:
-    assert await refresher._attempt(refresher.refresh)
+    assert await refresher.lane.attempt(refresher.refresh)
     await connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE application_name = 'engage-refresher' AND datname = current_database()"
     )
-    attempts = [await refresher._attempt(refresher.refresh) for _ in range(2)]
+    attempts = [await refresher.lane.attempt(refresher.refresh) for _ in range(2)]
 
     assert attempts[-1]
     refresher.close()
@@ -115,7 +117,7 @@ async def test_each_job_runs_alone_and_late_ones_run_once(refresher: Refresher) 
     refresher.schedule(scheduler)
 
     jobs = scheduler.get_jobs()
-    assert {job.id for job in jobs} == {"maintain", "refresh", "analyze"}
+    assert {job.id for job in jobs} == {"maintain", "refresh", "analyze", "watch"}
     assert {(job.max_instances, job.coalesce, job.misfire_grace_time) for job in jobs} == {
         (1, True, None)
     }

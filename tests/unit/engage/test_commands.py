@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from engage.cli import app
-from engage.commands_reports import verdict
+from engage.commands_ledger import changes, described, verdict
 from engage.options import Output, exit_code
 from engage.output import print_rows, shown
 from engage.stack import Layout
@@ -121,3 +121,16 @@ def test_csv_is_what_programs_read(capsys: pytest.CaptureFixture[str]) -> None:
     print_rows([{"a": 1000, "b": "x,y"}], Output.CSV)
 
     assert capsys.readouterr().out == 'a,b\n1000,"x,y"\n'
+
+
+def test_alarms_are_told_when_they_are_raised_and_when_they_end() -> None:
+    halted = {"alarm": "halted", "subject": "partition 2", "detail": "records_lost"}
+    old = {"alarm": "view_too_old", "subject": "", "detail": "by far"}
+
+    raised = changes({"a": described(old)}, {"b": described(halted)})
+
+    assert [line.split() for line in raised] == [
+        ["RAISED", "halted", "(partition", "2):", "records_lost"],
+        ["ended", "view_too_old:", "by", "far"],
+    ]
+    assert changes({"b": described(halted)}, {"b": described(halted)}) == []
