@@ -3,14 +3,16 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel, TypeAdapter
 from starlette.responses import Response
 
+from analytics_api.answer_cache import AnswerCache, Kept
 from analytics_api.versions import Version
 from schema.problems import Problem, unavailable
 
@@ -19,6 +21,16 @@ VIEW: Final = "private, max-age=2"
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _JSON: Final[TypeAdapter[Any]] = TypeAdapter(Any)
 _ETAG: Final = re.compile(r'(?:W/)?("[^"]*")')
+
+
+class Paged(NamedTuple):
+    """One page of rows, and what ``after`` is for the next one; None: there is none."""
+
+    rows: Sequence[BaseModel]
+    following: str | None
+
+
+Found = BaseModel | Sequence[BaseModel] | Paged
 
 
 class Answer:
@@ -41,8 +53,9 @@ class Answer:
             raise unavailable("PostgreSQL does not answer")
         self._request = request
         self._is_csv = _wants_csv(request)
+        self._etag = version.etag(request.url.path, *query, self._is_csv)
         self._headers = {
-            "ETag": version.etag(request.url.path, *query, self._is_csv),
+            "ETag": self._etag,
             "Cache-Control": cache_control,
             "Data-As-Of": _rfc3339(version.as_of),
             "Vary": "Accept, Authorization",
@@ -58,22 +71,55 @@ class Answer:
 
     def of(self, found: BaseModel | Sequence[BaseModel]) -> Response:
         """The answer with a report in it."""
+        return self._response(self._body(found))
+
+    async def kept_in(self, cache: AnswerCache, ask: Callable[[], Awaitable[Found]]) -> Response:
+        """The answer from the cache, or with what *ask* finds in it."""
+
+        async def keep() -> Kept:
+            found = await ask()
+            if isinstance(found, Paged):
+                return Kept(self._body(found.rows), found.following)
+            return Kept(self._body(found))
+
+        kept = await cache.get(self._etag, keep)
+        response = self._response(kept.body)
+        if kept.following:
+            url = self._request.url.include_query_params(after=kept.following)
+            response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+        return response
+
+    def _body(self, found: BaseModel | Sequence[BaseModel]) -> bytes:
         if not self._is_csv:
-            return Response(_JSON.dump_json(found), 200, self._headers, "application/json")
-        rows = [found] if isinstance(found, BaseModel) else found
+            return _JSON.dump_json(found)
+        return to_csv([found] if isinstance(found, BaseModel) else found).encode()
+
+    def _response(self, body: bytes) -> Response:
+        if not self._is_csv:
+            return Response(body, 200, self._headers, "application/json")
         headers = self._headers | {"Content-Disposition": "attachment; filename=report.csv"}
-        return Response(to_csv(rows), 200, headers, "text/csv")
+        return Response(body, 200, headers, "text/csv")
 
 
 def to_csv(rows: Sequence[BaseModel]) -> str:
     """Write rows as RFC 4180; cells that a spreadsheet would run as formulas get a quote mark."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    if rows:
-        writer.writerow(type(rows[0]).model_fields)
-    for row in rows:
-        writer.writerow([_cell(value) for value in row.model_dump(mode="json").values()])
+    for number, row in enumerate(rows):
+        cells = dict(_flat("", row.model_dump(mode="json")))
+        if number == 0:
+            writer.writerow(cells)
+        writer.writerow(map(_cell, cells.values()))
     return text.getvalue()
+
+
+def _flat(prefix: str, fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield columns; those of a model inside have its name before theirs."""
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            yield from _flat(f"{prefix}{name}_", value)
+        else:
+            yield prefix + name, value
 
 
 def _cell(value: Any) -> Any:
@@ -102,6 +148,12 @@ def refuse_unknown_parameters(request: Request) -> None:
         Problem: 422 ``unknown_parameter``.
     """
     route = request.scope["route"]
-    known = {field.alias for field in route.dependant.query_params} | {"format"}
+    known = _query_parameters(route.dependant) | {"format"}
     if not known.issuperset(request.query_params.keys()):
         raise Problem(422, "unknown_parameter", f"known are {', '.join(sorted(known))}")
+
+
+def _query_parameters(dependant: Dependant) -> set[str]:
+    """Return the names of the query parameters of a route and of what it depends on."""
+    names = {field.alias for field in dependant.query_params}
+    return names.union(*map(_query_parameters, dependant.dependencies))

@@ -9,10 +9,11 @@ from typing import Any
 import asyncpg
 from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from analytics_api import author_routes, routes
+import sql
+from analytics_api import author_routes, routes, scoped_routes
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
 from schema import problems
@@ -57,6 +58,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
         app.add_exception_handler(outage, _away)
     app.include_router(routes.router)
     app.include_router(author_routes.router)
+    app.include_router(scoped_routes.router)
     _add_own_routes(app, not_ready, settings)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")
@@ -84,6 +86,13 @@ def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -
             "docs": "/docs",
             "time_zone": settings.time_zone,
         }
+
+    @app.get("/sql/{name}", tags=["service"], responses=problems.responses([401, 403, 404]))
+    async def question(name: str) -> PlainTextResponse:
+        """The SQL of a report: every number can be computed anew with psql."""
+        if name not in sql.names():
+            raise problems.Problem(404, "unknown_question", "see the repository's folder sql")
+        return PlainTextResponse(sql.source(name))
 
     @app.get("/dashboard", include_in_schema=False)
     async def dashboard() -> FileResponse:

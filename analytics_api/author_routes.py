@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from fastapi import Path, Query, Request
 from starlette.responses import Response
@@ -18,6 +18,7 @@ from analytics_api.models import (
     TopAuthor,
 )
 from analytics_api.requests import new_router, state_of, strict_id
+from analytics_api.scope import zone_of
 from schema.problems import Problem, responses
 
 router = new_router()
@@ -51,7 +52,9 @@ async def sample_posts(
     """The most engaged posts, for pickers."""
     state = state_of(request)
     answer = Answer(request, state.follower.view, VIEW, limit)
-    return answer.unchanged or answer.of(await reports.sample_posts(state.pool, limit))
+    return answer.unchanged or await answer.kept_in(
+        state.cache, lambda: reports.sample_posts(state.pool, limit)
+    )
 
 
 @router.get("/sample/authors", response_model=list[SampleAuthor], tags=["reports"])
@@ -61,8 +64,8 @@ async def sample_authors(
     """The most engaged authors, for pickers."""
     state, now = state_of(request), datetime.now(UTC)
     answer = Answer(request, state.follower.view, VIEW, limit, _day(now, state.zone))
-    return answer.unchanged or answer.of(
-        await reports.sample_authors(state.pool, limit, state.zone, now)
+    return answer.unchanged or await answer.kept_in(
+        state.cache, lambda: reports.sample_authors(state.pool, limit, state.zone, now)
     )
 
 
@@ -71,7 +74,9 @@ async def top_authors(request: Request) -> Response:
     """Who are the best authors, overall and in their category? Posts of the last 3 months."""
     state, now = state_of(request), datetime.now(UTC)
     answer = Answer(request, state.follower.view, VIEW, _day(now, state.zone))
-    return answer.unchanged or answer.of(await reports.top_authors(state.pool, state.zone, now))
+    return answer.unchanged or await answer.kept_in(
+        state.cache, lambda: reports.top_authors(state.pool, state.zone, now)
+    )
 
 
 @router.get(
@@ -85,9 +90,11 @@ async def engagement_patterns(
 ) -> Response:
     """When is engagement high? By hour and weekday, over the last 365 days."""
     state, now = state_of(request), datetime.now(UTC)
-    zone = state.zone if tz is None else _zone(tz)
+    zone = state.zone if tz is None else zone_of(tz)
     answer = Answer(request, state.follower.view, VIEW, zone.key, _day(now, zone))
-    return answer.unchanged or answer.of(await reports.engagement_patterns(state.pool, zone, now))
+    return answer.unchanged or await answer.kept_in(
+        state.cache, lambda: reports.engagement_patterns(state.pool, zone, now)
+    )
 
 
 @router.get(
@@ -97,15 +104,9 @@ async def opportunity_authors(request: Request) -> Response:
     """Who publishes much for little, and what would reaching the median bring?"""
     state, now = state_of(request), datetime.now(UTC)
     answer = Answer(request, state.follower.view, VIEW, _day(now, state.zone))
-    return answer.unchanged or answer.of(
-        await reports.opportunity_authors(state.pool, state.zone, now)
+    return answer.unchanged or await answer.kept_in(
+        state.cache, lambda: reports.opportunity_authors(state.pool, state.zone, now)
     )
-
-
-def _zone(name: str) -> ZoneInfo:
-    if name not in available_timezones():
-        raise Problem(422, "invalid_parameter", "tz: an IANA zone, such as Europe/Vienna")
-    return ZoneInfo(name)
 
 
 def _day(now: datetime, zone: ZoneInfo) -> str:

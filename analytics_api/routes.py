@@ -51,9 +51,9 @@ async def categories_top(
     """Which categories lead? As fresh as the last refresh of the view."""
     state = state_of(request)
     answer = Answer(request, state.follower.view, VIEW, metric, limit)
-    if unchanged := answer.unchanged:
-        return unchanged
-    return answer.of(await reports.categories_top(state.pool, metric, limit))
+    return answer.unchanged or await answer.kept_in(
+        state.cache, lambda: reports.categories_top(state.pool, metric, limit)
+    )
 
 
 @router.get("/ops/ledger", response_model=Ledger, tags=["operations"])

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from analytics_api.answer_cache import AnswerCache
 from analytics_api.ledger import DayCounts
 from analytics_api.log_ends import LogEnds
 from analytics_api.settings import ApiSettings
@@ -27,6 +28,7 @@ class State:
     follower: Follower
     log_ends: LogEnds
     day_counts: DayCounts
+    cache: AnswerCache
     topic: str
     zone: ZoneInfo
 
@@ -46,6 +48,8 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
         statement_timeout=f"{settings.statement_timeout_seconds:.3f}s",
         # Some 400 partitions: planning them anew for each question would cost more than asking.
         plan_cache_mode="force_generic_plan",
+        # Compiling a plan for 400 partitions takes longer than running it.
+        jit="off",
     )
     follower, log_ends = Follower(pool), LogEnds(settings)
     with contextlib.suppress(*OUTAGES, asyncpg.PostgresError):
@@ -53,7 +57,9 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
             await follower.look()
     tasks = [asyncio.create_task(follower.run()), asyncio.create_task(log_ends.run())]
     try:
-        yield State(pool, follower, log_ends, DayCounts(), settings.topic, settings.zone)
+        yield State(
+            pool, follower, log_ends, DayCounts(), AnswerCache(), settings.topic, settings.zone
+        )
     finally:
         for task in tasks:
             task.cancel()

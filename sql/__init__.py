@@ -47,8 +47,12 @@ def parse(name: str, source: str) -> Query:
 @cache
 def load(name: str) -> Query:
     """Return the question of sql/<name>.sql."""
-    file = resources.files("sql").joinpath(f"{name}.sql")
-    return parse(name, file.read_text(encoding="utf-8"))
+    return parse(name, source(name))
+
+
+def source(name: str) -> str:
+    """Return the text of sql/<name>.sql as psql takes it."""
+    return resources.files("sql").joinpath(f"{name}.sql").read_text(encoding="utf-8")
 
 
 def names() -> list[str]:

@@ -1,0 +1,146 @@
+"""What a report is about: its period, the posts and events it counts, its zone."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from fastapi import Query, Request
+
+from analytics_api.reports import midnight
+from analytics_api.requests import state_of, strict_id
+from schema.event import TYPES
+from schema.problems import Problem, unavailable
+
+ReportPeriod = Literal["7d", "30d", "90d", "365d", "all"]
+EventKind = Literal["view", "like", "comment", "share"]
+
+_DAYS: Final = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
+_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_DAYS: Final = 3660
+_MAX_TEXT: Final = 200
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which posts and which events count; empty, 0 and None choose everything."""
+
+    category: str = ""
+    author: int = 0
+    kind: EventKind | None = None
+    tag: str = ""
+    promoted: bool | None = None
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A period, from ``start`` to just before ``end``, and what counts in it.
+
+    Attributes:
+        zone: that days and hours are told in.
+        has_previous: whether there is a period before to compare with.
+    """
+
+    start: datetime
+    end: datetime
+    zone: ZoneInfo
+    filters: Filters = Filters()
+    has_previous: bool = True
+
+    @property
+    def previous(self) -> "Scope":
+        """The period before: as long, earlier by whole days; an empty one where there is none.
+
+        So days are compared with days, and today until now with that day until the same hour.
+        """
+        if not self.has_previous:
+            return replace(self, end=self.start)
+        length = self.end - self.start
+        local = self.start.astimezone(self.zone)
+        # Wall clocks are shifted, so that midnight stays midnight when the clocks change.
+        begin = local - timedelta(days=math.ceil(length / timedelta(days=1)))
+        return replace(self, start=begin.astimezone(UTC), end=begin.astimezone(UTC) + length)
+
+    def parameters(self) -> Mapping[str, Any]:
+        """Return the values of the parameters that the reports' SQL files share."""
+        filters = self.filters
+        return {
+            "start": self.start,
+            "end": self.end,
+            "before": self.previous.start,
+            "before_end": self.previous.end,
+            "zone": self.zone.key,
+            "types": [filters.kind] if filters.kind else list(TYPES),
+            "category": filters.category,
+            "author": filters.author,
+            "tag": filters.tag,
+            "promoted": filters.promoted,
+        }
+
+
+_Day = Annotated[date | None, Query(description="YYYY-MM-DD in tz; instead of period.")]
+_Text = Annotated[str | None, Query(min_length=1, max_length=_MAX_TEXT)]
+
+
+def scope_of(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
+    request: Request,
+    period: Annotated[
+        ReportPeriod | None, Query(description="Since midnight so many days ago; 30d if unset.")
+    ] = None,
+    start: _Day = None,
+    end: Annotated[
+        date | None, Query(description="The last day that counts; today if unset.")
+    ] = None,
+    tz: Annotated[str | None, Query(description="IANA zone; unset: the reporting zone.")] = None,
+    category: _Text = None,
+    author: Annotated[str | None, Query(description="An author's id.")] = None,
+    type: Annotated[  # noqa: A002  (the event's field)
+        EventKind | None, Query(description="Of this type alone.")
+    ] = None,
+    tag: _Text = None,
+    promoted: Annotated[bool | None, Query(description="Promoted posts, or the others.")] = None,
+) -> Scope:
+    """Read a report's scope from the URL.
+
+    The period ends at the minute in which the data were true, so that equal questions have equal
+    answers.
+
+    Raises:
+        Problem: 422 for what is no scope, 503 while PostgreSQL is away.
+    """
+    state = state_of(request)
+    if state.follower.view is None:
+        raise unavailable("PostgreSQL does not answer")
+    now = state.follower.view.as_of.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    zone = state.zone if tz is None else zone_of(tz)
+    filters = Filters(category or "", strict_id(author) if author else 0, type, tag or "", promoted)
+    if start is None and end is None:
+        days = _DAYS.get(period or "30d")
+        since = _EVER if days is None else midnight(days, zone, now)
+        return Scope(since, now, zone, filters, has_previous=days is not None)
+    if period is not None or start is None:
+        raise Problem(422, "invalid_parameter", "give period, or start with or without end")
+    return Scope(*_between(start, end, zone, now), zone, filters)
+
+
+def _between(
+    start: date, end: date | None, zone: ZoneInfo, now: datetime
+) -> tuple[datetime, datetime]:
+    last = end or now.astimezone(zone).date()
+    if not 0 <= (last - start).days < _LONGEST_DAYS or start.year < _EVER.year:
+        raise Problem(422, "invalid_parameter", "start must not be after end, nor ten years before")
+    begin = datetime(start.year, start.month, start.day, tzinfo=zone)
+    after = last + timedelta(days=1)
+    finish = min(datetime(after.year, after.month, after.day, tzinfo=zone), now)
+    if finish <= begin:
+        raise Problem(422, "invalid_parameter", "start is in the future")
+    return begin.astimezone(UTC), finish.astimezone(UTC)
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return the zone of an IANA name. Raises Problem 422."""
+    if name not in available_timezones():
+        raise Problem(422, "invalid_parameter", "tz: an IANA zone, such as Europe/Vienna")
+    return ZoneInfo(name)

@@ -1,0 +1,150 @@
+"""The questions that have a period and filters: a scope in, rows of the public models out."""
+
+import base64
+import json
+from typing import Any, Final, NamedTuple
+
+import sql
+from analytics_api.answers import Paged
+from analytics_api.report_models import (
+    Change,
+    Dimension,
+    Interval,
+    Overview,
+    PeriodTotals,
+    Ranked,
+    SeriesPoint,
+    Sort,
+)
+from analytics_api.reports import percent
+from analytics_api.scope import Scope
+from schema.problems import Problem
+from sql.pool import Pool
+
+_MOST_POINTS: Final = 10_000
+_INTERVAL_SECONDS: Final = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
+
+
+class Page(NamedTuple):
+    """How many rows, and after which: None, from the first one on."""
+
+    limit: int
+    after: str | None = None
+
+
+async def fetch(pool: Pool, name: str, scope: Scope, **values: Any) -> list[Any]:
+    """Return the rows that sql/<name>.sql finds in *scope*."""
+    query = sql.load(name)
+    arguments = query.bind(**scope.parameters(), **values)
+    async with pool.acquire() as connection, connection.transaction(readonly=True):
+        # How much a period and its filters choose decides which plan is good.
+        await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        return list(await connection.fetch(query.text, *arguments))
+
+
+def change_percent(now: float, before: float) -> float | None:
+    """Return 100 x (now - before) / before to 1 decimal; None: there was nothing before."""
+    return round(100 * (now - before) / before, 1) if before else None
+
+
+async def overview(pool: Pool, scope: Scope) -> Overview:
+    """Return the totals of the period and of the one before."""
+    current, previous = (_totals(row) for row in await fetch(pool, "overview", scope))
+    change = None
+    if scope.has_previous:
+        names = Change.model_fields
+        change = Change(
+            **{
+                name: change_percent(getattr(current, name), getattr(previous, name))
+                for name in names
+            }
+        )
+    return Overview(
+        start=scope.start,
+        end=scope.end,
+        tz=scope.zone.key,
+        current=current,
+        previous=previous if scope.has_previous else None,
+        change_pct=change,
+    )
+
+
+def _totals(row: Any) -> PeriodTotals:
+    active = row["likes"] + row["comments"] + row["shares"]
+    return PeriodTotals(**row, engagement_rate=percent(active, row["views"]))
+
+
+async def series(
+    pool: Pool, scope: Scope, interval: Interval, post_id: int | None
+) -> list[SeriesPoint]:
+    """Return the intervals of the period, each beside the one at its place in the period before.
+
+    Raises:
+        Problem: 422 for more than 10,000 intervals.
+    """
+    post = post_id or 0
+    if scope.has_previous:
+        length_seconds = (scope.end - scope.start).total_seconds()
+        if length_seconds / _INTERVAL_SECONDS[interval] > _MOST_POINTS:
+            raise Problem(422, "invalid_parameter", "interval: too many for this period")
+    else:
+        scope = await _kept(pool, scope)
+    rows = await fetch(pool, "series", scope, interval=interval, post=post)
+    earlier: list[Any] = []
+    if scope.has_previous:
+        earlier = await fetch(pool, "series", scope.previous, interval=interval, post=post)
+    totals = [row["total_engagements"] for row in earlier]
+    return [
+        SeriesPoint(**row, previous_engagements=totals[place] if place < len(totals) else None)
+        for place, row in enumerate(rows)
+    ]
+
+
+async def _kept(pool: Pool, scope: Scope) -> Scope:
+    """Return the scope of all days that are kept: before them there are no events to show."""
+    first = await pool.fetchval(sql.load("first_day").text)
+    start = max(scope.start, min(first or scope.end, scope.end))
+    return Scope(start, scope.end, scope.zone, scope.filters, has_previous=False)
+
+
+async def ranking(pool: Pool, scope: Scope, dimension: Dimension, sort: Sort, page: Page) -> Paged:
+    """Return one page of the best, and where the next one begins; None: it is the last.
+
+    Raises:
+        Problem: 422 for an ``after`` that no page gave.
+    """
+    place, value, key = _place(page.after)
+    rows = await fetch(
+        pool,
+        "ranking",
+        scope,
+        dimension=dimension,
+        sort=sort,
+        limit=page.limit + 1,
+        after=value,
+        after_key=key,
+    )
+    found = [_ranked(dict(row), place + number) for number, row in enumerate(rows[: page.limit], 1)]
+    if len(rows) <= page.limit:
+        return Paged(found, None)
+    last = rows[page.limit - 1]
+    following = json.dumps([place + page.limit, last["sort_value"], last["key"]])
+    return Paged(found, base64.urlsafe_b64encode(following.encode()).decode().rstrip("="))
+
+
+def _ranked(row: dict[str, Any], rank: int) -> Ranked:
+    change = change_percent(row["total_engagements"], row["previous_engagements"])
+    return Ranked(**row, rank=rank, change_pct=change)
+
+
+def _place(after: str | None) -> tuple[int, float | None, str]:
+    """Read where a page begins: the rank, the sort value and the key before it."""
+    if after is None:
+        return 0, None, ""
+    try:
+        rank, value, key = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
+        if isinstance(rank, int) and isinstance(value, int | float) and isinstance(key, str):
+            return rank, float(value), key
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise Problem(422, "invalid_parameter", "after: take it from the Link of the page before")

@@ -1,0 +1,82 @@
+"""The URLs of the reports that have a period and filters."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from starlette.responses import Response
+
+from analytics_api import scoped_reports
+from analytics_api.answers import VIEW, Answer, Found
+from analytics_api.report_models import Dimension, Interval, Overview, Ranked, SeriesPoint, Sort
+from analytics_api.requests import new_router, state_of, strict_id
+from analytics_api.scope import Scope, scope_of
+from analytics_api.scoped_reports import Page
+from sql.pool import Pool
+
+router = new_router()
+InScope = Annotated[Scope, Depends(scope_of)]
+
+
+async def answer(
+    request: Request, scope: Scope, ask: Callable[[Pool], Awaitable[Found]], *query: object
+) -> Response:
+    """Answer a scoped question: 304, or from the cache, or from the database.
+
+    Args:
+        request: the request.
+        scope: what it is about.
+        ask: finds the answer.
+        query: the question's other parameters.
+    """
+    state = state_of(request)
+    given = Answer(request, state.follower.view, VIEW, scope, *query)
+    return given.unchanged or await given.kept_in(state.cache, partial(ask, state.pool))
+
+
+@router.get("/reports/overview", response_model=Overview, tags=["reports"])
+async def overview(request: Request, scope: InScope) -> Response:
+    """How much engagement was there, compared with the period before?"""
+    return await answer(request, scope, lambda pool: scoped_reports.overview(pool, scope))
+
+
+@router.get("/reports/series", response_model=list[SeriesPoint], tags=["reports"])
+async def series(
+    request: Request,
+    scope: InScope,
+    interval: Annotated[Interval, Query(description="Weeks begin on Monday.")] = "day",
+    post: Annotated[str | None, Query(description="Of this post alone.")] = None,
+) -> Response:
+    """How did engagement go, hour by hour, day by day or week by week?"""
+    post_id = strict_id(post) if post else None
+    return await answer(
+        request,
+        scope,
+        lambda pool: scoped_reports.series(pool, scope, interval, post_id),
+        interval,
+        post_id,
+    )
+
+
+@router.get("/reports/ranking/{dimension}", response_model=list[Ranked], tags=["reports"])
+async def ranking(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
+    request: Request,
+    scope: InScope,
+    dimension: Dimension,
+    sort: Annotated[Sort, Query(description="What to rank by.")] = "total_engagements",
+    limit: Annotated[int, Query(ge=1, le=1000, description="Rows a page.")] = 20,
+    after: Annotated[
+        str | None, Query(max_length=1000, description="From the Link of the page before.")
+    ] = None,
+) -> Response:
+    """Which posts, authors, categories or tags lead? A Link header leads to the next page."""
+    page = Page(limit, after)
+    return await answer(
+        request,
+        scope,
+        lambda pool: scoped_reports.ranking(pool, scope, dimension, sort, page),
+        dimension,
+        sort,
+        page,
+    )

@@ -1,0 +1,83 @@
+-- ranking: which posts, authors, categories or tags earned the most engagement in a period?
+--
+-- :dimension   text               post, author, category or tag
+-- :sort        text               total_engagements, views, likes, comments, shares or rate
+-- :start       timestamptz        the period's begin
+-- :end         timestamptz        and its end, which is no part of it
+-- :before      timestamptz        the begin of the period it is compared with, not after :start
+-- :before_end  timestamptz        and its end, likewise
+-- :types       engagement_type[]  of these types
+-- :category    text               of posts of this category; empty: of any
+-- :author      bigint             of posts of this author; 0: of any
+-- :tag         text               of posts with this tag; empty: of any
+-- :promoted    boolean            of promoted posts, or of the others; null: of both
+-- :after       float8             the last sort value seen; null: from the first row on
+-- :after_key   text               the last key seen
+-- :limit       int                rows at most
+--
+-- One row a key that was engaged with in either period, best first, equal ones by their key. A
+-- post with several tags counts for each of them.
+WITH per_post AS (
+    SELECT post_id,
+           count(*) FILTER (WHERE is_now AND type = 'view')    AS views,
+           count(*) FILTER (WHERE is_now AND type = 'like')    AS likes,
+           count(*) FILTER (WHERE is_now AND type = 'comment') AS comments,
+           count(*) FILTER (WHERE is_now AND type = 'share')   AS shares,
+           count(*) FILTER (WHERE NOT is_now)                  AS previous
+      FROM (SELECT post_id, type, engaged_timestamp >= :'start'::timestamptz AS is_now
+              FROM engagements
+             WHERE engaged_timestamp >= :'before'::timestamptz
+               AND engaged_timestamp < :'end'::timestamptz
+               AND (engaged_timestamp >= :'start'::timestamptz
+                    OR engaged_timestamp < :'before_end'::timestamptz)
+               AND type = ANY (:'types'::engagement_type[])) AS e
+     GROUP BY post_id
+), keyed AS (
+    SELECT k.key, e.*, p.author_id, p.category, p.title, p.publish_timestamp
+      FROM per_post AS e
+      JOIN chosen_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
+           AS p USING (post_id)
+     CROSS JOIN LATERAL unnest(CASE :'dimension'::text
+           WHEN 'post'     THEN ARRAY[p.post_id::text]
+           WHEN 'author'   THEN ARRAY[p.author_id::text]
+           WHEN 'category' THEN ARRAY[p.category]
+           WHEN 'tag'      THEN p.tags END) AS k (key)
+), summed AS (
+    SELECT key,
+           sum(views)::bigint AS views, sum(likes)::bigint AS likes,
+           sum(comments)::bigint AS comments, sum(shares)::bigint AS shares,
+           sum(views + likes + comments + shares)::bigint AS total_engagements,
+           sum(previous)::bigint AS previous_engagements,
+           count(*) FILTER (WHERE views + likes + comments + shares > 0) AS posts_engaged,
+           min(author_id) AS author_id, min(category) AS category, min(title) AS title,
+           min(publish_timestamp) AS publish_timestamp
+      FROM keyed
+     GROUP BY key
+), rated AS (
+    SELECT *, coalesce(round(100.0 * (likes + comments + shares) / nullif(views, 0), 2), 0)::float8
+              AS engagement_rate
+      FROM summed
+), sorted AS (
+    SELECT *, (CASE :'sort'::text
+               WHEN 'views' THEN views WHEN 'likes' THEN likes WHEN 'comments' THEN comments
+               WHEN 'shares' THEN shares WHEN 'rate' THEN engagement_rate
+               ELSE total_engagements END)::float8 AS sort_value
+      FROM rated
+)
+SELECT s.key,
+       CASE :'dimension'::text WHEN 'post' THEN s.title WHEN 'author' THEN a.name ELSE s.key END
+           AS label,
+       CASE WHEN :'dimension'::text = 'post' THEN s.author_id END         AS author_id,
+       CASE WHEN :'dimension'::text = 'post' THEN a.name END              AS author_name,
+       CASE WHEN :'dimension'::text = 'post' THEN s.category
+            WHEN :'dimension'::text = 'author' THEN a.author_category END AS category,
+       CASE WHEN :'dimension'::text = 'post' THEN s.publish_timestamp END AS publish_date,
+       s.views, s.likes, s.comments, s.shares, s.total_engagements, s.previous_engagements,
+       s.posts_engaged, s.engagement_rate, s.sort_value
+  FROM sorted AS s
+  LEFT JOIN authors AS a USING (author_id)
+ WHERE :after::float8 IS NULL
+    OR s.sort_value < :after::float8
+    OR (s.sort_value = :after::float8 AND s.key > :'after_key'::text)
+ ORDER BY s.sort_value DESC, s.key
+ LIMIT :limit::int;
