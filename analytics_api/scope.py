@@ -39,6 +39,7 @@ class Scope:
     """A period, from ``start`` to just before ``end``, and what counts in it.
 
     Attributes:
+        start, end: in UTC, so that their difference is time that passed.
         zone: that days and hours are told in.
         has_previous: whether there is a period before to compare with.
     """
@@ -118,7 +119,7 @@ def scope_of(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
     filters = Filters(category or "", strict_id(author) if author else 0, type, tag or "", promoted)
     if start is None and end is None:
         days = _DAYS.get(period or "30d")
-        since = _EVER if days is None else midnight(days, zone, now)
+        since = _EVER if days is None else midnight(days, zone, now).astimezone(UTC)
         return Scope(since, now, zone, filters, has_previous=days is not None)
     if period is not None or start is None:
         raise Problem(422, "invalid_parameter", "give period, or start with or without end")

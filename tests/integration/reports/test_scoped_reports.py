@@ -1,0 +1,290 @@
+"""Reports with a period and filters equal a plain recomputation from the raw events."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any, get_args
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_api import scoped_reports
+from analytics_api.report_models import Dimension, Interval, Sort
+from analytics_api.reports import midnight, percent
+from analytics_api.scope import Filters, Scope
+from analytics_api.scoped_reports import Page, change_percent
+from loadgen.oracle import Engagement, Oracle
+from tests.integration.reports.conftest import CATEGORIES, KINDS, Store, oracles
+from tests.integration.reports.test_reports import bounded
+
+TYPES = {"views": "view", "likes": "like", "comments": "comment", "shares": "share"}
+DAYS = (1, 7, 8, 14, 16, 30)
+
+
+def tags(post_id: int) -> list[str]:
+    return [name for number, name in ((2, "even"), (3, "third")) if post_id % number == 0]
+
+
+def is_promoted(post_id: int) -> bool | None:
+    """Whether the post is promoted; None: there is no metadata of it."""
+    return None if post_id % 4 == 1 else post_id % 4 == 0
+
+
+filters = st.builds(
+    Filters,
+    category=st.sampled_from(["", "", *CATEGORIES]),
+    author=st.sampled_from([0, 0, 1, 2]),
+    kind=st.sampled_from([None, None, *KINDS]),
+    tag=st.sampled_from(["", "", "even", "none"]),
+    promoted=st.sampled_from([None, None, True, False]),
+)
+
+
+class Pool:
+    """Stands in for a pool: hands out the connection whose transaction holds the world."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Any]:
+        yield self.connection
+
+    async def fetchval(self, *arguments: Any) -> Any:
+        return await self.connection.fetchval(*arguments)
+
+
+@asynccontextmanager
+async def holding(store: Store, oracle: Oracle) -> AsyncIterator[Any]:
+    async with store.holding(oracle) as connection:
+        await connection.copy_records_to_table(
+            "post_metadata",
+            records=[
+                (post.post_id, tags(post.post_id), promoted, "en")
+                for post in oracle.world.posts
+                if (promoted := is_promoted(post.post_id)) is not None
+            ],
+        )
+        yield Pool(connection)
+
+
+def scope(oracle: Oracle, days: int, chosen: Filters) -> Scope:
+    start = midnight(days, oracle.zone, oracle.now).astimezone(UTC)
+    return Scope(start, oracle.now, oracle.zone, chosen)
+
+
+class Recount:
+    """Counts what a scope chooses, one event after the other."""
+
+    def __init__(self, oracle: Oracle, chosen: Scope) -> None:
+        self.scope = chosen
+        self.posts = {post.post_id: post for post in oracle.world.posts if self.has(post)}
+        self.engagements = oracle.world.engagements
+
+    def has(self, post: Any) -> bool:
+        chosen = self.scope.filters
+        with_metadata = is_promoted(post.post_id) is not None
+        return (
+            chosen.category in {"", post.category}
+            and chosen.author in {0, post.author_id}
+            and (not chosen.tag or (with_metadata and chosen.tag in tags(post.post_id)))
+            and chosen.promoted in {None, bool(is_promoted(post.post_id))}
+        )
+
+    def between(self, start: datetime, end: datetime) -> list[Engagement]:
+        return [
+            e
+            for e in self.engagements
+            if e.post_id in self.posts
+            and start <= e.at < end
+            and self.scope.filters.kind in {None, e.kind}
+        ]
+
+    def current(self) -> list[Engagement]:
+        return self.between(self.scope.start, self.scope.end)
+
+    def before(self) -> list[Engagement]:
+        return self.between(self.scope.previous.start, self.scope.previous.end)
+
+
+def counts(events: Iterable[Engagement]) -> dict[str, int]:
+    kinds = [event.kind for event in events]
+    return {name: kinds.count(kind) for name, kind in TYPES.items()} | {
+        "total_engagements": len(kinds)
+    }
+
+
+@bounded
+@given(oracle=oracles(days=DAYS), days=st.sampled_from([7, 15, 30]), chosen=filters)
+async def test_overview(store: Store, oracle: Oracle, days: int, chosen: Filters) -> None:
+    wanted = scope(oracle, days, chosen)
+    recount = Recount(oracle, wanted)
+
+    def totals(start: datetime, end: datetime) -> dict[str, Any]:
+        events = recount.between(start, end)
+        counted = counts(events)
+        active = counted["likes"] + counted["comments"] + counted["shares"]
+        return counted | {
+            "posts_engaged": len({e.post_id for e in events}),
+            "active_users": len({e.user_id for e in events} - {None}),
+            "posts_published": sum(start <= p.published < end for p in recount.posts.values()),
+            "engagement_rate": percent(active, counted["views"]),
+        }
+
+    current = totals(wanted.start, wanted.end)
+    previous = totals(wanted.previous.start, wanted.previous.end)
+    async with holding(store, oracle) as pool:
+        found = await scoped_reports.overview(pool, wanted)
+
+    assert found.current.model_dump() == current
+    assert found.previous is not None
+    assert found.previous.model_dump() == previous
+    assert found.change_pct is not None
+    assert found.change_pct.views == change_percent(current["views"], previous["views"])
+
+
+def begins(wanted: Scope, interval: str) -> list[datetime]:
+    """The instants at which the intervals of a scope begin, by asking each microsecond's local
+    time only where it may change: at full quarters of an hour."""
+    quarter = timedelta(minutes=15)
+    start = wanted.start.astimezone(wanted.zone)
+    found: list[datetime] = []
+    instant = wanted.start - timedelta(minutes=start.minute % 15, seconds=start.second)
+    instant -= timedelta(microseconds=start.microsecond)
+    last = None
+    while instant < wanted.end:
+        label = _label(instant, wanted, interval)
+        if label != last:
+            found.append(instant)
+            last = label
+        instant += quarter
+    return found
+
+
+def _label(instant: datetime, wanted: Scope, interval: str) -> Any:
+    local = instant.astimezone(wanted.zone)
+    if interval == "hour":
+        return (local.date(), local.hour, local.utcoffset())
+    if interval == "day":
+        return local.date()
+    return local.date() - timedelta(days=local.weekday())
+
+
+@bounded
+@given(
+    oracle=oracles(days=DAYS),
+    days=st.sampled_from([1, 7]),
+    interval=st.sampled_from(get_args(Interval)),
+    chosen=filters,
+)
+async def test_series(
+    store: Store, oracle: Oracle, days: int, interval: Any, chosen: Filters
+) -> None:
+    wanted = scope(oracle, days, chosen)
+    recount = Recount(oracle, wanted)
+    expected: dict[Any, list[Engagement]] = {
+        _label(begin, wanted, interval): [] for begin in begins(wanted, interval)
+    }
+    for event in recount.current():
+        expected[_label(event.at, wanted, interval)].append(event)
+    async with holding(store, oracle) as pool:
+        found = await scoped_reports.series(pool, wanted, interval, None)
+
+    assert [counts(events) for events in expected.values()] == [
+        {name: getattr(point, name) for name in [*TYPES, "total_engagements"]} for point in found
+    ]
+    assert [_label(point.start, wanted, interval) for point in found] == list(expected)
+    earlier = sum(point.previous_engagements or 0 for point in found)
+    assert earlier <= len(recount.before())
+    if interval == "day":
+        assert earlier == len(recount.before())
+
+
+@bounded
+@given(
+    oracle=oracles(days=DAYS),
+    dimension=st.sampled_from(get_args(Dimension)),
+    sort=st.sampled_from(get_args(Sort)),
+    chosen=filters,
+    limit=st.integers(1, 7),
+)
+async def test_ranking_page_after_page(
+    store: Store, oracle: Oracle, dimension: Any, sort: Any, chosen: Filters, limit: int
+) -> None:
+    wanted = scope(oracle, 30, chosen)
+    recount = Recount(oracle, wanted)
+    names = {str(author.author_id): author.name for author in oracle.world.authors}
+
+    def keys(event: Engagement) -> list[str]:
+        post = recount.posts[event.post_id]
+        with_metadata = is_promoted(post.post_id) is not None
+        return {
+            "post": [str(post.post_id)],
+            "author": [str(post.author_id)],
+            "category": [post.category],
+            "tag": tags(post.post_id) if with_metadata else [],
+        }[dimension]
+
+    current, before = defaultdict(list), defaultdict(list)
+    for events, into in ((recount.current(), current), (recount.before(), before)):
+        for event in events:
+            for key in keys(event):
+                into[key].append(event)
+    expected = []
+    for key in {*current, *before}:
+        counted = counts(current[key])
+        active = counted["likes"] + counted["comments"] + counted["shares"]
+        rate = percent(active, counted["views"])
+        value = rate if sort == "rate" else counted[sort]
+        change = change_percent(len(current[key]), len(before[key]))
+        expected.append((-value, key, counted, len(before[key]), change, rate))
+    expected.sort(key=lambda row: row[:2])
+
+    rows, after = [], None
+    async with holding(store, oracle) as pool:
+        while True:
+            page = await scoped_reports.ranking(pool, wanted, dimension, sort, Page(limit, after))
+            rows += page.rows
+            after = page.following
+            if after is None:
+                break
+
+    assert [row.rank for row in rows] == list(range(1, len(rows) + 1))
+    assert [
+        (
+            row.key,
+            {name: getattr(row, name) for name in [*TYPES, "total_engagements"]},
+            row.previous_engagements,
+            row.change_pct,
+            row.engagement_rate,
+        )
+        for row in rows
+    ] == [row[1:] for row in expected]
+    if dimension == "author":
+        assert [row.label for row in rows] == [names[row.key] for row in rows]
+    assert len(list(groupby(rows, key=lambda row: row.key))) == len(rows)
+
+
+@bounded
+@given(oracle=oracles(days=DAYS), interval=st.sampled_from(["day", "week"]))
+async def test_the_series_of_all_time_begins_with_the_first_event(
+    store: Store, oracle: Oracle, interval: Any
+) -> None:
+    ever = Scope(
+        datetime.fromisoformat("1970-01-01T00:00:00+00:00"),
+        oracle.now,
+        oracle.zone,
+        has_previous=False,
+    )
+    async with holding(store, oracle) as pool:
+        found = await scoped_reports.series(pool, ever, interval, None)
+        totals = await scoped_reports.overview(pool, ever)
+
+    known = Recount(oracle, ever).current()
+    assert sum(point.total_engagements for point in found) == len(known)
+    assert totals.current.total_engagements == len(known)
+    assert totals.previous is None
+    if known:
+        assert found[0].start <= min(event.at for event in known)
