@@ -11,6 +11,7 @@ from engage import (
     commands_load,
     commands_ops,
     commands_reports,
+    commands_scoped,
     commands_stack,
 )
 
@@ -36,6 +37,9 @@ app.command(rich_help_panel=RUN)(commands_stack.doctor)
 app.command(rich_help_panel=DATA)(commands_load.seed)
 app.add_typer(commands_import.app, name="import", rich_help_panel=DATA)
 app.add_typer(commands_load.app, name="load", rich_help_panel=DATA)
+commands_reports.app.command()(commands_scoped.overview)
+commands_reports.app.command()(commands_scoped.series)
+commands_reports.app.command()(commands_scoped.ranking)
 app.add_typer(commands_reports.app, name="report", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(commands_ledger.ledger)
 app.add_typer(commands_db.app, name="db", rich_help_panel=CARE)

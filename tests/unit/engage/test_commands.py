@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from engage.cli import app
 from engage.commands_ledger import changes, described, verdict
+from engage.commands_scoped import filters, with_bars
 from engage.options import Output, exit_code
 from engage.output import print_rows, shown
 from engage.stack import Layout
@@ -134,3 +135,18 @@ def test_alarms_are_told_when_they_are_raised_and_when_they_end() -> None:
         ["ended", "view_too_old:", "by", "far"],
     ]
     assert changes({"b": described(halted)}, {"b": described(halted)}) == []
+
+
+def test_filters_are_read_as_pairs_and_others_refused() -> None:
+    assert filters(["category=Tech", "tag=a=b"]) == {"category": "Tech", "tag": "a=b"}
+    for wrong in ("colour=red", "category"):
+        with pytest.raises(SetupError, match="expected NAME=VALUE"):
+            filters([wrong])
+
+
+def test_a_series_is_shown_with_bars_to_compare() -> None:
+    point = {"start": "2026-01-01T00:00:00Z", "previous_engagements": None}
+    rows = with_bars([point | {"total_engagements": n} for n in (0, 5, 10)])
+
+    assert [len(row[""]) for row in rows] == [0, 20, 40]
+    assert with_bars([]) == []
