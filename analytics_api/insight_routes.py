@@ -1,0 +1,45 @@
+"""The URLs of funnel, audience and effects."""
+
+from typing import Annotated
+
+from fastapi import Query, Request
+from starlette.responses import Response
+
+from analytics_api import insight_reports
+from analytics_api.insight_models import AudienceBy, AudienceGroup, Effect, FunnelStep
+from analytics_api.requests import new_router
+from analytics_api.scoped_routes import InScope, answer
+
+router = new_router()
+
+
+@router.get("/reports/funnel", response_model=list[FunnelStep], tags=["reports"])
+async def funnel(request: Request, scope: InScope) -> Response:
+    """How many readers went from a view to a like, a comment, a share?"""
+    return await answer(request, scope, lambda pool: insight_reports.funnel(pool, scope))
+
+
+@router.get("/reports/audience", response_model=list[AudienceGroup], tags=["reports"])
+async def audience(
+    request: Request,
+    scope: InScope,
+    by: Annotated[AudienceBy, Query(description="What groups are told by.")] = "segment",
+) -> Response:
+    """Who engages, by segment or country?"""
+    return await answer(request, scope, lambda pool: insight_reports.audience(pool, scope, by), by)
+
+
+@router.get("/reports/effects", response_model=list[Effect], tags=["reports"])
+async def effects(
+    request: Request,
+    scope: InScope,
+    hours: Annotated[int, Query(ge=1, le=720, description="Of a post's life that count.")] = 48,
+) -> Response:
+    """What goes along with media, titles, tags? Posts published in the period; no causes.
+
+    Each author's posts are compared with each other, within a category and at equal age. Posts
+    may differ in more than the feature: an experiment tells whether it is the cause.
+    """
+    return await answer(
+        request, scope, lambda pool: insight_reports.effects(pool, scope, hours), hours
+    )
