@@ -13,6 +13,7 @@ from engage import (
     commands_reports,
     commands_scoped,
     commands_stack,
+    commands_weekly,
 )
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.add_typer(commands_load.app, name="load", rich_help_panel=DATA)
 commands_reports.app.command()(commands_scoped.overview)
 commands_reports.app.command()(commands_scoped.series)
 commands_reports.app.command()(commands_scoped.ranking)
+commands_reports.app.command()(commands_weekly.weekly)
 app.add_typer(commands_reports.app, name="report", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(commands_ledger.ledger)
 app.add_typer(commands_db.app, name="db", rich_help_panel=CARE)

@@ -1,0 +1,79 @@
+"""`engage report weekly`: what to send an author on Monday."""
+
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from engage.options import DEFAULT_DIR, Dir, failing_well
+
+if TYPE_CHECKING:
+    from engage.weekly import Week
+
+_MOST_PEERS: Final = 1000
+
+
+class Form(StrEnum):
+    """How the report is written."""
+
+    MARKDOWN = "md"
+    HTML = "html"
+
+
+@failing_well
+def weekly(  # noqa: PLR0913, PLR0917  (options of a command)
+    author_id: Annotated[int, typer.Argument(min=1, help="The author.")],
+    folder: Dir = DEFAULT_DIR,
+    week: Annotated[
+        str | None, typer.Option(help="ISO week, such as 2026-W47; the last whole one if unset.")
+    ] = None,
+    tz: Annotated[str | None, typer.Option(help="IANA zone of the week's days.")] = None,
+    form: Annotated[Form, typer.Option("--output", "-o", help="md or html.")] = Form.MARKDOWN,
+    file: Annotated[Path | None, typer.Option(help="Write it there; else to stdout.")] = None,
+) -> None:
+    """An author's week: numbers, posts and days, against the category's median."""
+    from engage.weekly import markdown, page
+
+    found = _ask(folder, author_id, monday_of(week), tz)
+    text = page(found) if form is Form.HTML else markdown(found)
+    if file is None:
+        print(text, end="")
+    else:
+        file.write_text(text, encoding="utf-8")
+        print(file)
+
+
+def monday_of(week: str | None) -> date:
+    """Return the week's Monday. Raises SetupError for what is no ISO week."""
+    from schema.errors import SetupError
+
+    if week is None:
+        today = datetime.now(UTC).date()
+        return today - timedelta(days=today.weekday() + 7)
+    try:
+        return date.fromisoformat(f"{week}-1")
+    except ValueError:
+        raise SetupError(f"--week {week}: expected an ISO week, such as 2026-W47") from None
+
+
+def _ask(folder: Path, author_id: int, monday: date, tz: str | None) -> "Week":
+    from engage.client import get_json
+    from engage.target import find
+    from engage.weekly import Week
+
+    system = find(folder)
+
+    def ask(path: str, **parameters: Any) -> Any:
+        return get_json(system.api_url, path, system.read_key, **parameters)
+
+    days = {"start": monday, "end": monday + timedelta(days=6), "tz": tz}
+    return Week(
+        label="{}-W{:02}".format(*monday.isocalendar()),
+        author=ask(f"/author/{author_id}/trends"),
+        overview=ask("/reports/overview", author=author_id, **days),
+        days=ask("/reports/series", author=author_id, **days),
+        posts=ask("/reports/ranking/post", author=author_id, **days),
+        peers=ask("/reports/ranking/author", limit=_MOST_PEERS, **days),
+    )
