@@ -5,6 +5,7 @@ import typer
 from engage import (
     commands_db,
     commands_demo,
+    commands_experiment,
     commands_import,
     commands_keys,
     commands_ledger,
@@ -43,6 +44,7 @@ commands_reports.app.command()(commands_scoped.series)
 commands_reports.app.command()(commands_scoped.ranking)
 commands_reports.app.command()(commands_weekly.weekly)
 app.add_typer(commands_reports.app, name="report", rich_help_panel=DATA)
+app.add_typer(commands_experiment.app, name="experiment", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(commands_ledger.ledger)
 app.add_typer(commands_db.app, name="db", rich_help_panel=CARE)
 app.add_typer(commands_ops.dead_letters, name="dead-letters", rich_help_panel=CARE)

@@ -1,9 +1,12 @@
 """Funnel, audience and what posts are like equal a plain recomputation from the raw events."""
 
+import math
+import statistics
 from collections import Counter, defaultdict
 from datetime import date, timedelta
 from typing import Any, get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +16,7 @@ from analytics_api.insight_reports import part_percent
 from analytics_api.scope import Filters
 from analytics_api.scoped_reports import change_percent, fetch
 from loadgen.oracle import Oracle
+from sql import load
 from tests.integration.reports.conftest import Store, oracles
 from tests.integration.reports.test_reports import bounded
 from tests.integration.reports.test_scoped_reports import (
@@ -136,3 +140,37 @@ async def test_what_posts_earned_while_they_were_young(
         )
         for row in rows
     } == expected
+
+
+@bounded
+@given(oracle=oracles(days=(15, 30)), hours=st.sampled_from([1, 48]))
+async def test_authors_outcomes_in_two_periods(store: Store, oracle: Oracle, hours: int) -> None:
+    start, young = oracle.now - timedelta(days=15), timedelta(hours=hours)
+    before = start - timedelta(days=15)
+    authors = [author.author_id for author in oracle.world.authors]
+    logs: dict[Any, list[float]] = defaultdict(list)
+    published: Counter[Any] = Counter()
+    for post in oracle.world.posts:
+        if before <= post.published < oracle.now:
+            key = post.author_id, post.published >= start
+            published[key] += 1
+            if post.published + young <= oracle.now:
+                earned = sum(
+                    event.post_id == post.post_id
+                    and post.published <= event.at < min(post.published + young, oracle.now)
+                    for event in oracle.world.engagements
+                )
+                logs[key].append(math.log1p(earned))
+    query = load("author_outcomes")
+    values = query.bind(authors=authors, before=before, start=start, end=oracle.now, hours=hours)
+    async with holding(store, oracle) as pool:
+        rows = await pool.connection.fetch(query.text, *values)
+
+    assert [(row["author_id"], row["is_after"]) for row in rows] == [
+        (author, after) for author in authors for after in (False, True)
+    ]
+    for row in rows:
+        key = row["author_id"], row["is_after"]
+        assert row["posts"] == published[key]
+        expected = statistics.fmean(logs[key]) if logs[key] else None
+        assert row["mean_log"] == (None if expected is None else pytest.approx(expected))
