@@ -185,18 +185,20 @@ async def _read(system: Target, experiment: Mapping[str, Any]) -> dict[str, Any]
 def verdict(low_pct: float, high_pct: float, target_pct: float) -> str:
     """Return what an interval says about the target, in a sentence."""
     if target_pct < 0:
-        if low_pct >= target_pct:
-            return f"engagement per post fell by less than {-target_pct:.0f} %, if at all"
-        return "it fell" if high_pct < target_pct else "open: the interval is too wide"
-    if low_pct >= target_pct and low_pct > 0:
-        return "it helps, as much as hoped for"
-    if low_pct > 0:
-        return "it helps; whether as much as hoped for is open"
-    if high_pct < 0:
-        return "it harms"
-    if high_pct < target_pct:
-        return "it does not help as much as hoped for"
-    return "open: the interval contains both nothing and what was hoped for"
+        sayings = (
+            (low_pct >= target_pct, f"engagement per post fell by less than {-target_pct:.0f} %"),
+            (high_pct < target_pct, "it fell by more than is borne"),
+            (True, "open: the interval is too wide"),
+        )
+    else:
+        sayings = (
+            (low_pct >= target_pct, "it helps, as much as hoped for"),
+            (low_pct > 0, "it helps; whether as much as hoped for is open"),
+            (high_pct < 0, "it harms"),
+            (high_pct < target_pct, "it does not help as much as hoped for"),
+            (True, "open: the interval contains both nothing and what was hoped for"),
+        )
+    return next(saying for holds, saying in sayings if holds)
 
 
 def _eligible(system: Target, kind: KindName) -> list[int]:
