@@ -184,6 +184,7 @@ async def _read(system: Target, experiment: Mapping[str, Any]) -> dict[str, Any]
 
 def verdict(low_pct: float, high_pct: float, target_pct: float) -> str:
     """Return what an interval says about the target, in a sentence."""
+    sayings: tuple[tuple[bool, str], ...]
     if target_pct < 0:
         sayings = (
             (low_pct >= target_pct, f"engagement per post fell by less than {-target_pct:.0f} %"),
