@@ -69,7 +69,7 @@ class Erasures:
     async def _current(self, connection: Connection) -> Erased:
         version = await connection.fetchval(sql.load("erasure_version").text)
         if version != self._version:
-            found = await connection.fetchrow(sql.load("read_erased").text)
+            [found] = await connection.fetch(sql.load("read_erased").text)
             self._erased = Erased(
                 frozenset(found["numbers"]), frozenset(found["digests"]), found["key"]
             )

@@ -33,7 +33,7 @@ By = Annotated[str, typer.Option(help="Who asks, for the audit. Default: this lo
 
 @app.command()
 @failing_well
-def erase(
+def erase(  # noqa: PLR0913, PLR0917  (the command line's options)
     user_id: UserId = None,
     folder: Dir = DEFAULT_DIR,
     external_id: ExternalId = None,
@@ -51,21 +51,20 @@ def erase(
 
     Cannot be undone. After an interruption the same command goes on where it was.
     """
+    from engage.erasing import Subject, look
     from engage.erasing import erase as run
-    from engage.erasing import look
     from loadgen.progress import shown
 
-    _one_is_given(user_id, external_id)
+    subject = Subject(user_id, _given(user_id, external_id))
     url = find(folder).database_url
     if is_dry_run:
-        found, verb = asyncio.run(look(url, user_id, external_id)), "would erase"
+        found, verb = asyncio.run(look(url, subject)), "would erase"
     else:
         with shown() as progress:
             found = asyncio.run(
                 run(
                     url,
-                    user_id,
-                    external_id,
+                    subject,
                     requested_by=by or getpass.getuser(),
                     is_linked=not is_unlinked,
                     progress=progress,
@@ -80,7 +79,7 @@ def erase(
 
 @app.command()
 @failing_well
-def export(
+def export(  # noqa: PLR0913, PLR0917  (the command line's options)
     user_id: UserId = None,
     folder: Dir = DEFAULT_DIR,
     external_id: ExternalId = None,
@@ -89,17 +88,17 @@ def export(
     output: Annotated[str, typer.Option("-o", "--output", help="A file, or - for stdout.")] = "-",
 ) -> None:
     """Write all there is about a user: events, the catalogue's row, dead letters."""
+    from engage.erasing import Subject
     from engage.exporting import destination, writer
     from engage.exporting import export as run
 
-    _one_is_given(user_id, external_id)
+    subject = Subject(user_id, _given(user_id, external_id))
     url = find(folder).database_url
     with destination(output) as file:
         counts = asyncio.run(
             run(
                 url,
-                user_id,
-                external_id,
+                subject,
                 requested_by=by or getpass.getuser(),
                 write=writer(file, is_csv=form is Format.CSV),
             )
@@ -122,6 +121,8 @@ def erasures(
     print_rows(asyncio.run(fetch(find(folder).database_url, "list_erasures", rows=limit)), output)
 
 
-def _one_is_given(user_id: int | None, external_id: str | None) -> None:
+def _given(user_id: int | None, external_id: str | None) -> str | None:
+    """Return the external id, if there is one. Raises BadParameter: no user is named."""
     if user_id is None and not external_id:
         raise typer.BadParameter("give USER_ID, --external-id or both")
+    return external_id or None

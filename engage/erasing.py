@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -25,6 +25,14 @@ _PAUSE_SECONDS: Final = 0.5
 _LETTERS_AT_ONCE: Final = 50
 # JSON may spell any letter so, and UTF-16 is full of zeros.
 _MAY_HIDE_NAMES: Final = (b"\\u", b"\x00")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The user a person names: by the number, by the external id, or by both."""
+
+    user_id: int | None = None
+    external_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,18 +85,18 @@ async def as_eraser(url: str) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def names_of(connection: Connection, user_id: int | None, external_id: str | None) -> Names:
+async def names_of(connection: Connection, subject: Subject) -> Names:
     """Look up what the user is known by. Raises SetupError: the two are different users."""
-    [row] = await ask(connection, "user_names", user_id=user_id, external_id=external_id)
+    [row] = await ask(connection, "user_names", **asdict(subject))
     if row["stands_for"] not in (None, row["user_id"]):
         raise SetupError("the external id stands for another user: erase or export each alone")
     return Names(row["user_id"], tuple(row["external_ids"]))
 
 
-async def look(url: str, user_id: int | None, external_id: str | None) -> Found:
+async def look(url: str, subject: Subject) -> Found:
     """Count what there is of a user. Changes nothing. Raises as ``as_eraser`` does."""
     async with as_eraser(url) as connection:
-        user = await names_of(connection, user_id, external_id)
+        user = await names_of(connection, subject)
         events = 0
         for day in await days(connection):
             [row] = await ask(
@@ -110,8 +118,7 @@ async def look(url: str, user_id: int | None, external_id: str | None) -> Found:
 
 async def erase(
     url: str,
-    user_id: int | None,
-    external_id: str | None,
+    subject: Subject,
     *,
     requested_by: str,
     is_linked: bool,
@@ -121,8 +128,7 @@ async def erase(
 
     Args:
         url: the database.
-        user_id: the user; None: known by the external id alone.
-        external_id: what the user is called elsewhere; None: what the catalogue knows.
+        subject: the user; external ids that the catalogue knows need not be named.
         requested_by: for the audit.
         is_linked: whether a stand-in keeps the user's events together.
         progress: told of the days.
@@ -134,8 +140,7 @@ async def erase(
         await connection.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
         work = await _begin(
             connection,
-            user_id=user_id,
-            external_id=external_id,
+            **asdict(subject),
             requested_by=requested_by,
             stand_in=stand_in,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import sql
-from engage.erasing import Names, as_eraser, ask, bounds, days, names_of, naming
+from engage.erasing import Names, Subject, as_eraser, ask, bounds, days, names_of, naming
 from schema.errors import SetupError
 from sql.pool import Connection
 
@@ -31,8 +31,7 @@ Thing = Mapping[str, Any]
 
 async def export(
     url: str,
-    user_id: int | None,
-    external_id: str | None,
+    subject: Subject,
     *,
     requested_by: str,
     write: Callable[[Thing], None],
@@ -42,7 +41,7 @@ async def export(
     Raises as engage.erasing.as_eraser does; SetupError: the two names are different users'.
     """
     async with as_eraser(url) as connection:
-        user = await names_of(connection, user_id, external_id)
+        user = await names_of(connection, subject)
         [noted] = await ask(
             connection, "begin_export", user_id=user.user_id, requested_by=requested_by
         )
