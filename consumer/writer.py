@@ -24,7 +24,7 @@ from consumer.transaction import (
     try_to_store,
 )
 from schema.errors import EngagementError
-from sql.pool import DATA_ERRORS, Connection, connect
+from sql.pool import DATA_ERRORS, Connection, connect, told
 
 Unit = Row | Retracted
 
@@ -193,4 +193,4 @@ def _days(batch: Batch) -> set[date]:
 def _reason(error: Exception) -> str:
     """Describe an error for the operator who decides about its record."""
     code = getattr(error, "sqlstate", None) or type(error).__name__
-    return f"PostgreSQL refuses it ({code}): {error}"[:_REASON_CHARACTERS]
+    return f"PostgreSQL refuses it ({code}): {told(error)}"[:_REASON_CHARACTERS]

@@ -258,9 +258,14 @@ async def test_without_a_stand_in_events_have_nobody(pipeline: Pipeline) -> None
         await pipeline.produce([did(ANN)])
         await pipeline.until_accounted(1)
 
+    version = await pipeline.connection.fetchval("SELECT version FROM catalogue_version")
+
     await forget(pipeline, is_linked=False)
 
     assert await users(pipeline) == [None]
+    # Answers that were kept, and counted the user as active, are made anew.
+    new_version = await pipeline.connection.fetchval("SELECT version FROM catalogue_version")
+    assert new_version > version
 
 
 async def test_dead_letters_lose_the_user_before_and_after(pipeline: Pipeline) -> None:
@@ -285,6 +290,21 @@ async def test_dead_letters_lose_the_user_before_and_after(pipeline: Pipeline) -
     assert reasons[:3] == reasons[3:]
     assert ERASED_DETAIL not in {row["detail"] for row in kept}
     await assert_all_is_verified(pipeline)
+
+
+async def test_what_postgresql_refuses_is_kept_and_logged_without_its_row(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await pipeline.connection.execute(
+        "ALTER TABLE engagements ADD CONSTRAINT small CHECK (user_id < 900000)"
+    )
+    async with pipeline.consumer():
+        await pipeline.produce([did(987_654), did(BOB)])
+        await pipeline.until_accounted(2)
+
+    detail = await pipeline.connection.fetchval("SELECT detail FROM dead_letters")
+    assert "small" in detail
+    assert "987654" not in detail + caplog.text + "".join(capfd.readouterr())
 
 
 async def test_two_names_of_different_users_are_refused(pipeline: Pipeline) -> None:
