@@ -93,7 +93,9 @@ class _Health:
 
 
 def _away(request: Request, error: Exception) -> Response:
-    logger.warning("change failed", path=request.url.path, error=type(error).__name__)
+    # The route, not the path: that may hold what a user is called.
+    route = getattr(request.scope.get("route"), "path", "")
+    logger.warning("change failed", route=route, error=type(error).__name__)
     return problems.unavailable("PostgreSQL does not answer in time").response()
 
 

@@ -17,7 +17,7 @@ from sql.pool import Pool
 router = APIRouter(
     prefix="/catalogue", tags=["catalogue"], responses=responses([401, 403, 413, 422, 503])
 )
-_CONFLICTS: Final = ("external_id_taken", "author_has_posts")
+_CONFLICTS: Final = ("external_id_taken", "author_has_posts", "user_erased")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _Id = Annotated[str, Path(description="The number, or the external_id.")]
 _PutResponses: Final[dict[int | str, dict[str, Any]]] = {

@@ -59,6 +59,8 @@ async def apply(pool: Pool, items: Sequence[Item]) -> list[Result]:
     changes = [_Change(item) for item in items]
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(_LOCK)
+        # First, as the consumer too asks for erasures before external ids.
+        await _refuse_erased(connection, [c for c in changes if _is_put(c, Kind.USER)])
         for kind in _PUT_ORDER:
             await _put(connection, kind, [c for c in changes if _is_put(c, kind)])
         for kind in reversed(_PUT_ORDER):
@@ -72,7 +74,7 @@ def _is_put(change: _Change, kind: Kind) -> bool:
 
 
 async def _put(connection: AnyConnection, kind: Kind, changes: Sequence[_Change]) -> None:
-    await _number(connection, kind, changes, is_reserving=True)
+    await _number(connection, kind, _open(changes), is_reserving=True)
     await _attach(connection, kind, _open(changes))
     for change in _open(changes):
         change.row = change.item.content.model_dump(exclude={"external_id", "author"})
@@ -130,6 +132,20 @@ async def _attach(connection: AnyConnection, kind: Kind, changes: Sequence[_Chan
             change.refuse("external_id_taken", f"external_id: another {kind} has it")
         else:
             await _rows(connection, "move_external_id", kind=kind, name=name, id=change.number)
+
+
+async def _refuse_erased(connection: AnyConnection, changes: Sequence[_Change]) -> None:
+    """Refuse users who were erased; none is erased before the transaction ends."""
+    if not changes:
+        return
+    numbers = [c.item.id for c in changes if isinstance(c.item.id, int)]
+    names = [c.item.id for c in changes if isinstance(c.item.id, str)]
+    names += [c.item.content.external_id for c in changes if c.item.content.external_id]
+    found = await _rows(connection, "find_erased", numbers=numbers, names=names)
+    erased = {value for row in found for value in row if value is not None}
+    for change in changes:
+        if not erased.isdisjoint((change.item.id, change.name)):
+            change.refuse("user_erased", "the user was erased for good: use another id")
 
 
 async def _name_authors(connection: AnyConnection, changes: Sequence[_Change]) -> None:

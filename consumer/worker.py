@@ -16,7 +16,7 @@ from consumer.transaction import Fenced
 from consumer.writer import Refused, Writer
 from schema.errors import Unavailable
 from schema.telemetry import get_logger
-from sql.pool import OUTAGES
+from sql.pool import OUTAGES, told
 
 _IDLE_POLL_MS: Final = 200
 _UNSETTLED_POLL_MS: Final = 50
@@ -193,7 +193,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         metrics.FAILURES.inc()
         self._heard_at = time.monotonic()
         self._problem = what
-        logger.warning(what, error=type(error).__name__, detail=str(error))
+        logger.warning(what, error=type(error).__name__, detail=told(error))
         self._writer.terminate()
         self._reader.unsettle()
         pause = _RETRY_SECONDS[min(self._failures, len(_RETRY_SECONDS) - 1)]

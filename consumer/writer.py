@@ -8,6 +8,7 @@ import asyncpg
 
 from consumer.batch import Batch, Identity
 from consumer.decode import Retracted, Row
+from consumer.erased import Erasures
 from consumer.external_ids import resolve
 from consumer.poison import find_refused
 from consumer.recent import Recent
@@ -23,7 +24,7 @@ from consumer.transaction import (
     try_to_store,
 )
 from schema.errors import EngagementError
-from sql.pool import DATA_ERRORS, Connection, connect
+from sql.pool import DATA_ERRORS, Connection, connect, told
 
 Unit = Row | Retracted
 
@@ -61,6 +62,7 @@ class Writer:
         self._topic = settings.topic
         self._connection: Connection | None = None
         self._recent = Recent()
+        self._erasures = Erasures()
         self._wary_batches = 0
         self._days: set[date] = set()
 
@@ -115,6 +117,7 @@ class Writer:
             has_retractions = await fence(connection, self._topic, batch)
             await self._set_duplicates_aside(connection, batch)
             rows = sorted(row for share in batch.shares.values() for row in share.rows)
+            rows = await self._erasures.obey(connection, batch, rows)
             rows = await resolve(connection, rows)
             if has_retractions and rows:
                 rows = await skip_retracted(connection, batch, rows)
@@ -190,4 +193,4 @@ def _days(batch: Batch) -> set[date]:
 def _reason(error: Exception) -> str:
     """Describe an error for the operator who decides about its record."""
     code = getattr(error, "sqlstate", None) or type(error).__name__
-    return f"PostgreSQL refuses it ({code}): {error}"[:_REASON_CHARACTERS]
+    return f"PostgreSQL refuses it ({code}): {told(error)}"[:_REASON_CHARACTERS]

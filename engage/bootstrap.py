@@ -23,7 +23,10 @@ LOGINS: Final = (
     "engage_reader",
     "engage_editor",
 )
-_OWNERS_EXTRAS: Final = ("pg_monitor", "pg_signal_backend")
+ERASER: Final = "engage_eraser"
+"""The role that `engage users` takes; nobody logs in as it."""
+
+_OWNERS_EXTRAS: Final = ("pg_monitor", "pg_signal_backend", ERASER)
 _RETENTION_MS: Final = topics.RETENTION_DAYS * 24 * 3600 * 1000
 
 
@@ -71,6 +74,8 @@ async def create_database(superuser_url: str, passwords: Mapping[str, str]) -> N
     async with connected(superuser_url) as connection:
         for login in LOGINS:
             await _ensure_login(connection, login, passwords[login])
+        if not await connection.fetchval("SELECT to_regrole($1) IS NOT NULL", ERASER):
+            await connection.execute(f"CREATE ROLE {ERASER} NOLOGIN")
         for group in _OWNERS_EXTRAS:
             await connection.execute(f"GRANT {group} TO {MIGRATOR}")
         if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):

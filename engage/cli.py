@@ -11,6 +11,7 @@ from engage import (
     commands_ledger,
     commands_load,
     commands_ops,
+    commands_privacy,
     commands_reports,
     commands_scoped,
     commands_stack,
@@ -49,5 +50,6 @@ app.command(rich_help_panel=DATA)(commands_ledger.ledger)
 app.add_typer(commands_db.app, name="db", rich_help_panel=CARE)
 app.add_typer(commands_ops.dead_letters, name="dead-letters", rich_help_panel=CARE)
 app.add_typer(commands_ops.consumer, name="consumer", rich_help_panel=CARE)
+app.add_typer(commands_privacy.app, name="users", rich_help_panel=CARE)
 app.add_typer(commands_keys.keys, name="keys", rich_help_panel=CARE)
 app.add_typer(commands_keys.config, name="config", rich_help_panel=CARE)

@@ -29,7 +29,9 @@ _PRESENT: Final = {
     "authors": "SELECT author_id FROM authors WHERE author_id <= $1",
     "posts": "SELECT post_id FROM posts WHERE post_id <= $1",
     "post_metadata": "SELECT post_id FROM post_metadata WHERE post_id <= $1",
-    "users": "SELECT user_id FROM users WHERE user_id <= $1",
+    # Who was erased does not come back.
+    "users": "SELECT user_id FROM users WHERE user_id <= $1"
+    " UNION SELECT user_id FROM erased_users WHERE user_id <= $1",
 }
 # Never backwards: the id of a deleted row stays used.
 _ADVANCE_SEQUENCES: Final = """

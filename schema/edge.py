@@ -130,7 +130,9 @@ class Edge:
             await send_problem(send_noting, problem)
         except Exception:
             request_id = secrets.token_hex(8)
-            logger.exception("request failed", path=scope["path"], request_id=request_id)
+            # The route, where one was found: a path may hold what a user is called.
+            path = getattr(scope.get("route"), "path", scope["path"])
+            logger.exception("request failed", path=path, request_id=request_id)
             if finished:
                 return
             if started:

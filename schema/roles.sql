@@ -5,7 +5,7 @@ DECLARE
     role text;
 BEGIN
     FOREACH role IN ARRAY ARRAY['engage_consumer', 'engage_refresher', 'engage_reader',
-                               'engage_editor'] LOOP
+                               'engage_editor', 'engage_eraser'] LOOP
         BEGIN
             IF to_regrole(role) IS NULL THEN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', role);

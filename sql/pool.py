@@ -40,6 +40,11 @@ DATA_ERRORS = (
 """What means "not these values", whenever they are sent. A unique violation is among them."""
 
 
+def told(error: Exception) -> str:
+    """Return what an error says, without the row that PostgreSQL may quote: rows name users."""
+    return str(error.args[0]) if isinstance(error, asyncpg.PostgresError) else str(error)
+
+
 def _arguments(
     settings: DatabaseSettings, application_name: str, server_settings: dict[str, str]
 ) -> dict[str, Any]:

@@ -233,3 +233,23 @@ async def test_only_an_admin_key_may_change_the_catalogue(catalogue: Catalogue) 
         ):
             assert answer.status == 403
     assert await catalogue.connection.fetchval("SELECT count(*) FROM authors") == 0
+
+
+async def test_an_erased_user_does_not_come_back_with_an_old_file(catalogue: Catalogue) -> None:
+    user = {"signup_date": "2024-02-29", "user_segment": "reader", "country": None}
+    await catalogue.send("PUT", "users/42", user | {"external_id": "ann"})
+    for erased in (42, None), (None, "bob"):
+        [work] = await catalogue.connection.fetch(
+            "SELECT erasure_id FROM begin_erasure($1, $2, 'a test', NULL)", *erased
+        )
+        await catalogue.connection.execute("SELECT finish_erasure($1)", work["erasure_id"])
+
+    assert (await catalogue.send("PUT", "users/42", user))[0] == 409
+    assert (await catalogue.send("PUT", "users/ann", user))[1]["code"] == "user_erased"
+    line = {"kind": "user", "external_id": "bob"} | user
+    status, answer = await catalogue.batch(line | {"id": 7}, line | {"id": 8, "external_id": "cy"})
+    assert (status, [error["error"] for error in answer["errors"]]) == (207, ["user_erased"])
+    users = await catalogue.connection.fetch("SELECT user_id FROM users")
+    names = await catalogue.connection.fetch("SELECT external_id FROM external_ids")
+    assert [row[0] for row in users] == [8]
+    assert [row[0] for row in names] == ["cy"]

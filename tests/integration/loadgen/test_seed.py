@@ -5,6 +5,7 @@ import hashlib
 import asyncpg
 import pytest
 
+from engage.erasing import Subject, erase
 from loadgen.seed import read_facts, seed
 from tests.conftest import Database
 
@@ -46,6 +47,14 @@ async def test_a_second_seed_changes_nothing(database: Database) -> None:
     assert second.is_unchanged
     assert second.anchor == first.anchor
     assert (await digests(database.url), await catalogue_version(database.url)) == before
+
+
+async def test_an_erased_user_does_not_come_back(database: Database) -> None:
+    await seed(database.url, **SIZES)
+    await erase(database.url, Subject(7), requested_by="a test", is_linked=True)
+
+    assert (await seed(database.url, **SIZES)).is_unchanged
+    assert await value(database.url, "SELECT count(*) FROM users") == SIZES["users"] - 1
 
 
 async def test_lost_rows_come_back_as_they_were(database: Database) -> None:

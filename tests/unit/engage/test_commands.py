@@ -41,7 +41,8 @@ def test_help_loads_no_heavy_library() -> None:
     "command",
     [
         ["up"], ["down"], ["status"], ["doctor"], ["demo"], ["seed"], ["load"], ["load", "verify"],
-        ["ledger"], ["report"], ["db"], ["dead-letters"], ["consumer"], ["keys"], ["config"],
+        ["ledger"], ["report"], ["db"], ["dead-letters"], ["consumer"], ["users"], ["keys"],
+        ["config"],
     ],
     ids=" ".join,
 )  # fmt: skip

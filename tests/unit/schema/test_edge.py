@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from schema.edge import Edge
 from schema.keys import KeyRing, Scope, add, mint
@@ -241,3 +242,21 @@ async def test_without_limits_no_answer_speaks_of_them(keys: Path) -> None:
 
 async def test_schemas_are_open(keys: Path) -> None:
     assert (await Service(keys).ask("/schemas/event.json", "GET")).status == 200
+
+
+async def test_a_failure_is_logged_by_its_route_as_paths_may_name_users(keys: Path) -> None:
+    class Route:
+        path = "/catalogue/users/{identifier}"
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        scope["route"] = Route()
+        raise RuntimeError
+
+    key = bearer(keys)
+    running = Service(keys)
+    running.edge._app = failing
+    with capture_logs() as logs:
+        answer = await running.ask("/catalogue/users/ann", authorization=key)
+
+    assert answer.status == 500
+    assert [log["path"] for log in logs] == [Route.path]

@@ -1,0 +1,12 @@
+-- events_of_user: what did a user do on one UTC day?
+--
+-- :user_id  bigint       the user
+-- :since    timestamptz  the day's beginning
+-- :before   timestamptz  the next one's
+--
+-- One row an event, oldest first.
+SELECT event_id, post_id, user_id, type::text AS type, engaged_timestamp, received_timestamp
+  FROM engagements
+ WHERE user_id = :user_id::bigint
+   AND engaged_timestamp >= :since::timestamptz AND engaged_timestamp < :before::timestamptz
+ ORDER BY engaged_timestamp, event_id;

@@ -1,0 +1,98 @@
+"""An export holds all there is about a user, and nothing about anybody else."""
+
+import asyncio
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from engage.cli import app
+from tests.integration.consumer.conftest import Pipeline
+from tests.integration.consumer.test_erasure import ANN, BOB, did, know
+
+runner = CliRunner()
+
+
+@pytest.fixture
+async def engage(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Run `engage users ...` against the pipeline's database."""
+    monkeypatch.setenv("ENGAGE_DATABASE_URL", pipeline.settings.database_url.get_secret_value())
+    monkeypatch.setenv("ENGAGE_DIR", str(tmp_path))
+
+    async def run(*arguments: str) -> Result:
+        return await asyncio.to_thread(runner.invoke, app, ["users", *arguments])
+
+    return run
+
+
+@pytest.fixture
+async def told(pipeline: Pipeline) -> Pipeline:
+    """A pipeline that knows something of two users."""
+    await know(pipeline, ANN, "=ann")
+    await know(pipeline, BOB)
+    async with pipeline.consumer():
+        await pipeline.produce([did(ANN, days_ago=days) for days in (2, 1, 0)])
+        await pipeline.produce([did("=ann"), did(BOB), did(None)])
+        await pipeline.produce_raw(b'{"user_id":42,"type":"stare"}', b'{"user_id":43}')
+        await pipeline.until_accounted(8)
+    return pipeline
+
+
+async def test_all_there_is_about_a_user_is_exported_and_audited(
+    told: Pipeline, engage: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "ann.ndjson"
+    answer = await engage("export", str(ANN), "--by", "ticket 8", "-o", str(file))
+
+    assert answer.exit_code == 0, answer.stderr
+    things = [json.loads(line) for line in file.read_text().splitlines()]
+    kinds = [thing["kind"] for thing in things]
+    assert kinds == ["external_id", "user", "event", "event", "event", "event", "dead_letter"]
+    events = [thing for thing in things if thing["kind"] == "event"]
+    assert {event["user_id"] for event in events} == {ANN}
+    assert events == sorted(events, key=lambda event: event["engaged_timestamp"])
+    assert things[1]["signup_date"] == "2024-02-29"
+    assert things[-1]["value"] == '{"user_id":42,"type":"stare"}'
+    assert file.stat().st_mode & 0o777 == 0o600
+    with os.scandir(tmp_path) as left:
+        assert [entry.name for entry in left] == [file.name]
+    [audit] = await told.connection.fetch("SELECT * FROM user_exports")
+    assert (audit["requested_by"], audit["user_id"]) == ("ticket 8", ANN)
+    assert (audit["events"], audit["dead_letters"]) == (4, 1)
+    assert audit["finished_timestamp"] is not None
+
+
+async def test_csv_holds_the_same_and_no_formula(told: Pipeline, engage: Any) -> None:
+    answer = await engage("export", "--external-id", "=ann", "--format", "csv")
+
+    rows = list(csv.DictReader(io.StringIO(answer.stdout)))
+    assert [row["kind"] for row in rows].count("event") == 4
+    assert rows[0]["external_id"] == "'=ann"
+    assert "4 events" in answer.stderr
+
+
+async def test_after_an_erasure_there_is_nothing_to_export(told: Pipeline, engage: Any) -> None:
+    await engage("export", str(ANN))
+    would = await engage("erase", str(ANN), "--dry-run")
+    erased = await engage("erase", str(ANN), "--by", "ticket 9")
+    exported = await engage("export", str(ANN))
+    listed = await engage("erasures", "-o", "json")
+
+    assert would.stdout.removeprefix("would erase") == erased.stdout.removeprefix("erased")
+    assert "4 events, 1 dead letters" in erased.stdout
+    assert (exported.exit_code, exported.stdout) == (0, "")
+    assert "not known" in exported.stderr
+    assert [row["requested_by"] for row in json.loads(listed.stdout)] == ["ticket 9"]
+    before = await told.connection.fetch("SELECT user_id FROM user_exports ORDER BY export_id")
+    assert [row[0] for row in before] == [None, ANN]
+
+
+async def test_who_is_not_named_is_neither_erased_nor_exported(engage: Any) -> None:
+    for command in ("erase", "export"):
+        answer = await engage(command)
+        assert (answer.exit_code, "USER_ID" in answer.stderr) == (2, True)
