@@ -138,6 +138,10 @@ class Edge:
             detail = f"something broke here; the log names request {request_id}"
             await send_problem(send_noting, Problem(500, "internal_error", detail))
 
+    def cors_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+        """Return what an answer to a request with these headers carries for its page."""
+        return self._cors.headers(_read(headers)[2])
+
     async def _live(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
