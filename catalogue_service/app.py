@@ -51,6 +51,7 @@ def create_app(settings: CatalogueSettings) -> tuple[Application, Readiness]:
 
     app = FastAPI(
         title="Engagement analytics: catalogue",
+        redirect_slashes=False,
         version=version("engagement-analytics"),
         description="Authors, posts and users, put in with a key of scope admin.",
         lifespan=lifespan,

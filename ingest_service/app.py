@@ -104,6 +104,7 @@ def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
 
     app = FastAPI(
         title="Engagement ingest",
+        redirect_slashes=False,
         version=version("engagement-analytics"),
         description="Accepts views, likes, comments and shares. A 202 means that the event is in"
         " Kafka, acknowledged by all in-sync replicas.",

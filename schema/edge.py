@@ -240,8 +240,9 @@ def _refuse_strangers(
 
 def _query_key(query_string: bytes) -> bytes | None:
     """Return the query's key as an Authorization header would carry it."""
-    given = parse_qs(query_string).get(b"key", [])
-    return b"Bearer " + given[0] if len(given) == 1 else None
+    # As text: of bytes, it takes no escapes beyond ASCII.
+    given = parse_qs(query_string.decode("latin-1")).get("key", [])
+    return b"Bearer " + given[0].encode() if len(given) == 1 else None
 
 
 def _header(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes | None:

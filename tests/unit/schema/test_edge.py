@@ -105,6 +105,13 @@ async def test_a_public_key_opens_for_its_pages_alone(keys: Path) -> None:
     assert (await running.ask(in_query, origin=OTHER)).status == 403
 
 
+@pytest.mark.parametrize("query", ["key=%ff", "key=%C3%BC", "%d6=1&key=x", "key=%00"])
+async def test_a_key_in_the_query_that_is_no_text_is_no_key(keys: Path, query: str) -> None:
+    answer = await Service(keys).ask(f"/beacon?{query}")
+
+    assert (answer.status, answer.code) == (401, "key_required")
+
+
 async def test_a_key_without_origins_opens_from_anywhere(keys: Path) -> None:
     running_key = bearer(keys)
     running = Service(keys)
