@@ -40,16 +40,6 @@ _OPEN_PATHS: Final = frozenset(
     }
 )
 _OPEN_PREFIXES: Final = ("/static/", "/schemas/")
-SECURITY_HEADERS: Final = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (
-        b"content-security-policy",
-        b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    (b"cross-origin-opener-policy", b"same-origin"),
-)
-"""What every answer carries; the server adds them, also to answers that never reach the edge."""
 
 logger = get_logger("http")
 

@@ -11,8 +11,9 @@ from typing import Final, TypeVar
 import uvicorn
 
 from schema.connection import Connection, expire
-from schema.edge import SECURITY_HEADERS, Application
+from schema.edge import Application
 from schema.errors import SetupError
+from schema.security_headers import SECURITY_HEADERS
 from schema.settings import HttpSettings
 from schema.side_port import Readiness, side_port
 from schema.telemetry import configure_logging
@@ -62,7 +63,7 @@ def configure(app: Application, settings: HttpSettings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        headers=[(name.decode(), value.decode()) for name, value in SECURITY_HEADERS],
+        headers=list(SECURITY_HEADERS),
         backlog=_BACKLOG,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(

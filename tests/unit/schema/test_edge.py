@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from schema.edge import Edge
 from schema.keys import KeyRing, Scope, add, mint
@@ -208,6 +209,25 @@ async def test_a_limited_key_is_told_where_it_stands_and_then_refused(keys: Path
     assert 1 <= int(second.headers["retry-after"]) <= 2
     assert second.headers["ratelimit"].startswith('"key";r=0;t=')
     assert second.headers["access-control-allow-origin"] == PAGE
+
+
+async def test_refusals_are_counted_by_whose_limit_it_was(keys: Path) -> None:
+    def counted() -> list[float]:
+        return [
+            REGISTRY.get_sample_value("engage_rate_limited_total", {"who": who}) or 0.0
+            for who in ("key", "client")
+        ]
+
+    key = bearer(keys, rate_per_second=0.5)
+    by_key, by_client = counted()
+    by_its_key = Service(keys)
+    statuses = [(await by_its_key.ask(authorization=key)).status for _ in range(3)]
+    assert statuses == [200, 429, 429]
+    assert counted() == [by_key + 2, by_client]
+
+    by_its_address = Service(keys, client_rate_per_second=0.5)
+    assert [(await by_its_address.ask()).status for _ in range(2)] == [401, 429]
+    assert counted() == [by_key + 2, by_client + 1]
 
 
 async def test_a_limited_client_is_refused_whatever_its_key_but_not_on_open_paths(
