@@ -121,7 +121,7 @@ def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -
             return JSONResponse({"status": "ready"})
         raise problems.unavailable(reason)
 
-    @app.get("/metrics", tags=["service"])
+    @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus metrics of this process."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

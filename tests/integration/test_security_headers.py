@@ -1,28 +1,14 @@
 """Whatever a port answers, browsers are told to take no liberties with it."""
 
 import re
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
-import aiohttp
-import pytest
-from pydantic import SecretStr
-
-import analytics_api.app
-import catalogue_service.app
-import ingest_service.app
-from analytics_api.settings import ApiSettings
-from catalogue_service.settings import CatalogueSettings
 from engage.embedded import ports
-from ingest_service.settings import IngestSettings
-from schema.keys import Scope
 from schema.settings import ProcessSettings
 from schema.side_port import side_port
-from tests.conftest import Database, Kafka
-from tests.serving import client, new_key, served
+from tests.integration.conftest import Service
+from tests.serving import client
 
-SERVICES = ("ingest", "api", "catalogue")
 POLICY = {"default-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"}
 
 
@@ -36,36 +22,10 @@ def check(headers: Any) -> None:
     assert "x-powered-by" not in headers
 
 
-@pytest.fixture(params=SERVICES)
-async def service(
-    request: pytest.FixtureRequest, database: Database, kafka: Kafka, topic: str, tmp_path: Path
-) -> AsyncIterator[aiohttp.ClientSession]:
-    """A service's client, with its key."""
-    keys = str(tmp_path / "keys.json")
-    given: dict[str, Any] = {
-        "database_url": SecretStr(database.url),
-        "kafka_bootstrap_servers": kafka.bootstrap_servers,
-        "topic": topic,
-        "api_keys_file": keys,
-    }
-    make: dict[str, tuple[Scope, Callable[[], Any]]] = {
-        "ingest": (Scope.INGEST, lambda: ingest_service.app.create_app(IngestSettings(**given))),
-        "api": (Scope.READ, lambda: analytics_api.app.create_app(ApiSettings(**given))),
-        "catalogue": (
-            Scope.ADMIN,
-            lambda: catalogue_service.app.create_app(CatalogueSettings(**given)),
-        ),
-    }
-    scope, create = make[request.param]
-    key = new_key(Path(keys), scope)
-    async with served(create()[0]) as url, client(url, key) as session:
-        yield session
-
-
 async def test_every_route_and_every_error_carries_the_security_headers(
-    service: aiohttp.ClientSession,
+    service: Service,
 ) -> None:
-    async with service.get("/openapi.json") as answer:
+    async with service.session.get("/openapi.json") as answer:
         paths = (await answer.json())["paths"]
     asked = {
         (method.upper(), re.sub(r"\{\w+(:path)?\}", "1", path))
@@ -84,13 +44,13 @@ async def test_every_route_and_every_error_carries_the_security_headers(
     }
     statuses = set()
     for method, target in sorted(asked):
-        async with service.request(method, target, allow_redirects=False) as answer:
+        async with service.session.request(method, target, allow_redirects=False) as answer:
             check(answer.headers)
             statuses.add(answer.status)
-    async with service.get("/metrics", headers={"Authorization": "none"}) as answer:
+    async with service.session.get("/metrics", headers={"Authorization": "none"}) as answer:
         assert answer.status == 401
         check(answer.headers)
-    async with service.get("/healthz", headers={"X-A": "a" * 40_000}) as answer:
+    async with service.session.get("/healthz", headers={"X-A": "a" * 40_000}) as answer:
         assert answer.status in (400, 431)
         check(answer.headers)
 
@@ -98,9 +58,9 @@ async def test_every_route_and_every_error_carries_the_security_headers(
     assert not {status for status in statuses if status >= 500} - {503}
 
 
-async def test_pages_need_nothing_that_the_policy_forbids(service: aiohttp.ClientSession) -> None:
+async def test_pages_need_nothing_that_the_policy_forbids(service: Service) -> None:
     for path in ("/docs", "/dashboard"):
-        async with service.get(path) as answer:
+        async with service.session.get(path) as answer:
             if answer.status == 404:
                 continue
             page = await answer.text()
