@@ -14,7 +14,7 @@ from tests.fuzz.seeds import Request
 
 MAX_PROBLEM_BYTES = 4096
 MAX_BATCH_BYTES = 128 * 1024
-_MANY = (b"/events/batch", b"/events/beacon", b"/events/retractions")
+_MANY = (b"/events/batch", b"/events/beacon", b"/events/retractions", b"/catalogue/batch")
 _ANSWER_SECONDS = 30.0
 
 
@@ -103,10 +103,13 @@ def faults(request: Request, reply: Reply) -> list[str]:
     headers = "\n".join(f"{name}: {value}" for name, value in reply.headers.items())
     if reply.status >= 500:
         found.append(f"status {reply.status}")
-    if CANARY in headers or (reply.status >= 400 and CANARY.encode() in reply.body):
+    is_refusal = reply.status >= 400 or reply.status == 207
+    if CANARY in headers or (is_refusal and CANARY.encode() in reply.body):
         found.append("echoes what was sent")
     if b"Traceback" in reply.body:
         found.append("a traceback")
+    if len(reply.body) >= MAX_BATCH_BYTES and is_refusal:
+        found.append(f"{len(reply.body)} bytes")
     if reply.status >= 400 and request.method != "HEAD":
         found += _problem_faults(request, reply)
     return found

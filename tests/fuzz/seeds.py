@@ -166,3 +166,43 @@ READ: tuple[Callable[[Random], Request], ...] = (
     _report(b"/ops/ledger"),
     _page(b"/", b"/healthz", b"/dashboard", b"/docs", b"/static/dashboard.css", b"/openapi.json"),
 )
+
+
+def _put(random: Random) -> Request:
+    kind, content = random.choice(
+        [
+            ("authors", {"name": "Ann", "author_category": "Tech", "joined_date": "2020-01-31"}),
+            ("users", {"signup_date": "2020-01-31", "user_segment": "new", "country": "AT"}),
+            ("posts", A_POST),
+        ]
+    )
+    identifier = random.choice(["7", "b%C3%BCcher%2F1", "9223372036854775807"])
+    return replace(_post(f"/catalogue/{kind}/{identifier}", content), method="PUT")
+
+
+def _changes(random: Random) -> Request:
+    author = {"name": "Ann", "author_category": "Tech", "joined_date": "2020-01-31"}
+    items: list[dict[str, Any]] = [
+        {"kind": "author", "id": 7, **author},
+        {"kind": "user", "id": "u/1", "signup_date": "2020-01-31", "user_segment": "new"},
+        {"kind": "post", "id": random.randint(1, 99), **A_POST},
+        {"kind": "post", "id": 3, "delete": True},
+    ]
+    lines = [json.dumps(random.choice(items)).encode() for _ in range(random.randint(1, 4))]
+    return _post("/catalogue/batch", b"\n".join(lines), b"application/x-ndjson")
+
+
+A_POST = {
+    "author_id": 7,
+    "category": "Tech",
+    "title": "A title",
+    "publish_timestamp": "2026-01-01T09:00:00+01:00",
+    "content_length": 5,
+    "tags": ["ai"],
+}
+CATALOGUE: tuple[Callable[[Random], Request], ...] = (
+    *(_put,) * 3,
+    *(_changes,) * 3,
+    lambda random: Request("DELETE", b"/catalogue/posts/%d" % random.randint(1, 99)),
+    _page(b"/", b"/healthz", b"/openapi.json", b"/docs"),
+)

@@ -20,6 +20,8 @@ from pydantic import SecretStr
 
 from analytics_api.app import create_app
 from analytics_api.settings import ApiSettings
+from catalogue_service.app import create_app as create_catalogue
+from catalogue_service.settings import CatalogueSettings
 from consumer.decode import COLUMNS, DeadLetter, Retracted, Rules, decode
 from consumer.external_ids import resolve
 from ingest_service.app import create_app as create_ingest
@@ -144,6 +146,20 @@ async def api(
         yield key, app
 
 
+@pytest.fixture
+async def catalogue(
+    database: Database, tmp_path: Path, quiet: None
+) -> AsyncIterator[tuple[str, Application]]:
+    keys = tmp_path / "keys.json"
+    key = new_key(keys, Scope.ADMIN)
+    app, not_ready = create_catalogue(
+        CatalogueSettings(database_url=SecretStr(database.url), api_keys_file=str(keys))
+    )
+    async with served(app):
+        await ready(not_ready)
+        yield key, app
+
+
 async def ready(not_ready: Readiness) -> None:
     async with asyncio.timeout(30):
         while not_ready() is not None:  # noqa: ASYNC110  (nobody tells)
@@ -211,7 +227,17 @@ async def test_damaged_bytes_on_a_connection_are_answered_or_the_connection_is_c
 
 async def test_no_question_to_the_read_api_makes_it_fail(api: tuple[str, Application]) -> None:
     key, app = api
-    given = requests_of(seeds.READ, key, REQUESTS // 4, SEED + 2)
+    given = requests_of(seeds.READ, key, REQUESTS * 3 // 20, SEED + 2)
+    answered = await ask_all(lambda request: call(app, request), given)
+
+    judge(answered, floor=0.1)
+
+
+async def test_no_change_of_the_catalogue_makes_it_fail(
+    catalogue: tuple[str, Application],
+) -> None:
+    key, app = catalogue
+    given = requests_of(seeds.CATALOGUE, key, REQUESTS // 10, SEED + 3)
     answered = await ask_all(lambda request: call(app, request), given)
 
     judge(answered, floor=0.1)
