@@ -44,6 +44,11 @@ _HOSTILE_QUERIES = (
     *(b"format=xml", b"format=csv&format=json", b"once=view:0m", b"once=view:" + b"9" * 9),
     *(b"once=%ff", b"dry_run=1", b"dry_run=2", b"dry_run=1&dry_run=1", b"key=", b"key=eng_a_b_c"),
     *(b"post_id=1", b"post_id=%00", b"type=view&type=view", b"user=%ed%a0%80", b"%", b"%zz", b"&"),
+    *(b"start=9995-01-01&end=9999-12-31", b"start=0001-01-01", b"end=2026-01-01", b"start=1e3"),
+    *(b"start=1767225600", b"start=2026-02-30", b"category=%00", b"tag=a%00b", b"tag=%ed%a0%80"),
+    *(b"tag=%25_", b"author=0", b"author=%D9%A1", b"post=9223372036854775808", b"promoted=2"),
+    *(b"after=", b"after=x", b"after=%00", b"after=AAAA", b"after=W10", b"after=" + b"e30" * 300),
+    *(b"after=WzEsMl0=", b"after=WzFlNDAwLCJcdTAwMDAiXQ==", b"hours=0", b"hours=721", b"by=tag"),
     *(CANARY.encode() + b"=1", b"a=" + CANARY.encode(), b";", b"a[]=1", b"=" * 50),
 )
 _HOSTILE_PATHS = (

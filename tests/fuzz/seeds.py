@@ -154,6 +154,12 @@ def _report(path: bytes, *queries: bytes) -> Callable[[Random], Request]:
     )
 
 
+SCOPES = (
+    b"period=90d&category=Tech&type=view",
+    b"start=2026-01-01&end=2026-02-01&tz=Asia/Kathmandu",
+    b"author=1&promoted=true",
+    b"tag=ai&period=all",
+)
 READ: tuple[Callable[[Random], Request], ...] = (
     *(_report(b"/engagement/%d" % n, b"period=30d", b"period=all") for n in (1, 7, 987654)),
     *(_report(b"/author/%d/trends" % n) for n in (1, 99)),
@@ -164,6 +170,12 @@ READ: tuple[Callable[[Random], Request], ...] = (
     _report(b"/analytics/engagement-patterns", b"tz=Europe/Vienna", b"tz=UTC&format=csv"),
     _report(b"/analytics/opportunity-authors", b"format=csv"),
     _report(b"/ops/ledger"),
+    *(_report(b"/reports/" + name, *SCOPES) for name in (b"overview", b"series", b"funnel")),
+    _report(b"/reports/series", b"interval=hour&period=7d", b"interval=week&post=7"),
+    _report(b"/reports/ranking/post", b"limit=2&sort=views", b"limit=1000&period=all", *SCOPES),
+    _report(b"/reports/ranking/tag", b"period=365d", *SCOPES),
+    _report(b"/reports/audience", b"by=country", *SCOPES),
+    _report(b"/reports/effects", b"hours=720&period=all", *SCOPES),
     _page(b"/", b"/healthz", b"/dashboard", b"/docs", b"/static/dashboard.css", b"/openapi.json"),
 )
 
