@@ -40,6 +40,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
 
     app = FastAPI(
         title="Engagement analytics",
+        redirect_slashes=False,
         version=version("engagement-analytics"),
         description="Reports of how posts are engaged with. Each tells, in Data-As-Of, when the"
         " data it shows was true.",
@@ -56,6 +57,8 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     problems.install(app)
     for outage in (*OUTAGES, asyncpg.QueryCanceledError):
         app.add_exception_handler(outage, _away)
+    for lack in (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.UndefinedTableError):
+        app.add_exception_handler(lack, _not_filled)
     app.include_router(routes.router)
     app.include_router(author_routes.router)
     app.include_router(scoped_routes.router)
@@ -72,6 +75,12 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
 def _away(request: Request, error: Exception) -> Response:
     logger.warning("report failed", path=request.url.path, error=type(error).__name__)
     return problems.unavailable("PostgreSQL does not answer in time").response()
+
+
+def _not_filled(request: Request, error: Exception) -> Response:
+    """Answer while the database is new: not migrated, or restored without the view's rows."""
+    logger.warning("report failed", path=request.url.path, error=type(error).__name__)
+    return problems.unavailable("the view has not been filled yet").response()
 
 
 def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -> None:
@@ -112,7 +121,7 @@ def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -
             return JSONResponse({"status": "ready"})
         raise problems.unavailable(reason)
 
-    @app.get("/metrics", tags=["service"])
+    @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus metrics of this process."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

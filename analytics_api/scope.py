@@ -20,6 +20,7 @@ EventKind = Literal["view", "like", "comment", "share"]
 _DAYS: Final = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_DAYS: Final = 3660
+_LAST_YEAR: Final = 9000
 _MAX_TEXT: Final = 200
 
 
@@ -82,7 +83,7 @@ class Scope:
 
 
 _Day = Annotated[date | None, Query(description="YYYY-MM-DD in tz; instead of period.")]
-_Text = Annotated[str | None, Query(min_length=1, max_length=_MAX_TEXT)]
+_Text = Annotated[str | None, Query(max_length=_MAX_TEXT, pattern=r"^[^\x00]+$")]
 
 
 def scope_of(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
@@ -134,6 +135,8 @@ def _between(
     last = end or now.astimezone(zone).date()
     if not 0 <= (last - start).days < _LONGEST_DAYS or start.year < _EVER.year:
         raise Problem(422, "invalid_parameter", "start must not be after end, nor ten years before")
+    if last.year > _LAST_YEAR:
+        raise Problem(422, "invalid_parameter", "end is too far ahead")
     begin = datetime(start.year, start.month, start.day, tzinfo=zone)
     after = last + timedelta(days=1)
     finish = min(datetime(after.year, after.month, after.day, tzinfo=zone), now)

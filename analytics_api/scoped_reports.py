@@ -1,8 +1,11 @@
 """The questions that have a period and filters: a scope in, rows of the public models out."""
 
 import base64
+import contextlib
 import json
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
+
+import msgspec
 
 import sql
 from analytics_api.answers import Paged
@@ -18,9 +21,13 @@ from analytics_api.report_models import (
 )
 from analytics_api.reports import percent
 from analytics_api.scope import Scope
+from schema.event import MAX_ID
 from schema.problems import Problem
 from sql.pool import Pool
 
+_Rank = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
+_Key = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*\Z")]  # others were never in PostgreSQL
+_read_place = msgspec.json.Decoder(tuple[_Rank, float, _Key]).decode
 _MOST_POINTS: Final = 10_000
 _INTERVAL_SECONDS: Final = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
 
@@ -141,10 +148,6 @@ def _place(after: str | None) -> tuple[int, float | None, str]:
     """Read where a page begins: the rank, the sort value and the key before it."""
     if after is None:
         return 0, None, ""
-    try:
-        rank, value, key = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
-        if isinstance(rank, int) and isinstance(value, int | float) and isinstance(key, str):
-            return rank, float(value), key
-    except (ValueError, TypeError, RecursionError):
-        pass
+    with contextlib.suppress(ValueError, RecursionError, msgspec.DecodeError):
+        return _read_place(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
     raise Problem(422, "invalid_parameter", "after: take it from the Link of the page before")

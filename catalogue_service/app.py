@@ -10,7 +10,7 @@ from typing import Any, Final
 import asyncpg
 from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from catalogue_service import routes
 from catalogue_service.body_cap import BodyCap
@@ -51,6 +51,7 @@ def create_app(settings: CatalogueSettings) -> tuple[Application, Readiness]:
 
     app = FastAPI(
         title="Engagement analytics: catalogue",
+        redirect_slashes=False,
         version=version("engagement-analytics"),
         description="Authors, posts and users, put in with a key of scope admin.",
         lifespan=lifespan,
@@ -123,7 +124,7 @@ def _add_own_routes(app: FastAPI, health: _Health) -> None:
             raise problems.unavailable(reason)
         return JSONResponse({"status": "ready"})
 
-    @app.get("/metrics", tags=["service"])
+    @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus metrics of this process."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

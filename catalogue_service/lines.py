@@ -9,8 +9,10 @@ from pydantic import ValidationError
 from catalogue_service.models import MODELS, Item, Kind
 from catalogue_service.store import Refusal
 from schema.event import MAX_EXTERNAL_ID, MAX_ID
+from schema.problems import told
 
 MAX_LINES: Final = 1_000
+_MAX_FAULTS: Final = 5
 
 
 def parse(body: bytes) -> Iterator[Item | Refusal]:
@@ -58,6 +60,6 @@ def is_id(value: Any) -> bool:
 
 
 def faults(error: ValidationError) -> str:
-    """Return everything that is wrong, without any input."""
+    """Return what is wrong, the first few things of it, without any input."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'object'}: {e['msg']}" for e in found[:20])
+    return "; ".join(map(told, found[:_MAX_FAULTS]))

@@ -1,14 +1,31 @@
 """Authors, posts and users as they are put into the catalogue."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from schema.event import MAX_EXTERNAL_ID, MAX_ID
 
 MAX_TAGS = 50
+_FIRST, _LAST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _in_range(instant: datetime) -> datetime:
+    """Refuse what PostgreSQL could store and nobody could read back, in any time zone."""
+    if not _FIRST <= instant < _LAST:
+        raise ValueError("expected a year from 1000 to 8999")
+    return instant
+
 
 _Text = Annotated[
     str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")
@@ -51,7 +68,9 @@ class Post(_Given):
     author: ExternalId | None = Field(default=None, description="The author's external_id.")
     category: _Text
     title: _Text
-    publish_timestamp: AwareDatetime = Field(description="RFC 3339 with an offset.")
+    publish_timestamp: Annotated[AwareDatetime, AfterValidator(_in_range)] = Field(
+        description="RFC 3339 with an offset; years 1000 to 8999."
+    )
     content_length: int = Field(default=0, ge=0, le=2**31 - 1)
     has_media: bool = False
     tags: list[_Text] = Field(default=[], max_length=MAX_TAGS)
@@ -108,4 +127,6 @@ class BatchOutcome(BaseModel):
     updated: int
     unchanged: int
     deleted: int
-    errors: list[dict[str, Any]] = Field(description="index, error and detail of refused lines.")
+    errors: list[dict[str, Any]] = Field(
+        description="index, error and detail of refused lines; no detail beyond 100."
+    )

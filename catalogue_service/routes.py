@@ -15,8 +15,12 @@ from schema.problems import Problem, responses
 from sql.pool import Pool
 
 router = APIRouter(
-    prefix="/catalogue", tags=["catalogue"], responses=responses([401, 403, 413, 422, 503])
+    prefix="/catalogue",
+    tags=["catalogue"],
+    responses=responses([400, 401, 403, 404, 413, 422, 429, 503]),
 )
+_MAX_LISTED: Final = 100
+"""Most errors a reply explains; further ones carry their tag alone, to stay in 128 KiB."""
 _CONFLICTS: Final = ("external_id_taken", "author_has_posts", "user_erased")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _Id = Annotated[str, Path(description="The number, or the external_id.")]
@@ -61,7 +65,12 @@ async def delete(request: Request, kind: Kind, identifier: _Id) -> Response:
     "/batch",
     response_model=BatchOutcome,
     responses={207: {"model": BatchOutcome, "description": "Some lines were refused"}},
-    openapi_extra={"requestBody": {"content": {"application/x-ndjson": {}}, "required": True}},
+    openapi_extra={
+        "requestBody": {
+            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+            "required": True,
+        }
+    },
 )
 async def batch(request: Request) -> Response:
     """Put and delete up to 1,000 things, a line each (NDJSON).
@@ -82,6 +91,7 @@ async def batch(request: Request) -> Response:
 
 def _summary(outcomes: list[Result]) -> BatchOutcome:
     made = [outcome.outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+    refused = [(i, outcome) for i, outcome in enumerate(outcomes) if isinstance(outcome, Refusal)]
     return BatchOutcome(
         received=len(outcomes),
         created=made.count("created"),
@@ -89,9 +99,9 @@ def _summary(outcomes: list[Result]) -> BatchOutcome:
         unchanged=made.count("unchanged"),
         deleted=made.count("deleted"),
         errors=[
-            {"index": index, "error": outcome.error, "detail": outcome.detail}
-            for index, outcome in enumerate(outcomes)
-            if isinstance(outcome, Refusal)
+            {"index": index, "error": refusal.error}
+            | ({"detail": refusal.detail} if listed < _MAX_LISTED else {})
+            for listed, (index, refusal) in enumerate(refused)
         ],
     )
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import FastAPI, Query, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ingest_service import cloudevents
 from ingest_service.browser import OnceParameter, add_browser_routes
@@ -104,6 +104,7 @@ def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
 
     app = FastAPI(
         title="Engagement ingest",
+        redirect_slashes=False,
         version=version("engagement-analytics"),
         description="Accepts views, likes, comments and shares. A 202 means that the event is in"
         " Kafka, acknowledged by all in-sync replicas.",
@@ -219,7 +220,7 @@ def _add_own_routes(app: FastAPI, publisher: Publisher) -> None:
             return JSONResponse({"status": "ready"})
         raise problems.unavailable(reason)
 
-    @app.get("/metrics", tags=["service"])
+    @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Prometheus metrics of this process."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -60,10 +60,12 @@ def is_asked(query_string: bytes) -> bool:
     """Tell whether the query asks for a dry run. Raises Problem 422 where that is unclear."""
     if b"dry_run" not in query_string:
         return False
-    given = parse_qs(query_string, keep_blank_values=True).get(b"dry_run", [b"0"])
-    if given not in ([b"0"], [b"1"]):
+    # As text: of bytes, it takes no escapes beyond ASCII.
+    query = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
+    given = query.get("dry_run", ["0"])
+    if given not in (["0"], ["1"]):
         raise Problem(422, "invalid_dry_run", "dry_run: expected 1, or 0")
-    return given == [b"1"]
+    return given == ["1"]
 
 
 def rehearse(

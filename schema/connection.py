@@ -5,15 +5,23 @@ its body. Here a request has to arrive whole within a deadline, its head within 
 what cannot be parsed is answered with a problem document like any other error.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from schema.edge import Edge
 from schema.problems import CONTENT_TYPE, Problem
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Most bytes of a head that is not complete; the edge judges complete ones more strictly."""
+
+
+MAX_URL_BYTES: Final = 16 * 1024
+"""Most bytes of a target; the edge judges shorter ones more strictly."""
+_FRAMING: Final = (b"content-length", b"transfer-encoding")
+_UPGRADE: Final = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 
 
 class Connection(HttpToolsProtocol):
@@ -23,17 +31,21 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         # None while no request is on its way in.
         self._began_at: float | None = self.loop.time()
+        self._is_between = True
         self._is_in_head = True
         self._head_bytes = 0
+        self._heads = 0
         self._is_refused = False
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless the connection is given up already."""
         if self._is_refused:
             return
-        was_in_head = self._is_in_head
+        was_in_head, heads = self._is_in_head, self._heads
+        if self._is_between:
+            data = _tolerated(data)
         super().data_received(data)
-        if was_in_head and self._is_in_head:
+        if was_in_head and self._is_in_head and self._heads == heads:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(Problem(431, "headers_too_large", "the headers are too large"))
@@ -41,22 +53,34 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start a request's clock."""
         super().on_message_begin()
+        self._is_between = False
         self._began_at = self.loop.time()
+
+    def on_url(self, url: bytes) -> None:
+        """Collect the target, which may come in pieces; the parser gives up on long ones."""
+        super().on_url(url)
+        if len(self.url) > MAX_URL_BYTES:
+            self._refuse(Problem(414, "target_too_long", "the request target is too long"))
+            raise ValueError  # ends the parsing
 
     def on_headers_complete(self) -> None:
         """Hand the request over; its body may still be on the way."""
         self._is_in_head = False
         self._head_bytes = 0
+        self._heads += 1
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Stop the request's clock."""
         super().on_message_complete()
         self._began_at = None
+        self._is_between = True
         self._is_in_head = True
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  (uvicorn's signature)
         """Answer what is not HTTP."""
+        if self._is_refused:
+            return
         self._refuse(Problem(400, "malformed_request", "this is not a valid HTTP request"))
 
     def expire(self, began_before: float) -> None:
@@ -85,12 +109,36 @@ class Connection(HttpToolsProtocol):
         body = problem.body
         headers = [
             *self.server_state.default_headers,
+            *self._cors_headers(),
             (b"content-type", CONTENT_TYPE.encode()),
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
         ]
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
         return STATUS_LINE[problem.status] + lines + b"\r\n" + body
+
+    def _cors_headers(self) -> Iterable[tuple[bytes, bytes]]:
+        """Let a page read why it was refused, as far as its request could be read."""
+        edge = self.config.app
+        return edge.cors_headers(self.headers or ()) if isinstance(edge, Edge) else ()
+
+
+def _tolerated(data: bytes) -> bytes:
+    """Change what the parser would stumble over in a head, where it ends in its first packet.
+
+    An offer to upgrade is declined by leaving it out: with it the parser reads no body, and
+    clients that would like HTTP/2 make it with every request. A DEL in a header's value is a
+    space, which RFC 9110, section 5.5, allows, but not where a body's end depends on it.
+    """
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return data
+    head = tolerable = data[:end]
+    if _UPGRADE.search(head):
+        tolerable = _UPGRADE.sub(b"", head)
+    if b"\x7f" in head and not any(name in head.lower() for name in _FRAMING):
+        tolerable = tolerable.replace(b"\x7f", b" ")
+    return data if tolerable is head else tolerable + data[end:]
 
 
 def expire(connections: Iterable[Any], began_before: float) -> None:

@@ -40,16 +40,6 @@ _OPEN_PATHS: Final = frozenset(
     }
 )
 _OPEN_PREFIXES: Final = ("/static/", "/schemas/")
-SECURITY_HEADERS: Final = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (
-        b"content-security-policy",
-        b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    (b"cross-origin-opener-policy", b"same-origin"),
-)
-"""What every answer carries; the server adds them, also to answers that never reach the edge."""
 
 logger = get_logger("http")
 
@@ -139,6 +129,10 @@ class Edge:
                 raise  # the connection must break, or half an answer would look whole
             detail = f"something broke here; the log names request {request_id}"
             await send_problem(send_noting, Problem(500, "internal_error", detail))
+
+    def cors_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+        """Return what an answer to a request with these headers carries for its page."""
+        return self._cors.headers(_read(headers)[2])
 
     async def _live(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         try:
@@ -238,8 +232,9 @@ def _refuse_strangers(
 
 def _query_key(query_string: bytes) -> bytes | None:
     """Return the query's key as an Authorization header would carry it."""
-    given = parse_qs(query_string).get(b"key", [])
-    return b"Bearer " + given[0] if len(given) == 1 else None
+    # As text: of bytes, it takes no escapes beyond ASCII.
+    given = parse_qs(query_string.decode("latin-1")).get("key", [])
+    return b"Bearer " + given[0].encode() if len(given) == 1 else None
 
 
 def _header(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes | None:

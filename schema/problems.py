@@ -14,8 +14,12 @@ from starlette.responses import Response
 from schema.telemetry import get_logger
 
 CONTENT_TYPE = "application/problem+json"
-_CODES = {404: "not_found", 405: "method_not_allowed"}
-_DETAILS = {404: "there is nothing here", 405: "this path knows other methods"}
+_CODES = {400: "malformed_body", 404: "not_found", 405: "method_not_allowed"}
+_DETAILS = {
+    400: "the body cannot be read",
+    404: "there is nothing here",
+    405: "this path knows other methods",
+}
 
 logger = get_logger("http")
 
@@ -109,7 +113,9 @@ def install(app: FastAPI) -> None:
     def of_validation(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         if bodies := [fault for fault in error.errors() if fault["loc"][0] == "body"]:
-            return Problem(422, "invalid_body", "; ".join(map(_told, bodies[:20]))).response()
+            return Problem(
+                422, "invalid_body", "; ".join(told(fault, 1) for fault in bodies[:20])
+            ).response()
         names = sorted({str(fault["loc"][-1]) for fault in error.errors() if _is_ours(fault)})
         detail = f"not valid: {', '.join(names)}" if names else "the request is not valid"
         return Problem(422, "invalid_parameter", detail).response()
@@ -120,13 +126,18 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, of_validation)
 
 
-def _told(fault: Mapping[str, Any]) -> str:
-    """Say what is wrong with a body, without the client's text: an unknown field's name is one."""
+def told(fault: Mapping[str, Any], skip: int = 0) -> str:
+    """Say what pydantic found wrong, without the client's text: an unknown field's name is one.
+
+    Args:
+        fault: one of a ValidationError's errors.
+        skip: how many parts of its place are not the client's business.
+    """
     if fault["type"] == "extra_forbidden":
         return "an unknown field"
     if fault["type"] == "json_invalid":
         return "expected JSON in UTF-8"
-    where = ".".join(str(part) for part in fault["loc"][1:])
+    where = ".".join(str(part) for part in fault["loc"][skip:])
     return f"{where}: {fault['msg']}" if where else str(fault["msg"])
 
 

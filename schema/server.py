@@ -11,14 +11,14 @@ from typing import Final, TypeVar
 import uvicorn
 
 from schema.connection import Connection, expire
-from schema.edge import SECURITY_HEADERS, Application
+from schema.edge import Application
 from schema.errors import SetupError
+from schema.security_headers import SECURITY_HEADERS
 from schema.settings import HttpSettings
 from schema.side_port import Readiness, side_port
 from schema.telemetry import configure_logging
 
 _BACKLOG: Final = 2048
-_ARRIVAL_SECONDS: Final = 10.0
 _TICKS_A_SECOND: Final = 10
 # What remains of a SIGTERM's time for the lifespan's end, which closes connections.
 _FAREWELL_SECONDS: Final = 5.0
@@ -30,9 +30,9 @@ _Settings = TypeVar("_Settings", bound=HttpSettings)
 class Server(uvicorn.Server):
     """uvicorn's server, which looks once a second for requests that do not arrive."""
 
-    def __init__(self, config: uvicorn.Config, arrival_seconds: float = _ARRIVAL_SECONDS) -> None:
+    def __init__(self, config: uvicorn.Config, arrival_deadline_seconds: float) -> None:
         super().__init__(config)
-        self._arrival_seconds = arrival_seconds
+        self._arrival_seconds = arrival_deadline_seconds
 
     async def on_tick(self, counter: int) -> bool:
         """Do what uvicorn does every tenth of a second, and look."""
@@ -63,7 +63,7 @@ def configure(app: Application, settings: HttpSettings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        headers=[(name.decode(), value.decode()) for name, value in SECURITY_HEADERS],
+        headers=list(SECURITY_HEADERS),
         backlog=_BACKLOG,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(
@@ -105,7 +105,9 @@ def run(app: Application, settings: HttpSettings, not_ready: Readiness) -> None:
 
     async def serve() -> None:
         async with side_port(settings, not_ready):
-            await Server(config).serve(sockets=_inherited(settings))
+            await Server(config, settings.arrival_deadline_seconds).serve(
+                sockets=_inherited(settings)
+            )
 
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(serve())

@@ -115,6 +115,9 @@ class HttpSettings(ProcessSettings):
     listen_fd: int | None = Field(
         default=None, description="An inherited listening socket; it wins over host and port."
     )
+    arrival_deadline_seconds: float = Field(
+        default=10.0, gt=0, description="A request that has not arrived whole by then is refused."
+    )
     api_keys_file: str | None = Field(
         default=None, description="JSON file of hashed API keys; unset: loopback only."
     )

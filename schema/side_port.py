@@ -8,6 +8,7 @@ from typing import Any
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from schema.security_headers import SECURITY_HEADERS
 from schema.settings import ProcessSettings
 
 Readiness = Callable[[], str | None]
@@ -56,6 +57,7 @@ async def side_port(settings: ProcessSettings, not_ready: Readiness) -> AsyncIte
         access_log=False,
         lifespan="off",
         server_header=False,
+        headers=list(SECURITY_HEADERS),
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)

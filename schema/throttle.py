@@ -3,6 +3,8 @@
 from collections.abc import MutableMapping
 from typing import Any, Final
 
+from prometheus_client import Counter
+
 from schema.client_address import ClientAddresses, parse_networks
 from schema.problems import Problem
 from schema.rate_limit import Limiter, Verdict, policy, state
@@ -10,6 +12,9 @@ from schema.settings import HttpSettings
 
 ExtraHeaders = list[tuple[bytes, bytes]]
 
+RATE_LIMITED: Final = Counter(
+    "engage_rate_limited_total", "Requests refused with 429, by whose limit it was.", ["who"]
+)
 _POLICY: Final = b"ratelimit-policy"
 _STATE: Final = b"ratelimit"
 
@@ -50,6 +55,7 @@ def _tell(name: str, rate_per_second: float, verdict: Verdict, extra: ExtraHeade
     extra.append((_POLICY, policy(name, rate_per_second).encode()))
     extra.append((_STATE, state(name, verdict).encode()))
     if not verdict.is_allowed:
+        RATE_LIMITED.labels(name).inc()
         raise Problem(
             429,
             "rate_limited",

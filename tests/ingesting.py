@@ -75,15 +75,14 @@ async def ingesting(
     ``wired`` may put something between the clients and the service.
     """
     key = new_key(keys, Scope.INGEST)
-    app, not_ready = create_app(
-        IngestSettings(
-            kafka_bootstrap_servers=kafka.bootstrap_servers,
-            topic=topic,
-            api_keys_file=str(keys),
-            **settings,
-        )
+    given = IngestSettings(
+        kafka_bootstrap_servers=kafka.bootstrap_servers,
+        topic=topic,
+        api_keys_file=str(keys),
+        **settings,
     )
-    async with served(wired(app)) as url, client(url, key) as session:
+    app, not_ready = create_app(given)
+    async with served(wired(app), given) as url, client(url, key) as session:
         deadline = time.monotonic() + 10
         while not_ready() is not None:
             assert time.monotonic() < deadline

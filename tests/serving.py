@@ -16,10 +16,11 @@ from schema.settings import HttpSettings
 
 
 @asynccontextmanager
-async def served(app: Application) -> AsyncIterator[str]:
+async def served(app: Application, settings: HttpSettings | None = None) -> AsyncIterator[str]:
     """Serve *app* on a free port of loopback while the block runs; yields its URL."""
+    settings = settings or HttpSettings()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = Server(configure(app, HttpSettings()))
+        server = Server(configure(app, settings), settings.arrival_deadline_seconds)
         serving = asyncio.create_task(server._serve([listener]))
         while not server.started and not serving.done():  # noqa: ASYNC110  (it tells nobody)
             await asyncio.sleep(0.005)

@@ -243,6 +243,17 @@ async def test_without_postgresql_reports_ask_to_come_again_soon(path: str, kafk
     assert seconds < 2
 
 
+@pytest.mark.parametrize(
+    "path", ["/categories/top", "/sample/posts", "/sample/authors", "/analytics/top-authors"]
+)
+async def test_a_view_without_rows_yet_asks_to_come_again_soon(api: Api, path: str) -> None:
+    await api.connection.execute("REFRESH MATERIALIZED VIEW engagement_stats WITH NO DATA")
+    answer = await api.get(path)
+
+    assert (answer.status, (await answer.json())["code"]) == (503, "unavailable")
+    assert answer.headers["Retry-After"] == "1"
+
+
 async def test_without_kafka_the_ledger_leaves_out_what_only_kafka_knows(
     database: Database,
 ) -> None:

@@ -1,7 +1,10 @@
 """The URLs of the reports with a period and filters."""
 
 import asyncio
+import base64
+import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -89,6 +92,11 @@ async def test_an_answer_stands_until_the_view_is_refreshed(busy: Api) -> None:
     assert other.headers["etag"] != etag
 
 
+def place(*members: Any) -> str:
+    """Return these as the ``after`` of a page."""
+    return base64.urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -98,6 +106,9 @@ async def test_an_answer_stands_until_the_view_is_refreshed(busy: Api) -> None:
         "/reports/overview?start=2026-02-01&end=2026-01-01",
         "/reports/overview?start=2999-01-01",
         "/reports/overview?start=0001-01-01",
+        "/reports/overview?start=9995-01-01&end=9999-12-31",
+        "/reports/overview?category=%00",
+        "/reports/overview?tag=a%00b",
         "/reports/overview?tz=Mars/Olympus",
         "/reports/overview?author=0",
         "/reports/overview?type=clap",
@@ -112,6 +123,11 @@ async def test_an_answer_stands_until_the_view_is_refreshed(busy: Api) -> None:
         "/reports/ranking/post?limit=0",
         "/reports/ranking/post?after=W10",
         "/reports/ranking/post?after=%2B%2B",
+        pytest.param(f"/reports/ranking/post?after={place(-1, 1, 'a')}", id="a rank below 0"),
+        pytest.param(f"/reports/ranking/post?after={place(10**30, 1, 'a')}", id="a huge rank"),
+        pytest.param(f"/reports/ranking/post?after={place(1, 10**400, 'a')}", id="a huge value"),
+        pytest.param(f"/reports/ranking/post?after={place(1, 1, chr(0))}", id="a NUL"),
+        pytest.param(f"/reports/ranking/post?after={place(1, 1, chr(0xD800))}", id="no text"),
     ],
 )
 async def test_what_is_no_scope_is_refused(busy: Api, path: str) -> None:

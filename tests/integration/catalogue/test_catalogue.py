@@ -205,6 +205,18 @@ async def test_a_batch_tells_what_came_of_each_line(catalogue: Catalogue) -> Non
     assert all(name in everything_wrong for name in ("title", "category", "publish_timestamp"))
 
 
+async def test_a_batch_of_nothing_but_faults_has_a_short_answer_without_what_was_sent(
+    catalogue: Catalogue,
+) -> None:
+    wrong = {"kind": "post", "id": 6, "nonsense": 1, "tags": [1] * 100}
+    status, found = await catalogue.batch(*[wrong] * 1000)
+
+    assert (status, len(found["errors"])) == (207, 1000)
+    text = json.dumps(found)
+    assert len(text) < 128 * 1024
+    assert "nonsense" not in text
+
+
 @pytest.mark.parametrize(
     ("path", "body", "code"),
     [
@@ -212,6 +224,8 @@ async def test_a_batch_tells_what_came_of_each_line(catalogue: Catalogue) -> Non
         ("posts/1", {**POST, "title": "a\u0000b"}, "invalid_body"),
         ("posts/1", {**POST, "nonsense": 1}, "invalid_body"),
         ("posts/1", {**POST, "publish_timestamp": "2026-01-01T00:00:00"}, "invalid_body"),
+        ("posts/1", {**POST, "publish_timestamp": "0001-01-01T00:00:00+14:00"}, "invalid_body"),
+        ("posts/1", {**POST, "publish_timestamp": "9999-12-31T23:59:59-14:00"}, "invalid_body"),
         ("posts/a%00b", POST, "invalid_id"),
         ("authors/0", [], "invalid_body"),
     ],

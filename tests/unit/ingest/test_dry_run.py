@@ -189,6 +189,8 @@ def test_beyond_500_errors_only_codes_are_told() -> None:
         (b"a=b&dry_run=1", True),
         (b"dry_run=0", False),
         (b"xdry_run=1", False),
+        (b"a=%ff&dry_run=1", True),
+        (b"dry_run%ff=1", False),
     ],
 )
 def test_the_query_asks_for_it(query: bytes, asked: bool) -> None:

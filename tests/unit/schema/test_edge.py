@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from schema.edge import Edge
@@ -106,6 +107,13 @@ async def test_a_public_key_opens_for_its_pages_alone(keys: Path) -> None:
     assert (await running.ask(in_query, origin=OTHER)).status == 403
 
 
+@pytest.mark.parametrize("query", ["key=%ff", "key=%C3%BC", "%d6=1&key=x", "key=%00"])
+async def test_a_key_in_the_query_that_is_no_text_is_no_key(keys: Path, query: str) -> None:
+    answer = await Service(keys).ask(f"/beacon?{query}")
+
+    assert (answer.status, answer.code) == (401, "key_required")
+
+
 async def test_a_key_without_origins_opens_from_anywhere(keys: Path) -> None:
     running_key = bearer(keys)
     running = Service(keys)
@@ -202,6 +210,25 @@ async def test_a_limited_key_is_told_where_it_stands_and_then_refused(keys: Path
     assert 1 <= int(second.headers["retry-after"]) <= 2
     assert second.headers["ratelimit"].startswith('"key";r=0;t=')
     assert second.headers["access-control-allow-origin"] == PAGE
+
+
+async def test_refusals_are_counted_by_whose_limit_it_was(keys: Path) -> None:
+    def counted() -> list[float]:
+        return [
+            REGISTRY.get_sample_value("engage_rate_limited_total", {"who": who}) or 0.0
+            for who in ("key", "client")
+        ]
+
+    key = bearer(keys, rate_per_second=0.5)
+    by_key, by_client = counted()
+    by_its_key = Service(keys)
+    statuses = [(await by_its_key.ask(authorization=key)).status for _ in range(3)]
+    assert statuses == [200, 429, 429]
+    assert counted() == [by_key + 2, by_client]
+
+    by_its_address = Service(keys, client_rate_per_second=0.5)
+    assert [(await by_its_address.ask()).status for _ in range(2)] == [401, 429]
+    assert counted() == [by_key + 2, by_client + 1]
 
 
 async def test_a_limited_client_is_refused_whatever_its_key_but_not_on_open_paths(

@@ -1,0 +1,60 @@
+"""The three HTTP services, each on a socket of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+
+import analytics_api.app
+import catalogue_service.app
+import ingest_service.app
+from analytics_api.settings import ApiSettings
+from catalogue_service.settings import CatalogueSettings
+from ingest_service.settings import IngestSettings
+from schema.keys import Scope
+from tests.conftest import Database, Kafka
+from tests.serving import client, new_key, served
+
+
+@dataclass
+class Service:
+    """A service that is ready; the session carries its key."""
+
+    name: str
+    url: str
+    key: str
+    session: aiohttp.ClientSession
+
+
+@pytest.fixture(params=["ingest", "api", "catalogue"])
+async def service(
+    request: pytest.FixtureRequest, database: Database, kafka: Kafka, topic: str, tmp_path: Path
+) -> AsyncIterator[Service]:
+    keys = str(tmp_path / "keys.json")
+    given: dict[str, Any] = {
+        "database_url": SecretStr(database.url),
+        "kafka_bootstrap_servers": kafka.bootstrap_servers,
+        "topic": topic,
+        "api_keys_file": keys,
+    }
+    make: dict[str, tuple[Scope, Callable[[], Any]]] = {
+        "ingest": (Scope.INGEST, lambda: ingest_service.app.create_app(IngestSettings(**given))),
+        "api": (Scope.READ, lambda: analytics_api.app.create_app(ApiSettings(**given))),
+        "catalogue": (
+            Scope.ADMIN,
+            lambda: catalogue_service.app.create_app(CatalogueSettings(**given)),
+        ),
+    }
+    scope, create = make[request.param]
+    key = new_key(Path(keys), scope)
+    app, not_ready = create()
+    async with served(app) as url, client(url, key) as session:
+        async with asyncio.timeout(30):
+            while not_ready() is not None:  # noqa: ASYNC110  (nobody tells)
+                await asyncio.sleep(0.01)
+        yield Service(request.param, url, key, session)
