@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.staticfiles import StaticFiles
 
 import sql
-from analytics_api import author_routes, insight_routes, routes, scoped_routes
+from analytics_api import author_routes, event_routes, insight_routes, routes, scoped_routes
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
 from schema import problems
@@ -63,6 +63,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.include_router(author_routes.router)
     app.include_router(scoped_routes.router)
     app.include_router(insight_routes.router)
+    app.include_router(event_routes.router)
     _add_own_routes(app, not_ready, settings)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")

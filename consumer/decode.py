@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
+import msgspec
+
 from schema.admission import Window, check
 from schema.errors import InvalidEvent
 from schema.event import MAX_EVENT_BYTES, Record, Retraction, decode_record, decode_retraction
@@ -28,6 +30,13 @@ COLUMNS: Final = (
     "type",
     "received_timestamp",
 )
+
+
+class _Named(msgspec.Struct):
+    event_id: UUID | None = None
+
+
+_named: Final = msgspec.json.Decoder(_Named).decode
 
 
 class Message(Protocol):
@@ -70,6 +79,7 @@ class DeadLetter(NamedTuple):
     record_timestamp: datetime
     key: bytes | None
     value: bytes | None
+    event_id: UUID | None = None
 
 
 class Fingerprint(NamedTuple):
@@ -109,7 +119,18 @@ def _decode_one(message: Message, rules: Rules) -> Row | Retracted | DeadLetter:
         instant(message.timestamp),
         message.key,
         message.value,
+        event_id_in(message.value),
     )
+
+
+def event_id_in(value: bytes | None) -> UUID | None:
+    """Return the event's id, where that much of a record can be read."""
+    if not value or len(value) > MAX_EVENT_BYTES:
+        return None
+    try:
+        return _named(value).event_id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _retracted(retraction: Retraction, message: Message) -> Retracted:

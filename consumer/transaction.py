@@ -107,6 +107,7 @@ async def keep_dead_letters(connection: Connection, topic: str, batch: Batch) ->
         record_timestamps=[letter.record_timestamp for _, letter in dead],
         keys=[letter.key for _, letter in dead],
         values=[letter.value for _, letter in dead],
+        event_ids=[letter.event_id for _, letter in dead],
     )
     await connection.execute(query.text, *values)
 

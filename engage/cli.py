@@ -4,6 +4,7 @@ import typer
 
 from engage import (
     commands_db,
+    commands_dead_letters,
     commands_demo,
     commands_experiment,
     commands_import,
@@ -48,7 +49,7 @@ app.add_typer(commands_reports.app, name="report", rich_help_panel=DATA)
 app.add_typer(commands_experiment.app, name="experiment", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(commands_ledger.ledger)
 app.add_typer(commands_db.app, name="db", rich_help_panel=CARE)
-app.add_typer(commands_ops.dead_letters, name="dead-letters", rich_help_panel=CARE)
+app.add_typer(commands_dead_letters.app, name="dead-letters", rich_help_panel=CARE)
 app.add_typer(commands_ops.consumer, name="consumer", rich_help_panel=CARE)
 app.add_typer(commands_privacy.app, name="users", rich_help_panel=CARE)
 app.add_typer(commands_keys.keys, name="keys", rich_help_panel=CARE)

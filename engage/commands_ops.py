@@ -1,16 +1,14 @@
-"""`engage dead-letters` and `engage consumer`: what a person decides about."""
+"""`engage consumer`: how a halted partition goes on, which a person decides."""
 
 import asyncio
-import base64
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
+from engage.options import DEFAULT_DIR, Dir, failing_well
 from engage.target import find
 
-dead_letters = typer.Typer(help="Records that could not be stored.", no_args_is_help=True)
 consumer = typer.Typer(help="Decide how a halted partition goes on.", no_args_is_help=True)
 
 
@@ -20,42 +18,6 @@ class ResumeFrom(StrEnum):
     STORED = "stored"
     EARLIEST = "earliest"
     LATEST = "latest"
-
-
-@dead_letters.command("list")
-@failing_well
-def list_dead_letters(
-    folder: Dir = DEFAULT_DIR,
-    reason: Annotated[str, typer.Option(help="Of this reason alone.")] = "",
-    limit: Annotated[int, typer.Option(min=1)] = 50,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """List dead letters, newest first."""
-    from engage.database import fetch
-    from engage.output import print_rows
-
-    url = find(folder).database_url
-    rows = asyncio.run(fetch(url, "list_dead_letters", only_reason=reason, rows=limit))
-    print_rows(rows, output)
-
-
-@dead_letters.command("show")
-@failing_well
-def show_dead_letter(
-    dead_letter_id: Annotated[int, typer.Argument(min=1, help="As `list` shows it.")],
-    folder: Dir = DEFAULT_DIR,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """Show one dead letter with its original bytes."""
-    from engage.database import fetch
-    from engage.output import print_facts
-
-    url = find(folder).database_url
-    rows = asyncio.run(fetch(url, "show_dead_letter", dead_letter_id=dead_letter_id))
-    if not rows:
-        typer.echo(f"error: there is no dead letter {dead_letter_id}", err=True)
-        raise typer.Exit(CHECK_FAILED)
-    print_facts({name: _readable(value) for name, value in rows[0].items()}, output)
 
 
 @consumer.command()
@@ -83,13 +45,3 @@ def resume(
         print("no partition is halted")
     for move in moves:
         print(f"partition {move.partition} goes on at offset {move.next_offset:,}{move.remark}")
-
-
-def _readable(value: Any) -> Any:
-    """Return bytes as text where they are text, else as base64."""
-    if not isinstance(value, bytes):
-        return value
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return f"base64:{base64.b64encode(value).decode()}"

@@ -1,0 +1,29 @@
+-- find_event: where is an event?
+--
+-- :event_id  uuid         its id
+-- :from      timestamptz  its engaged_timestamp, or the earliest that it may have
+-- :to        timestamptz  the same, or the latest
+--
+-- One row: the state, and the facts of that state; not_seen if it is nowhere. What was taken back
+-- is told before what was stored, and that before a dead letter of the same id.
+SELECT 'retracted' AS state, r.engaged_timestamp, r.post_id, NULL::text AS type,
+       r.received_timestamp, NULL::bigint AS dead_letter_id, NULL::text AS reason,
+       NULL::text AS detail, NULL::text AS topic, NULL::int AS partition, NULL::bigint AS "offset",
+       NULL::text AS replay_outcome, NULL::timestamptz AS dead_lettered_timestamp
+  FROM retractions AS r
+ WHERE event_id = :'event_id'::uuid
+   AND engaged_timestamp BETWEEN :'from'::timestamptz AND :'to'::timestamptz
+ UNION ALL
+SELECT 'stored', e.engaged_timestamp, e.post_id, e.type::text, e.received_timestamp,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM engagements AS e
+ WHERE event_id = :'event_id'::uuid
+   AND engaged_timestamp BETWEEN :'from'::timestamptz AND :'to'::timestamptz
+ UNION ALL
+(SELECT 'dead_lettered', NULL, NULL, NULL, NULL, d.dead_letter_id, d.reason, d.detail, d.topic,
+       d.partition, d."offset", d.replay_outcome, d.dead_lettered_timestamp
+  FROM dead_letters AS d
+ WHERE event_id = :'event_id'::uuid
+ ORDER BY d.dead_letter_id DESC
+ LIMIT 1)
+ LIMIT 1;

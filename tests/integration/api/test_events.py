@@ -1,0 +1,77 @@
+"""Where an event is, by its id."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from sql import load
+from tests.integration.api.conftest import Api, row
+
+
+def path(event_id: uuid.UUID, engaged: datetime | None = None) -> str:
+    query = "" if engaged is None else f"?engaged_timestamp={quote(engaged.isoformat())}"
+    return f"/events/{event_id}{query}"
+
+
+async def test_a_stored_event_is_found_by_id_and_time(api: Api) -> None:
+    stored = row(7, "like", days_ago=3)
+    await api.store([stored])
+    found = await api.json(path(stored[1], stored[0]))
+
+    assert (found["state"], found["post_id"], found["type"]) == ("stored", 7, "like")
+    assert datetime.fromisoformat(found["engaged_timestamp"]) == stored[0]
+    other = await api.json(path(stored[1], stored[0] + timedelta(microseconds=1)))
+    assert other["state"] == "not_seen"
+
+
+async def test_a_version_7_id_carries_its_time(api: Api) -> None:
+    engaged, event_id = datetime.now(UTC), uuid7()
+    await api.store([(engaged, event_id, 7, None, "view", engaged)])
+
+    assert (await api.json(path(event_id)))["state"] == "stored"
+    assert (await api.json(path(uuid7())))["state"] == "not_seen"
+
+
+async def test_other_ids_need_the_time(api: Api) -> None:
+    answer = await api.get(path(uuid.uuid4()))
+    assert answer.status == 422
+    assert (await answer.json())["code"] == "timestamp_required"
+
+
+async def test_an_event_that_was_taken_back_says_so(api: Api) -> None:
+    stored = row(7)
+    await api.store([stored])
+    retract = load("retract")
+    values = retract.bind(
+        engaged_timestamps=[stored[0]], event_ids=[stored[1]], post_ids=[7], received=[stored[0]]
+    )
+    await api.connection.fetch(retract.text, *values)
+
+    assert (await api.json(path(stored[1], stored[0])))["state"] == "retracted"
+
+
+async def test_a_dead_letter_is_found_by_the_id_in_its_bytes(api: Api) -> None:
+    event_id = uuid.uuid4()
+    await api.connection.execute(
+        'INSERT INTO dead_letters (topic, partition, "offset", reason, detail, record_timestamp,'
+        " event_id) VALUES ('t', 1, 5, 'invalid_type', 'type: ...', now(), $1)",
+        event_id,
+    )
+    found = await api.json(path(event_id, datetime.now(UTC)))
+
+    assert found["state"] == "dead_lettered"
+    assert (found["reason"], found["partition"], found["offset"]) == ("invalid_type", 1, 5)
+    assert found["dead_letter_id"] == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["/events/42", f"/events/{uuid.UUID(int=1)}?engaged_timestamp=2026-01-01T00:00:00",
+     f"/events/{uuid.UUID(int=1)}?colour=red",
+     f"/events/{uuid.UUID(int=(2**128 - 1) & ~(0xF << 76) | 0x7 << 76)}"],
+)  # fmt: skip
+async def test_what_names_no_event_is_refused(api: Api, wrong: str) -> None:
+    assert (await api.get(wrong)).status == 422
