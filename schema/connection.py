@@ -9,7 +9,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from schema.edge import Edge
 from schema.problems import CONTENT_TYPE, Problem
@@ -36,6 +40,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._heads = 0
         self._is_refused = False
+        self._previous: RequestResponseCycle | None = None
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless the connection is given up already."""
@@ -68,6 +73,7 @@ class Connection(HttpToolsProtocol):
         self._is_in_head = False
         self._head_bytes = 0
         self._heads += 1
+        self._previous = self.cycle
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -92,16 +98,19 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, problem: Problem) -> None:
         """Close the connection, with an answer where one is due.
 
-        A fault after a whole request must not become that request's answer: its own still
-        comes, and is the last.
+        A fault after whole requests must not become their answer: their own still come, and
+        are the last.
         """
         self._is_refused = True
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete and not cycle.more_body:
-            cycle.keep_alive = False
+        last: RequestResponseCycle | None = self.cycle
+        if self.pipeline and self.cycle.more_body:
+            self.pipeline.popleft()
+            last = self.pipeline[0][0] if self.pipeline else self._previous
+        if last is not None and not last.response_complete and not last.more_body:
+            last.keep_alive = False
             return
-        is_answered = cycle is not None and cycle.more_body and cycle.response_started
-        if not self.pipeline and not is_answered and not self.transport.is_closing():
+        is_answered = last is not None and last.more_body and last.response_started
+        if not is_answered and not self.transport.is_closing():
             self.transport.write(self._answer(problem))
         self.transport.close()
 

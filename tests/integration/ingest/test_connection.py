@@ -178,6 +178,19 @@ async def test_requests_in_one_packet_are_answered_one_by_one_up_to_the_first_ba
     assert len(await ingest.records()) == 2
 
 
+@pytest.mark.parametrize("whole_ones", [1, 2, 3])
+async def test_requests_before_one_with_a_bad_body_keep_their_answers(
+    ingest: Ingest, whole_ones: int
+) -> None:
+    before = b"".join(whole(ingest) for _ in range(whole_ones))
+    async with connected(ingest.url) as raw:
+        await raw.send(before + post(ingest, "Transfer-Encoding: chunked", body=b"zz\r\n"))
+        answers = await raw.answers()
+
+    assert [status for status, *_ in answers] == [202] * whole_ones
+    assert len(await ingest.records()) == whole_ones
+
+
 async def test_a_connection_stays_good_after_a_refused_event(ingest: Ingest) -> None:
     bad = post(ingest, "Content-Length: 2", body=b"{}")
     async with connected(ingest.url) as raw:
