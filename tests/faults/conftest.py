@@ -3,10 +3,12 @@
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.faults.rig import Rig, rigged
 
 SEED_VARIABLE = "ENGAGE_TEST_SEED"
 
@@ -41,3 +43,19 @@ def seed(say: Say) -> int:
     drawn = int(given) if given else secrets.randbelow(10**6)
     say(f"{SEED_VARIABLE}={drawn}")
     return drawn
+
+
+@pytest.fixture(scope="module")
+def shared_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """One rig for the tests of a module, each of which heals it."""
+    with rigged(tmp_path_factory.mktemp("rig"), 0, "--consumers", "2") as rig:
+        yield rig
+
+
+@pytest.fixture
+def rig(shared_rig: Rig, seed: int) -> Iterator[Rig]:
+    """The rig, well, with this test's seed."""
+    shared_rig.seed = seed
+    shared_rig.until_ready()
+    yield shared_rig
+    shared_rig.heal()

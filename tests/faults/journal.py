@@ -33,22 +33,18 @@ class Journal:
     """A file of one line for each answer; what is known of an event is what was said best of it."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8")
+        self._path = path
         self._lock = threading.Lock()
         self.outcomes: dict[Event, Outcome] = {}
 
     def note(self, outcomes: Iterable[tuple[Event, Outcome]]) -> None:
         """Write outcomes down; the operating system has them when this returns."""
-        with self._lock:
+        with self._lock, self._path.open("a", encoding="utf-8") as file:
             for event, outcome in outcomes:
-                self._file.write(json.dumps([outcome, event.body]) + "\n")
+                file.write(json.dumps([outcome, event.body]) + "\n")
                 if self.outcomes.get(event) is not Outcome.ACCEPTED:
                     self.outcomes[event] = outcome
-            self._file.flush()
 
     def of(self, outcome: Outcome) -> list[Event]:
         with self._lock:
             return [event for event, found in self.outcomes.items() if found is outcome]
-
-    def close(self) -> None:
-        self._file.close()

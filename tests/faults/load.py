@@ -93,7 +93,6 @@ class Load:
     ) -> None:
         self._stopping.set()
         self._thread.join()
-        self.journal.close()
         if self._failure is not None and error is None:
             raise self._failure
 
