@@ -26,20 +26,29 @@ class Mode(StrEnum):
     """New connections are reset."""
 
 
+class Spring(StrEnum):
+    """What a trap does to the message that it waits for."""
+
+    BEFORE = "before"
+    """The server gets nothing of it; both connections are reset."""
+    AFTER = "after"
+    """The server gets it and answers, which the client never learns: it is reset instead."""
+    BESIDE = "beside"
+    """The server gets it a little later, and the client the answer."""
+
+
 @dataclass
 class Trap:
-    """Springs when a client sends *pattern*: its connection is reset then.
+    """Springs when a client sends *pattern*.
 
     Args:
-        forwards: the server gets what matched and answers, but the client never learns it.
-            Otherwise the server gets nothing of it.
-        then: called before the reset, in a thread.
+        then: called in a thread; the message, or the reset, waits until it returns.
         left: how many times it springs.
         every: only each so-manieth match counts.
     """
 
     pattern: bytes
-    forwards: bool
+    spring: Spring
     then: Callable[[], None] = lambda: None
     left: int = 1
     every: int = 1
@@ -172,10 +181,13 @@ class Proxy:
             await self._hold_up(data)
             trap = self.trap
             if trap is not None and trap.springs(data):
-                if not trap.forwards:
-                    await self._cut(pair, trap)
+                if trap.spring is Spring.AFTER:
+                    pair.is_cut = trap
+                else:
+                    await asyncio.to_thread(trap.then)
+                if trap.spring is Spring.BEFORE:
+                    self._cut(pair)
                     return
-                pair.is_cut = trap
             pair.server.write(data)
             await pair.server.drain()
 
@@ -183,13 +195,13 @@ class Proxy:
         while data := await reader.read(_CHUNK):
             await self._hold_up(data)
             if pair.is_cut is not None:
-                await self._cut(pair, pair.is_cut)
+                await asyncio.to_thread(pair.is_cut.then)
+                self._cut(pair)
                 return
             pair.client.write(data)
             await pair.client.drain()
 
-    async def _cut(self, pair: _Pair, trap: Trap) -> None:
-        await asyncio.to_thread(trap.then)
+    def _cut(self, pair: _Pair) -> None:
         self.counts.resets += 1
         pair.reset()
 
