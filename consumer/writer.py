@@ -36,12 +36,6 @@ _SESSION: Final = {
     # Look-ups of identities must not be planned anew for some 400 partitions each time.
     "plan_cache_mode": "force_generic_plan",
     "lock_timeout": "5s",
-    # A consumer that froze, or whose machine died, must not keep its offset rows locked: whoever
-    # got its partitions waits for them.
-    "idle_in_transaction_session_timeout": "10s",
-    "tcp_keepalives_idle": "10",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
 }
 
 
