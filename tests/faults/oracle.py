@@ -45,6 +45,13 @@ def verify_all(scene: Scene, load: Load, *, dead_letters: int = 0) -> dict[str, 
     }
 
 
+def until_stored(scene: Scene, load: Load, *, within_seconds: float) -> None:
+    """Wait until every accepted event is a row."""
+    ids = [event.event_id for event in load.journal.of(Outcome.ACCEPTED)]
+    count = "SELECT count(*) FROM engagements WHERE event_id = ANY($1::uuid[])"
+    eventually(lambda: scene.value(count, ids) == len(ids), "all is stored", within_seconds)
+
+
 def until_drained(scene: Scene, timeout_seconds: float = DRAIN_SECONDS) -> None:
     """Wait until everything in the log is dealt with."""
     eventually(lambda: _in_flight(scene) == 0, "nothing is in flight", timeout_seconds)

@@ -112,7 +112,7 @@ class Scene:
     def metric(self, role: str, name: str) -> float:
         """Return the sum of a metric over the living processes of a role and over its labels."""
         pattern = re.compile(rf"^{name}(?:{{[^}}]*}})? (\S+)$", re.MULTILINE)
-        texts = (_text(url) for url in self.stack.file["metrics"][role])
+        texts = (text_of(url) for url in self.stack.file["metrics"][role])
         return sum(float(found) for text in texts for found in pattern.findall(text))
 
     def get(self, path: str) -> tuple[int, Any]:
@@ -136,7 +136,8 @@ def resident_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _text(url: str) -> str:
+def text_of(url: str) -> str:
+    """Return what stands at the URL, or nothing when nobody answers."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return str(answer.read().decode())
