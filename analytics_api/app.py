@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 import sql
 from analytics_api import author_routes, event_routes, insight_routes, routes, scoped_routes
+from analytics_api.deadline import Deadline
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
 from schema import problems
@@ -24,6 +25,7 @@ from schema.side_port import Readiness
 from schema.telemetry import get_logger
 from sql.pool import OUTAGES
 
+_ANSWER_SECONDS = 8.0
 _STATIC = files("analytics_api") / "static"
 
 logger = get_logger("api")
@@ -69,7 +71,8 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
-    edge = Edge(app, Scope.READ, keys, is_loopback_only=is_loopback_only, settings=settings)
+    bounded = Deadline(app, _ANSWER_SECONDS)
+    edge = Edge(bounded, Scope.READ, keys, is_loopback_only=is_loopback_only, settings=settings)
     return edge, not_ready
 
 

@@ -48,14 +48,31 @@ class Follower:
     async def run(self) -> None:
         """Follow until cancelled. Both versions are None while PostgreSQL is away."""
         while True:
+            looking = asyncio.create_task(self.look())
             try:
-                async with asyncio.timeout(_TIMEOUT_SECONDS):
-                    await self.look()
-            except (*OUTAGES, asyncpg.PostgresError) as error:
-                if self.live is not None:
-                    logger.warning("PostgreSQL is away", error=type(error).__name__)
-                self.live = self.view = None
+                await asyncio.wait({looking}, timeout=_TIMEOUT_SECONDS)
+                if not looking.done():
+                    self._lost("silence")
+                    looking.cancel()
+                    # A silent peer holds the clean-up for long; the reports know already.
+                    await asyncio.wait({looking})
+                self._note(looking)
+            finally:
+                looking.cancel()
             await asyncio.sleep(_INTERVAL_SECONDS)
+
+    def _note(self, looked: asyncio.Task[None]) -> None:
+        try:
+            looked.result()
+        except asyncio.CancelledError:
+            pass  # it was too late
+        except (*OUTAGES, asyncpg.PostgresError) as error:
+            self._lost(type(error).__name__)
+
+    def _lost(self, why: str) -> None:
+        if self.live is not None:
+            logger.warning("PostgreSQL is away", error=why)
+        self.live = self.view = None
 
     async def look(self) -> None:
         """Ask once."""

@@ -43,6 +43,11 @@ class Log:
         self._kafka.seek(self._tp(partition), offset)
         self._kafka.resume(self._tp(partition))
 
+    def hold_at(self, partition: int, offset: int) -> None:
+        """Read no more from the partition; the client believes to stand at *offset*."""
+        self.pause([partition])
+        self._kafka.seek(self._tp(partition), offset)
+
     async def bounds(self, partitions: Iterable[int]) -> dict[int, LogBounds]:
         """Return where each log starts and ends. Raises Unavailable."""
         tps = [self._tp(partition) for partition in partitions]

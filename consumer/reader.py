@@ -126,6 +126,8 @@ class Reader:
     def _go_on(self, partition: int, position: Position) -> None:
         if position.halt is not None:
             self.note_halt(partition, position.halt)
+            # A partition without any position would fail every poll, for the others too.
+            self._log.hold_at(partition, position.seek_to)
             return
         if self.halted.pop(partition, None):
             metrics.HALTED.labels(partition).set(0)

@@ -5,7 +5,7 @@ terminates the connection instead of closing it.
 """
 
 import asyncio
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 
@@ -39,6 +39,15 @@ DATA_ERRORS = (
 )
 """What means "not these values", whenever they are sent. A unique violation is among them."""
 
+_ABANDONED: Final = {
+    # A process that froze in a transaction, or whose machine died, must not keep its locks:
+    # whoever got a consumer's partitions waits for their offset rows.
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+
 
 def told(error: Exception) -> str:
     """Return what an error says, without the row that PostgreSQL may quote: rows name users."""
@@ -48,7 +57,8 @@ def told(error: Exception) -> str:
 def _arguments(
     settings: DatabaseSettings, application_name: str, server_settings: dict[str, str]
 ) -> dict[str, Any]:
-    extra = {"application_name": application_name, "timezone": "UTC", **server_settings}
+    extra = {"application_name": application_name, "timezone": "UTC"}
+    extra |= _ABANDONED | server_settings
     if settings.database_role:
         extra["role"] = settings.database_role
     return {

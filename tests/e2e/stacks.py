@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,16 +20,18 @@ DEADLINE_SECONDS = 30.0
 
 
 def engage(
-    *arguments: str | Path, timeout_seconds: float = 120
+    *arguments: str | Path,
+    timeout_seconds: float = 120,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line and return what came of it."""
+    """Run the command line, with *environment* as its only settings, and return what came of it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ENGAGE_")}
     return subprocess.run(
         [*ENGAGE, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=timeout_seconds,
-        env=kept | {"NO_COLOR": "1"},
+        env=kept | {"NO_COLOR": "1"} | environment,
         check=False,
     )
 
@@ -46,9 +49,9 @@ class Stack:
     ) -> subprocess.CompletedProcess[str]:
         return engage(*arguments, "--dir", self.folder, timeout_seconds=timeout_seconds)
 
-    def up(self, *options: str) -> None:
-        ports = ("--ingest-port", "0", "--api-port", "0")
-        answer = self.engage("up", "--detach", *ports, *options)
+    def up(self, *options: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        ports = ("--ingest-port", "0", "--api-port", "0", "--dir", str(self.folder))
+        answer = engage("up", "--detach", *ports, *options, environment=environment)
         assert answer.returncode == 0, answer.stderr
 
     def pids(self) -> set[int]:
@@ -104,11 +107,13 @@ def eventually(
 
 
 @contextlib.contextmanager
-def started(folder: Path, *options: str) -> Iterator[Stack]:
+def started(
+    folder: Path, *options: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Stack]:
     """Yield a running stack; whatever a test did to it, it is ended afterwards."""
     stack = Stack(folder)
     try:
-        stack.up(*options)
+        stack.up(*options, environment=environment)
         yield stack
     finally:
         stack.engage("down")
