@@ -5,7 +5,6 @@
 
 ALTER TABLE dead_letters ADD COLUMN event_id uuid;
 CREATE INDEX idx_dead_letters_event ON dead_letters (event_id) WHERE event_id IS NOT NULL;
-CREATE INDEX idx_dead_letters_reason ON dead_letters (reason, dead_letter_id);
 
 -- A topic that was made anew has other records at the same offsets.
 ALTER TABLE dead_letters DROP CONSTRAINT dead_letters_topic_partition_offset_key;

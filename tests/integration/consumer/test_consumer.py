@@ -481,11 +481,14 @@ async def test_an_idle_consumer_is_not_taken_for_one_that_hangs(pipeline: Pipeli
 async def test_a_broker_that_takes_connections_and_says_nothing_holds_no_sigterm(
     pipeline: Pipeline,
 ) -> None:
-    connected = asyncio.Event()
+    connected, hung_up = asyncio.Event(), asyncio.Event()
 
-    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connected.set()
+        await reader.read()  # until the client hangs up
+        writer.close()
         await writer.wait_closed()
+        hung_up.set()
 
     server = await asyncio.start_server(say_nothing, "127.0.0.1")
     port = server.sockets[0].getsockname()[1]
@@ -497,3 +500,4 @@ async def test_a_broker_that_takes_connections_and_says_nothing_holds_no_sigterm
 
     assert await asyncio.wait_for(running, 5) == 0
     server.close()
+    await asyncio.wait_for(hung_up.wait(), 5)

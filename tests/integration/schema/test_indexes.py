@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -21,6 +22,12 @@ USES: list[tuple[str, str, dict[str, Any]]] = [
         "engagement",
         {"post_id": 7, "since": NOW - timedelta(days=30)},
     ),
+    (
+        "idx_dead_letters_event",
+        "find_event",
+        {"event_id": UUID(int=7), "from": NOW - timedelta(seconds=5), "to": NOW},
+    ),
+    ("idx_dead_letter_replays_letter", "replays_of", {"dead_letter_id": 7}),
     (
         "idx_engagement_stats_author",
         "author_trends",
@@ -63,6 +70,16 @@ async def full(database: Database) -> AsyncIterator[Any]:
             " SELECT gen_random_uuid(), i % 30000 + 1, NULL, 'view',"
             "        now() - i * interval '50 seconds', now()"
             "  FROM generate_series(1, 100000) AS i"
+        )
+        await connection.execute(
+            "INSERT INTO dead_letters"
+            ' (topic, partition, "offset", reason, detail, record_timestamp, event_id)'
+            " SELECT 'events', 0, i, 'invalid_type', '', now(), gen_random_uuid()"
+            "  FROM generate_series(1, 2000) AS i"
+        )
+        await connection.execute(
+            "INSERT INTO dead_letter_replays (dead_letter_id, replayed_by, outcome, detail)"
+            " SELECT dead_letter_id, 'ann', 'refused', '' FROM dead_letters"
         )
         await connection.execute("SELECT refresh_engagement_stats()")
         await connection.execute("ANALYZE")
