@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 
 from schema.settings import KafkaSettings
 from schema.telemetry import get_logger
+from schema.transport import kafka_arguments
 
 _ANSWER_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 1.0
@@ -25,10 +26,11 @@ class LogEnds:
 
     async def run(self) -> None:
         """Connect, as often as it takes, until cancelled."""
+        arguments = kafka_arguments(self._settings)
         while True:
             client = AIOKafkaConsumer(
                 self._settings.topic,
-                bootstrap_servers=self._settings.kafka_bootstrap_servers,
+                **arguments,
                 client_id="engage-api",
                 group_id=None,
                 auto_offset_reset="latest",

@@ -17,7 +17,7 @@ def new_router() -> APIRouter:
     """Return a router whose routes refuse query parameters they do not have."""
     return APIRouter(
         dependencies=[Depends(refuse_unknown_parameters)],
-        responses=responses([401, 403, 422, 429, 503]),
+        responses=responses([401, 403, 414, 422, 429, 431, 503]),
     )
 
 

@@ -15,6 +15,7 @@ from consumer.worker import Worker
 from schema.errors import SetupError
 from schema.side_port import side_port
 from schema.telemetry import configure_logging, get_logger
+from schema.transport import kafka_arguments
 
 logger = get_logger("consumer")
 _RETRY_SECONDS = 1.0
@@ -26,7 +27,7 @@ _METADATA_SECONDS = 5  # how soon partitions added to the topic are noticed
 def kafka_consumer(settings: ConsumerSettings) -> AIOKafkaConsumer:
     """Make the Kafka client. It never picks an offset itself: the offset rows do."""
     return AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        **kafka_arguments(settings),
         client_id="engage-consumer",
         group_id=settings.consumer_group,
         group_instance_id=settings.consumer_instance_id,

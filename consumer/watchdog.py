@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from consumer.settings import ConsumerSettings
 from schema.telemetry import get_logger
+from schema.transport import kafka_arguments
 
 _LOOKS: Final = 10
 _ANSWERS: Final = 2
@@ -42,9 +43,7 @@ async def until_stuck(
 
 async def answers(settings: ConsumerSettings) -> bool:
     """Tell whether Kafka shows a new client the topic."""
-    kafka = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers, client_id="engage-watchdog"
-    )
+    kafka = AIOKafkaConsumer(**kafka_arguments(settings), client_id="engage-watchdog")
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             await kafka.start()

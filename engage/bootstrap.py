@@ -108,7 +108,10 @@ async def ensure_topic(bootstrap_servers: str, topic: str, partitions: int, repl
     from aiokafka.admin import AIOKafkaAdminClient, NewTopic
     from aiokafka.errors import KafkaError, for_code
 
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    from schema.settings import KafkaSettings
+    from schema.transport import kafka_arguments
+
+    admin = AIOKafkaAdminClient(**kafka_arguments(KafkaSettings.load(), bootstrap_servers))
     configs = {"retention.ms": str(_RETENTION_MS)}
     try:
         await admin.start()

@@ -65,7 +65,11 @@ async def _edges(system: Target, partitions: list[int], edge: str | None) -> dic
     from aiokafka import AIOKafkaConsumer, TopicPartition
     from aiokafka.errors import KafkaError
 
-    kafka = AIOKafkaConsumer(bootstrap_servers=system.kafka_bootstrap_servers)
+    from schema.settings import KafkaSettings
+    from schema.transport import kafka_arguments
+
+    arguments = kafka_arguments(KafkaSettings.load(), system.kafka_bootstrap_servers)
+    kafka = AIOKafkaConsumer(**arguments)
     tps = [TopicPartition(system.topic, partition) for partition in partitions]
     try:
         await kafka.start()

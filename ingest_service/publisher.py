@@ -17,6 +17,7 @@ from schema.errors import Unavailable
 from schema.event import Record, Retraction, encode
 from schema.telemetry import get_logger
 from schema.topics import RECORD_HEADERS, partition_key
+from schema.transport import kafka_arguments
 
 _BATCH_BYTES: Final = 512 * 1024
 _KNOWN_KEYS: Final = 50_000
@@ -70,6 +71,7 @@ class Publisher:
 
     def __init__(self, settings: IngestSettings) -> None:
         self._settings = settings
+        self._arguments = kafka_arguments(settings)
         self._producer: AIOKafkaProducer | None = None
         self._partitions = 0
         self._queues: dict[int, deque[Entry]] = {}
@@ -141,7 +143,7 @@ class Publisher:
         """Connect, and connect anew whenever a sender ends: its producer failed for good."""
         while True:
             producer = AIOKafkaProducer(
-                bootstrap_servers=self._settings.kafka_bootstrap_servers,
+                **self._arguments,
                 client_id="engage-ingest",
                 acks="all",
                 enable_idempotence=True,

@@ -5,10 +5,10 @@ import, and all faults are reported at once without printing a value.
 """
 
 from datetime import timedelta
-from typing import Self
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schema import topics
@@ -16,6 +16,7 @@ from schema.admission import Window
 from schema.client_address import parse_networks
 from schema.errors import SetupError
 from schema.origins import parse_origins
+from schema.transport import fault_of_database, fault_of_kafka
 
 PREFIX = "ENGAGE_"
 
@@ -40,12 +41,31 @@ class Settings(BaseSettings):
             raise SetupError(f"settings are wrong: {faults}") from None
 
 
-class KafkaSettings(Settings):
-    """Where the log is."""
+class TransportSettings(Settings):
+    """Whether plain text may leave the machine."""
+
+    allow_plaintext: bool = Field(
+        default=False, description="Reach Kafka and PostgreSQL beyond loopback without TLS."
+    )
+
+
+class KafkaSettings(TransportSettings):
+    """Where the log is, and how it is reached."""
 
     kafka_bootstrap_servers: str = Field(
         default="127.0.0.1:9092", description="Comma-separated host:port of Kafka brokers."
     )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
+    )
+    kafka_ssl_ca_file: str | None = Field(
+        default=None, description="PEM of the CA that signed the brokers; unset: the system's."
+    )
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        default="SCRAM-SHA-512", description="SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN."
+    )
+    kafka_sasl_username: str | None = Field(default=None, description="Login at Kafka.")
+    kafka_sasl_password: SecretStr | None = Field(default=None, description="Its password.")
     topic: str = Field(default=topics.EVENTS_TOPIC, description="Topic the events stand in.")
     topic_partitions: int = Field(
         default=topics.PARTITIONS, ge=1, description="Partitions of a topic made by `engage up`."
@@ -54,8 +74,14 @@ class KafkaSettings(Settings):
         default=1, ge=1, description="Replicas of a topic made by `engage up`."
     )
 
+    @model_validator(mode="after")
+    def _safe_way_to_kafka(self) -> Self:
+        if fault := fault_of_kafka(self):
+            raise ValueError(fault)
+        return self
 
-class DatabaseSettings(Settings):
+
+class DatabaseSettings(TransportSettings):
     """Where the tables are."""
 
     database_url: SecretStr = Field(
@@ -71,6 +97,13 @@ class DatabaseSettings(Settings):
     database_command_timeout_seconds: float = Field(
         default=10.0, gt=0, description="How long one statement may take."
     )
+
+    @model_validator(mode="after")
+    def _safe_way_to_postgresql(self) -> Self:
+        url = self.database_url.get_secret_value()
+        if fault := fault_of_database(url, allow_plaintext=self.allow_plaintext):
+            raise ValueError(f"ENGAGE_DATABASE_URL: {fault}")
+        return self
 
 
 class WindowSettings(Settings):

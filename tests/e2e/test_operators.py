@@ -21,7 +21,7 @@ async def test_a_halted_partition_goes_on_when_told_to(stack: Stack) -> None:
     assert f"partition {PARTITION} goes on" in resumed.stdout
     eventually(lambda: stack.engage("status").returncode == 0, "the partition goes on")
     assert stack.engage("consumer", "resume").stdout == "no partition is halted\n"
-    letters = json.loads(stack.engage("dead-letters", "list", "-o", "json").stdout)
+    letters = json.loads(stack.engage("dead-letters", "list", "--each", "-o", "json").stdout)
     assert letters[0]["reason"] == "malformed_json"
     shown = stack.engage("dead-letters", "show", str(letters[0]["dead_letter_id"]))
     assert "no event" in shown.stdout

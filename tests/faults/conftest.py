@@ -11,13 +11,14 @@ import pytest
 from tests.faults.rig import Rig, rigged
 
 SEED_VARIABLE = "ENGAGE_TEST_SEED"
+_STACKS = {"rig", "scene"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests on one worker, with those of the whole stack: all of them measure time."""
+    """Keep tests of a whole stack on one worker, with the other such: all of them measure time."""
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if here in item.path.parents and _STACKS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("e2e"))
 
 

@@ -18,6 +18,7 @@ KILLS = int(os.environ.get("ENGAGE_TEST_FAULT_KILLS", "20"))
 RATE = float(os.environ.get("ENGAGE_TEST_FAULT_RATE", "500"))
 PLACES = {"ingest": 2, "consumer": 2, "kafka": 1, "postgres": 1}
 """What is killed, and how many of it run."""
+_FELT_SECONDS = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +103,8 @@ def _run(scene: Scene, *, events: int, kills: int, rate: float, say: Say) -> str
     numbers = verify_all(scene, load)
     assert numbers["accepted"] + numbers["refused"] == events
     assert numbers["unknown"] == 0
-    assert facts.resends > 0, "no kill was felt by a client"
+    felt = facts.resends > 0 or facts.longest_answer_seconds > _FELT_SECONDS
+    assert felt, "no kill was felt by a client"
     return (
         f"{events:,} events, {kills} kill -9 ({', '.join(f'{roles.count(r)} {r}' for r in PLACES)})"
         f" in {took:.0f} s, seed {scene.seed}: {numbers['accepted']:,} accepted,"

@@ -91,7 +91,7 @@ def test_the_stack_of_the_folder_wins_over_the_environment(
 
 
 def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ENGAGE_DATABASE_URL", "postgresql://me:hunter2@db/x")
+    monkeypatch.setenv("ENGAGE_DATABASE_URL", "postgresql://me:hunter2@db/x?sslmode=verify-full")
     monkeypatch.setenv("ENGAGE_READ_KEY", "eng_read_hunter2")
     answer = runner.invoke(app, ["config", "show", "-o", "json"])
     rows = {row["variable"]: row for row in json.loads(answer.stdout)}

@@ -1,0 +1,115 @@
+"""How processes reach Kafka and PostgreSQL: encrypted, or in plain text where that is allowed."""
+
+import ipaddress
+import ssl
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from schema.errors import SetupError
+
+if TYPE_CHECKING:
+    from schema.settings import KafkaSettings
+
+_VERIFYING: Final = frozenset({"verify-ca", "verify-full"})
+_PLACEHOLDERS: Final = frozenset(
+    {"admin", "change-me", "changeme", "default", "engage", "example", "password", "postgres",
+     "secret", "test"}
+)  # fmt: skip
+_ALLOW: Final = "or ENGAGE_ALLOW_PLAINTEXT=true on a network of your own"
+
+
+def kafka_arguments(
+    settings: "KafkaSettings", bootstrap_servers: str | None = None
+) -> dict[str, Any]:
+    """Return what every Kafka client is made with: where, and how it is reached.
+
+    Args:
+        settings: of the process.
+        bootstrap_servers: instead of those of the settings.
+
+    Raises:
+        SetupError: the CA file cannot be read.
+    """
+    protocol = settings.kafka_security_protocol
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": bootstrap_servers or settings.kafka_bootstrap_servers,
+        "security_protocol": protocol,
+    }
+    if protocol.endswith("SSL"):
+        arguments["ssl_context"] = _context(settings.kafka_ssl_ca_file)
+    if protocol.startswith("SASL"):
+        password = settings.kafka_sasl_password
+        arguments |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": password.get_secret_value() if password else None,
+        }
+    return arguments
+
+
+def _context(ca_file: str | None) -> ssl.SSLContext:
+    """Return a context that verifies certificate and host name, with TLS 1.2 at least."""
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError):
+        raise SetupError(
+            "ENGAGE_KAFKA_SSL_CA_FILE cannot be read, or holds no certificate in PEM"
+        ) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def fault_of_kafka(settings: "KafkaSettings") -> str | None:
+    """Return what is wrong with the way to Kafka, without any secret; None: nothing."""
+    protocol = settings.kafka_security_protocol
+    is_local = all(map(_is_loopback, _hosts(settings.kafka_bootstrap_servers)))
+    password = settings.kafka_sasl_password
+    if protocol.startswith("SASL") and not (settings.kafka_sasl_username and password):
+        return "SASL needs ENGAGE_KAFKA_SASL_USERNAME and ENGAGE_KAFKA_SASL_PASSWORD"
+    if not is_local and password and _is_placeholder(password.get_secret_value()):
+        return "ENGAGE_KAFKA_SASL_PASSWORD is a placeholder: choose a password"
+    if not is_local and not protocol.endswith("SSL") and not settings.allow_plaintext:
+        return f"Kafka beyond loopback needs ENGAGE_KAFKA_SECURITY_PROTOCOL=SASL_SSL, {_ALLOW}"
+    return None
+
+
+def fault_of_database(url: str, *, allow_plaintext: bool) -> str | None:
+    """Return what is wrong with the way to PostgreSQL, without any secret; None: nothing."""
+    try:
+        parts = urlsplit(url)
+        query = parse_qs(parts.query)
+        hosts = [*_hosts(parts.netloc.rpartition("@")[2]), *query.get("host", [])]
+    except ValueError:
+        return "not a URL such as postgresql://user:password@host:5432/engagement"
+    if all(map(_is_loopback, hosts)):
+        return None
+    if _is_placeholder(unquote(parts.password or "x" * 32)):
+        return "the password is a placeholder: choose one"
+    mode = query.get("sslmode", [""])[0]
+    if mode not in _VERIFYING and not allow_plaintext:
+        return (
+            "PostgreSQL beyond loopback needs ?sslmode=verify-full&sslrootcert=FILE in the URL,"
+            f" {_ALLOW}"
+        )
+    return None
+
+
+def _hosts(servers: str) -> Iterable[str]:
+    """Yield the host names of comma-separated host:port."""
+    for server in servers.split(","):
+        if server.strip():
+            yield urlsplit(f"//{server.strip()}").hostname or ""
+
+
+def _is_loopback(host: str) -> bool:
+    if host in {"", "localhost"} or host.startswith(("/", "%2f")):
+        return True  # the last ones are folders of Unix sockets
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_placeholder(password: str) -> bool:
+    return password.lower() in _PLACEHOLDERS
