@@ -12,7 +12,7 @@ from bench.servers import Servers, connection
 from bench.table import Result
 from bench.traffic import chunks, records, rows
 from consumer import rollup
-from consumer.decode import COLUMNS, Row
+from consumer.rows import COLUMNS, Row
 
 _POST_HOURS = """
 CREATE TABLE post_hours (hour timestamptz, post_id bigint, events int, PRIMARY KEY (hour, post_id))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from bench.servers import Servers, connection, environment
 from bench.table import Result
 from bench.traffic import chunks, encoded, named, produce, records, rows
-from consumer.decode import COLUMNS, Row
+from consumer.rows import COLUMNS, Row
 
 _FLOOR_ROWS = 5_000
 _RESOLVED_BATCH = 10_000

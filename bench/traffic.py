@@ -10,7 +10,7 @@ from uuid import UUID
 from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
 
-from consumer.decode import Row
+from consumer.rows import Row
 from loadgen.catalogue import Catalogue
 from loadgen.facts import facts_of
 from loadgen.traffic import Traffic

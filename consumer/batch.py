@@ -1,23 +1,22 @@
 """What one transaction writes: each partition's share, and when it is time to write. Pure."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from consumer.decode import (
     DeadLetter,
     Fingerprint,
     Message,
     Retracted,
-    Row,
     Rules,
     decode,
+    decode_plain,
     fingerprint,
 )
+from consumer.rows import Identity, Row
 from schema.errors import Halted
-
-Identity = tuple[datetime, UUID]
 
 
 @dataclass
@@ -51,15 +50,18 @@ class Share:
 
     def drop(self, stored: set[Identity]) -> None:
         """Count the rows that are stored already as duplicates."""
-        kept = [row for row in self.rows if row[:2] not in stored]
-        self.duplicates += len(self.rows) - len(kept)
-        self.rows = kept
+        self.duplicates += self._remove(stored)
 
     def skip(self, retracted: set[Identity]) -> None:
         """Count the rows that were taken back before they came as skipped."""
-        kept = [row for row in self.rows if row[:2] not in retracted]
-        self.skipped += len(self.rows) - len(kept)
-        self.rows = kept
+        self.skipped += self._remove(retracted)
+
+    def _remove(self, gone: set[Identity]) -> int:
+        """Remove rows; return how many there were. Few are, so their ids are looked at first."""
+        ids = {event_id for _, event_id in gone}
+        before = len(self.rows)
+        self.rows = [row for row in self.rows if row[1] not in ids or row[:2] not in gone]
+        return before - len(self.rows)
 
 
 @dataclass
@@ -99,18 +101,21 @@ class Batch:
 
     def drop_repeats(self) -> None:
         """Keep the first of each identity; the later ones are duplicates."""
-        ids = [row[1].int for share in self.shares.values() for row in share.rows]
-        if len(set(ids)) == len(ids):
+        ids = Counter(row[1] for share in self.shares.values() for row in share.rows)
+        recurring = {event_id for event_id, number in ids.items() if number > 1}
+        if not recurring:
             return
         seen: set[Identity] = set()
+
+        def is_first(row: Row) -> bool:
+            before = len(seen)
+            seen.add(row[:2])
+            return len(seen) > before
+
         for share in self.shares.values():
-            kept = []
-            for row in share.rows:
-                if row[:2] not in seen:
-                    seen.add(row[:2])
-                    kept.append(row)
-            share.duplicates += len(share.rows) - len(kept)
-            share.rows = kept
+            before = len(share.rows)
+            share.rows = [row for row in share.rows if row[1] not in recurring or is_first(row)]
+            share.duplicates += before - len(share.rows)
 
 
 def take(cursor: Cursor, share: Share, messages: Sequence[Message], rules: Rules) -> None:
@@ -123,10 +128,28 @@ def take(cursor: Cursor, share: Share, messages: Sequence[Message], rules: Rules
         Halted: the first record is not the one that was stored last. Nothing was taken.
     """
     messages = _after_anchor(cursor, messages)
-    messages = [message for message in messages if message.offset >= cursor.next_offset]
+    if messages and messages[0].offset < cursor.next_offset:
+        messages = [message for message in messages if message.offset >= cursor.next_offset]
     if not messages:
         return
-    for message, outcome in zip(messages, decode(messages, rules), strict=True):
+    rows = decode_plain(messages, rules)
+    if rows is None:
+        last = _take_each(cursor, share, messages, rules)
+    else:
+        last = messages[-1]
+        share.rows += rows
+        share.skipped += last.offset + 1 - cursor.next_offset - len(rows)
+        cursor.next_offset = last.offset + 1
+        cursor.dead_in_a_row = 0
+    share.next_offset = cursor.next_offset
+    share.dead_in_a_row = cursor.dead_in_a_row
+    share.fingerprint = fingerprint(last)
+
+
+def _take_each(cursor: Cursor, share: Share, messages: Sequence[Message], rules: Rules) -> Message:
+    """Take messages one by one until too many in a row are dead letters; return the last one."""
+    for message in messages:
+        outcome = decode(message, rules)
         share.skipped += message.offset - cursor.next_offset
         cursor.next_offset = message.offset + 1
         if isinstance(outcome, DeadLetter):
@@ -147,9 +170,7 @@ def take(cursor: Cursor, share: Share, messages: Sequence[Message], rules: Rules
         else:
             share.rows.append(outcome)
             cursor.dead_in_a_row = 0
-    share.next_offset = cursor.next_offset
-    share.dead_in_a_row = cursor.dead_in_a_row
-    share.fingerprint = fingerprint(message)
+    return message
 
 
 def _after_anchor(cursor: Cursor, messages: Sequence[Message]) -> Sequence[Message]:

@@ -4,32 +4,26 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeGuard
 from uuid import UUID
 
 import msgspec
 
-from schema.admission import Window, check
+from consumer.rows import Identity, Row, day, microseconds
+from schema.admission import NO_IDENTITIES, Window, check
 from schema.errors import InvalidEvent
-from schema.event import MAX_EVENT_BYTES, Record, Retraction, decode_record, decode_retraction
+from schema.event import (
+    MAX_EVENT_BYTES,
+    Record,
+    Retraction,
+    decode_record,
+    decode_records,
+    decode_retraction,
+)
 
 _REFUSED: Final = "refused_by_database"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-Row = tuple[datetime, UUID, int | str, int | str | None, str, datetime]
-"""A row of engagements in the order of COLUMNS; the identity comes first, so rows sort by it.
-
-A text in the place of a post's or a user's number is its external id, to be resolved.
-"""
-
-COLUMNS: Final = (
-    "engaged_timestamp",
-    "event_id",
-    "post_id",
-    "user_id",
-    "type",
-    "received_timestamp",
-)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class _Named(msgspec.Struct):
@@ -58,14 +52,14 @@ class Rules:
     window: Window
     dead_letter_limit: int
     refused_days: set[date] = field(default_factory=set)
-    refused_events: dict[tuple[datetime, UUID], str] = field(default_factory=dict)
+    refused_events: dict[Identity, str] = field(default_factory=dict)
 
 
 class Retracted(NamedTuple):
     """An event that is taken back; a text in the place of its post is an external id."""
 
-    engaged: datetime
-    event_id: UUID
+    engaged: int
+    event_id: bytes
     post: int | str
     received: datetime
 
@@ -96,19 +90,49 @@ def fingerprint(message: Message) -> Fingerprint:
     return Fingerprint(message.offset, message.timestamp, crc)
 
 
-def decode(messages: Sequence[Message], rules: Rules) -> list[Row | Retracted | DeadLetter]:
-    """Decode messages in their order; each becomes a row, a retraction or a dead letter."""
-    return [_decode_one(message, rules) for message in messages]
+def decode_plain(messages: Sequence[Message], rules: Rules) -> list[Row] | None:
+    """Decode messages that are all plain events at once, as nearly all are.
+
+    None: something is not plain, and ``decode`` tells what; both agree on every event.
+    """
+    values = [message.value for message in messages if _may_be_object(message.value)]
+    if rules.refused_days or rules.refused_events or len(values) < len(messages):
+        return None
+    records = decode_records(values)
+    if records is None:
+        return None
+    past, future = rules.window.past // _MICROSECOND, rules.window.future // _MICROSECOND
+    rows: list[Row] = []
+    for record in records:
+        engaged, received = record.engaged_timestamp, record.received_timestamp
+        if received is None or engaged.tzinfo is not UTC or received.tzinfo is not UTC:
+            return None
+        if record.post_id is None or record.post is not None or record.user is not None:
+            return None
+        time, receipt = microseconds(engaged), microseconds(received)
+        event_id = record.event_id.bytes
+        if not -future <= receipt - time <= past or event_id in NO_IDENTITIES:
+            return None
+        rows.append((time, event_id, record.post_id, record.user_id, record.type, receipt))
+    return rows
 
 
-def _decode_one(message: Message, rules: Rules) -> Row | Retracted | DeadLetter:
+def _may_be_object(value: bytes | None) -> TypeGuard[bytes]:
+    """Tell whether a value may be one JSON object with nothing around it."""
+    if not value or len(value) > MAX_EVENT_BYTES:
+        return False
+    return value.startswith(b"{") and value.endswith(b"}")
+
+
+def decode(message: Message, rules: Rules) -> Row | Retracted | DeadLetter:
+    """Decode a message: it becomes a row, a retraction or a dead letter."""
     try:
         return _row(message, rules)
     except InvalidEvent as error:
         fault = error
     if retraction := decode_retraction(message.value or b""):
         retracted = _retracted(retraction, message)
-        why = rules.refused_events.get((retracted.engaged, retracted.event_id))
+        why = rules.refused_events.get(retracted[:2])
         if why is None:
             return retracted
         fault = InvalidEvent(_REFUSED, why)
@@ -116,7 +140,7 @@ def _decode_one(message: Message, rules: Rules) -> Row | Retracted | DeadLetter:
         message.offset,
         fault.code,
         fault.detail,
-        instant(message.timestamp),
+        instant_of(message.timestamp),
         message.key,
         message.value,
         event_id_in(message.value),
@@ -135,10 +159,10 @@ def event_id_in(value: bytes | None) -> UUID | None:
 
 def _retracted(retraction: Retraction, message: Message) -> Retracted:
     return Retracted(
-        retraction.engaged_timestamp,
-        retraction.retracted_event_id,
+        microseconds(retraction.engaged_timestamp),
+        retraction.retracted_event_id.bytes,
         retraction.post_id or retraction.post or 0,
-        retraction.received_timestamp or instant(message.timestamp),
+        retraction.received_timestamp or instant_of(message.timestamp),
     )
 
 
@@ -149,25 +173,23 @@ def _row(message: Message, rules: Rules) -> Row:
     if len(value) > MAX_EVENT_BYTES:
         raise InvalidEvent("event_too_large", f"the value is over {MAX_EVENT_BYTES} bytes")
     record: Record = decode_record(value)
-    received = record.received_timestamp or instant(message.timestamp)
+    received = record.received_timestamp or instant_of(message.timestamp)
     check(record, received, rules.window)
-    if rules.refused_days and record.engaged_timestamp.date() in rules.refused_days:
+    identity = microseconds(record.engaged_timestamp), record.event_id.bytes
+    if rules.refused_days and day(identity[0]) in rules.refused_days:
         raise InvalidEvent("day_refused", "engaged_timestamp: PostgreSQL keeps no such day")
-    if rules.refused_events:
-        why = rules.refused_events.get((record.engaged_timestamp, record.event_id))
-        if why is not None:
-            raise InvalidEvent(_REFUSED, why)
+    if rules.refused_events and (why := rules.refused_events.get(identity)) is not None:
+        raise InvalidEvent(_REFUSED, why)
     return (
-        record.engaged_timestamp,
-        record.event_id,
+        *identity,
         record.post_id or record.post or 0,
         record.user_id or record.user,
         record.type,
-        received,
+        microseconds(received),
     )
 
 
-def instant(milliseconds: int) -> datetime:
+def instant_of(milliseconds: int) -> datetime:
     """Return a record timestamp as an instant; what no calendar holds becomes 1970."""
     try:
         return _EPOCH + timedelta(milliseconds=milliseconds)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import sql
 from consumer.batch import Batch
-from consumer.decode import DeadLetter, Row
+from consumer.decode import DeadLetter
+from consumer.rows import Row
 from consumer.scrub import scrub
 from sql.pool import Connection
 

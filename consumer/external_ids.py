@@ -3,7 +3,7 @@
 from typing import Any
 
 import sql
-from consumer.decode import Row
+from consumer.rows import Row
 from sql.pool import Connection
 
 

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
-from consumer.decode import instant
+from consumer.decode import instant_of
 from consumer.positions import LogBounds
 from schema.errors import Unavailable
 
@@ -83,7 +83,7 @@ class Log:
         if partition not in self.assigned():
             return None
         polled_ms = self._kafka.last_poll_timestamp(self._tp(partition))
-        return instant(polled_ms) if polled_ms else None
+        return instant_of(polled_ms) if polled_ms else None
 
     async def position(self, partition: int) -> int | None:
         """Return the offset the client reads next; it passes markers without a record.

@@ -6,6 +6,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from consumer.batch import Batch
+from consumer.rows import SECOND, microseconds
 
 PREFIX: Final = "engage_consumer"
 
@@ -47,4 +48,4 @@ def report(batch: Batch, seconds: float) -> None:
     WRITE_SECONDS.observe(seconds)
     if rows:
         oldest = min(row[5] for share in shares for row in share.rows)
-        END_TO_END_SECONDS.observe((datetime.now(UTC) - oldest).total_seconds())
+        END_TO_END_SECONDS.observe((microseconds(datetime.now(UTC)) - oldest) / SECOND)

@@ -23,6 +23,8 @@ from sql.pool import Connection
 
 _HALT_CHECK_SECONDS: Final = 2.0
 _REFUSALS_KEPT: Final = 10_000
+# Few enough that what is being written meanwhile never waits long for the loop.
+_POLL_RECORDS: Final = 2_000
 
 logger = get_logger("consumer")
 
@@ -56,7 +58,7 @@ class Reader:
 
     async def read(self, timeout_ms: int) -> None:
         """Move what the log has into the batch. Raises Unavailable."""
-        room = max(1, self._settings.batch_max_rows - self.batch.records)
+        room = max(1, min(_POLL_RECORDS, self._settings.batch_max_rows - self.batch.records))
         for partition, messages in (await self._log.poll(timeout_ms, room)).items():
             cursor = self._cursors.get(partition)
             if cursor is None:
@@ -67,7 +69,7 @@ class Reader:
             except Halted as reason:
                 share.halt = reason
             self.batch.records += len(messages)
-            self.batch.size_bytes += sum(len(message.value or b"") for message in messages)
+            self.batch.size_bytes += sum([len(message.value or b"") for message in messages])
             if share.halt is not None:
                 self._log.pause([partition])
                 del self._cursors[partition]

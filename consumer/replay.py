@@ -9,10 +9,11 @@ import asyncpg
 
 import sql
 from consumer.batch import Batch
-from consumer.decode import DeadLetter, Retracted, Row, Rules, decode
+from consumer.decode import DeadLetter, Retracted, Rules, decode
 from consumer.erased import Erasures
 from consumer.external_ids import resolve
 from consumer.retractions import taken_back_before
+from consumer.rows import Row, day
 from consumer.transaction import find_stored, store
 from schema.admission import Window
 from sql.pool import DATA_ERRORS, Connection, told
@@ -85,7 +86,7 @@ class Replayer:
         letter = await self._connection.fetchrow(query.text, *values)
         if letter is None:
             return Outcome(dead_letter_id, "gone")
-        (found,) = decode([_message(letter)], self._rules)
+        found = decode(_message(letter), self._rules)
         if isinstance(found, DeadLetter):
             return Outcome(dead_letter_id, "refused", f"{found.reason}: {found.detail}")
         try:
@@ -100,8 +101,7 @@ class Replayer:
         if isinstance(found, Retracted):
             await store(self._connection, [], [found])
             return "retracted"
-        day = found[0].astimezone(UTC).date()
-        await self._connection.execute("SELECT ensure_partition($1)", day)
+        await self._connection.execute("SELECT ensure_partition($1)", day(found[0]))
         if await find_stored(self._connection, [found]):
             return "duplicate"
         rows = await Erasures().obey(self._connection, _nothing(), [found])

@@ -3,21 +3,17 @@
 from collections.abc import Sequence
 
 import sql
-from consumer.batch import Identity
-from consumer.decode import Retracted, Row
+from consumer.decode import Retracted
 from consumer.external_ids import numbers
+from consumer.rows import Identity, Row, identities, identity
 from sql.pool import Connection
 
 
 async def taken_back_before(connection: Connection, rows: list[Row]) -> set[Identity]:
     """Return which of *rows* must not be stored (again)."""
     query = sql.load("find_retracted")
-    values = query.bind(
-        engaged_timestamps=[row[0] for row in rows],
-        event_ids=[row[1] for row in rows],
-        post_ids=[row[2] for row in rows],
-    )
-    return {(row[0], row[1]) for row in await connection.fetch(query.text, *values)}
+    values = query.bind(**identities(rows), post_ids=[row[2] for row in rows])
+    return {identity(row[0], row[1]) for row in await connection.fetch(query.text, *values)}
 
 
 async def take_back(connection: Connection, wanted: Sequence[Retracted]) -> list[Row]:
@@ -31,10 +27,9 @@ async def take_back(connection: Connection, wanted: Sequence[Retracted]) -> list
     posts = await numbers(connection, "post", names)
     query = sql.load("retract")
     values = query.bind(
-        engaged_timestamps=[one.engaged for one in wanted],
-        event_ids=[one.event_id for one in wanted],
+        **identities(wanted),
         post_ids=[posts.get(one.post, one.post) for one in wanted],
         received=[one.received for one in wanted],
     )
     gone = await connection.fetch(query.text, *values)
-    return [(row[0], row[1], row[2], None, row[3], row[0]) for row in gone]
+    return [(*(found := identity(row[0], row[1])), row[2], None, row[3], found[0]) for row in gone]

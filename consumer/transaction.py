@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 
 import sql
 from consumer import rollup
-from consumer.batch import Batch, Identity
-from consumer.decode import COLUMNS, DeadLetter, Retracted, Row
+from consumer.batch import Batch
+from consumer.decode import DeadLetter, Retracted
 from consumer.external_ids import resolve
 from consumer.retractions import take_back, taken_back_before
+from consumer.rows import Identity, Row, copy, identities, identity
 from schema.errors import EngagementError, Halted
 from sql.pool import Connection
 
@@ -44,10 +45,8 @@ async def fence(connection: Connection, topic: str, batch: Batch) -> bool:
 async def find_stored(connection: Connection, rows: Sequence[Row]) -> set[Identity]:
     """Return which identities of *rows* are stored already."""
     query = sql.load("find_stored")
-    values = query.bind(
-        engaged_timestamps=[row[0] for row in rows], event_ids=[row[1] for row in rows]
-    )
-    return {(row[0], row[1]) for row in await connection.fetch(query.text, *values)}
+    values = query.bind(**identities(rows))
+    return {identity(row[0], row[1]) for row in await connection.fetch(query.text, *values)}
 
 
 async def skip_retracted(connection: Connection, batch: Batch, rows: list[Row]) -> list[Row]:
@@ -61,7 +60,7 @@ async def skip_retracted(connection: Connection, batch: Batch, rows: list[Row]) 
 async def store(connection: Connection, rows: list[Row], retracted: Sequence[Retracted]) -> None:
     """Write rows, which hold numbers alone, then take events back, and count both."""
     if rows:
-        await connection.copy_records_to_table("engagements", records=rows, columns=COLUMNS)
+        await copy(connection, rows)
     gone = await take_back(connection, retracted)
     if not rows and not gone:
         return

@@ -1,17 +1,18 @@
 """One batch, one transaction: offsets checked, events, rollups, dead letters, offsets advanced."""
 
 from collections.abc import Sequence
-from datetime import UTC, date
+from datetime import date
 from typing import Final
 
 import asyncpg
 
-from consumer.batch import Batch, Identity
-from consumer.decode import Retracted, Row
+from consumer.batch import Batch
+from consumer.decode import Retracted
 from consumer.erased import Erasures
 from consumer.external_ids import resolve
 from consumer.poison import find_refused
 from consumer.recent import Recent
+from consumer.rows import DAY, Identity, Row, day
 from consumer.settings import ConsumerSettings
 from consumer.transaction import (
     Fenced,
@@ -128,7 +129,6 @@ class Writer:
         except (Fenced, asyncpg.UniqueViolationError, *DATA_ERRORS):
             await connection.execute("ROLLBACK")
             raise
-        self._recent.add(rows)
         self._wary_batches = max(0, self._wary_batches - 1)
 
     async def _set_duplicates_aside(self, connection: Connection, batch: Batch) -> None:
@@ -172,12 +172,12 @@ class Writer:
     async def _ensure_days(self, connection: Connection, batch: Batch) -> None:
         """Make the partitions the batch needs. Raises Refused."""
         refused = set()
-        for day in sorted(_days(batch) - self._days):
+        for needed in sorted(_days(batch) - self._days):
             try:
-                await connection.execute("SELECT ensure_partition($1)", day)
-                self._days.add(day)
+                await connection.execute("SELECT ensure_partition($1)", needed)
+                self._days.add(needed)
             except asyncpg.DatetimeFieldOverflowError:
-                refused.add(day)
+                refused.add(needed)
         if refused:
             raise Refused(refused, {})
 
@@ -187,7 +187,8 @@ def _retracted(batch: Batch) -> list[Retracted]:
 
 
 def _days(batch: Batch) -> set[date]:
-    return {row[0].astimezone(UTC).date() for share in batch.shares.values() for row in share.rows}
+    numbers = {row[0] // DAY for share in batch.shares.values() for row in share.rows}
+    return {day(number * DAY) for number in numbers}
 
 
 def _reason(error: Exception) -> str:

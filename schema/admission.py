@@ -12,7 +12,8 @@ import msgspec
 from schema.errors import InvalidEvent
 from schema.event import Draft, Record
 
-_MAX_UUID: Final = 2**128 - 1
+NO_IDENTITIES: Final = frozenset({bytes(16), b"\xff" * 16})
+"""The nil and the max UUID."""
 _VERSION_7: Final = 7
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -59,7 +60,7 @@ def admit(draft: Draft, received: datetime, window: Window, mint: Any) -> Record
 
 def check(record: Record, received: datetime, window: Window) -> None:
     """Raise InvalidEvent unless the record's identity and time may be stored."""
-    if not 0 < record.event_id.int < _MAX_UUID:
+    if record.event_id.bytes in NO_IDENTITIES:
         raise InvalidEvent("invalid_event_id", "event_id: the nil and max UUIDs identify nothing")
     age = received - record.engaged_timestamp
     if age > window.past:

@@ -5,6 +5,7 @@ together; msgspec is several times faster. schema.admission has the rules of id 
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
@@ -91,6 +92,7 @@ class Retraction(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
 _draft_decoder: Final = msgspec.json.Decoder(Draft)
 _drafts_decoder: Final = msgspec.json.Decoder(list[Draft])
 _record_decoder: Final = msgspec.json.Decoder(Record)
+_records_decoder: Final = msgspec.json.Decoder(list[Record])
 _retraction_decoder: Final = msgspec.json.Decoder(Retraction)
 encode: Final = msgspec.json.Encoder().encode
 """Encode a Record as its canonical JSON bytes."""
@@ -149,6 +151,23 @@ def decode_record(raw: bytes) -> Record:
     if received is not None and received.tzinfo is not UTC:
         record.received_timestamp = _utc(received, raw)
     return record
+
+
+def decode_records(values: Sequence[bytes]) -> list[Record] | None:
+    """Decode many records' values at once; None: look at each one, not all of them are plain.
+
+    Values are joined into one array. JSON allows no line break within a text, and no field of an
+    event holds objects, so the separator always stands between two elements of the array, and as
+    many elements as values means that each value is one.
+    """
+    source = b"[" + b",\n".join(values) + b"]"
+    if _FINER_THAN_MICROSECONDS.search(source):
+        return None
+    try:
+        records = _records_decoder.decode(source)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return records if len(records) == len(values) else None
 
 
 def decode_retraction(raw: bytes) -> Retraction | None:

@@ -22,8 +22,9 @@ from analytics_api.app import create_app
 from analytics_api.settings import ApiSettings
 from catalogue_service.app import create_app as create_catalogue
 from catalogue_service.settings import CatalogueSettings
-from consumer.decode import COLUMNS, DeadLetter, Retracted, Rules, decode
+from consumer.decode import DeadLetter, Retracted, Rules, decode
 from consumer.external_ids import resolve
+from consumer.rows import copy, day
 from ingest_service.app import create_app as create_ingest
 from ingest_service.settings import IngestSettings
 from schema.edge import Application
@@ -185,9 +186,14 @@ async def test_what_ingest_accepts_the_consumer_can_store_and_the_rest_is_refuse
     judge(answered, floor=0.1)
     records = await running.records()
     assert len(records) == sum(accepted(*pair) for pair in answered) > 0
-    decoded = decode(records, Rules(WINDOW, dead_letter_limit=100))
+    decoded = decode_all(records)
     assert [letter for letter in decoded if isinstance(letter, DeadLetter)] == []
     assert await stored(database, decoded) > 0
+
+
+def decode_all(records: list[Any]) -> list[Any]:
+    rules = Rules(WINDOW, dead_letter_limit=100)
+    return [decode(record, rules) for record in records]
 
 
 async def stored(database: Database, decoded: list[Any]) -> int:
@@ -197,9 +203,9 @@ async def stored(database: Database, decoded: list[Any]) -> int:
     try:
         async with connection.transaction():
             resolved = await resolve(connection, sorted(rows.values(), key=lambda row: row[:2]))
-            for day in sorted({row[0].date() for row in resolved}):
-                await connection.execute("SELECT ensure_partition($1)", day)
-            await connection.copy_records_to_table("engagements", records=resolved, columns=COLUMNS)
+            for needed in sorted({day(row[0]) for row in resolved}):
+                await connection.execute("SELECT ensure_partition($1)", needed)
+            await copy(connection, resolved)
             return int(await connection.fetchval("SELECT count(*) FROM engagements"))
     finally:
         await connection.close()
@@ -221,7 +227,7 @@ async def test_damaged_bytes_on_a_connection_are_answered_or_the_connection_is_c
     bare = [reply for _, reply in answered if reply.status]
     assert len(bare) > len(answered) * 0.9
     assert all(reply.headers["x-content-type-options"] == "nosniff" for reply in bare)
-    decoded = decode(await running.records(), Rules(WINDOW, dead_letter_limit=100))
+    decoded = decode_all(await running.records())
     assert [letter for letter in decoded if isinstance(letter, DeadLetter)] == []
 
 

@@ -13,10 +13,9 @@ from pydantic import SecretStr
 
 from analytics_api.app import create_app
 from analytics_api.settings import ApiSettings
-from consumer import rollup
-from consumer.decode import COLUMNS, Row
+from consumer import transaction
+from consumer.rows import Row, day, microseconds
 from schema.keys import Scope
-from sql import load
 from tests.conftest import Database, Kafka
 from tests.factories import record
 from tests.serving import client, new_key, served
@@ -45,13 +44,9 @@ class Api:
     async def store(self, rows: list[Row]) -> None:
         """Store rows as a consumer's transaction does."""
         async with self.connection.transaction():
-            for day in {row[0].date() for row in rows}:
-                await self.connection.execute("SELECT ensure_partition($1)", day)
-            await self.connection.copy_records_to_table(
-                "engagements", records=rows, columns=COLUMNS
-            )
-            await self.connection.execute(load("add_post_totals").text, *rollup.by_post(rows))
-            await self.connection.execute(load("add_quarter_hours").text, *rollup.by_quarter(rows))
+            for needed in {day(row[0]) for row in rows}:
+                await self.connection.execute("SELECT ensure_partition($1)", needed)
+            await transaction.store(self.connection, rows, [])
             await self.connection.execute(
                 "INSERT INTO consumer_offsets (topic, partition, first_offset, next_offset, stored)"
                 " VALUES ($1, 0, 0, $2, $2) ON CONFLICT (topic, partition) DO UPDATE"
@@ -65,8 +60,8 @@ class Api:
 def row(post_id: int, kind: str = "view", *, days_ago: float = 0.0) -> Row:
     """Return a row of an event so long ago."""
     then = datetime.now(UTC) - timedelta(days=days_ago)
-    made = record(engaged_timestamp=then)
-    return (then, made.event_id, post_id, None, kind, then)
+    time = microseconds(then)
+    return (time, record().event_id.bytes, post_id, None, kind, time)
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from uuid_utils.compat import uuid7
 
+from consumer.rows import instant, microseconds
 from sql import load
 from tests.integration.api.conftest import Api, row
 
@@ -18,18 +20,19 @@ def path(event_id: uuid.UUID, engaged: datetime | None = None) -> str:
 
 async def test_a_stored_event_is_found_by_id_and_time(api: Api) -> None:
     stored = row(7, "like", days_ago=3)
+    event_id, engaged = UUID(bytes=stored[1]), instant(stored[0])
     await api.store([stored])
-    found = await api.json(path(stored[1], stored[0]))
+    found = await api.json(path(event_id, engaged))
 
     assert (found["state"], found["post_id"], found["type"]) == ("stored", 7, "like")
-    assert datetime.fromisoformat(found["engaged_timestamp"]) == stored[0]
-    other = await api.json(path(stored[1], stored[0] + timedelta(microseconds=1)))
+    assert datetime.fromisoformat(found["engaged_timestamp"]) == engaged
+    other = await api.json(path(event_id, engaged + timedelta(microseconds=1)))
     assert other["state"] == "not_seen"
 
 
 async def test_a_version_7_id_carries_its_time(api: Api) -> None:
-    engaged, event_id = datetime.now(UTC), uuid7()
-    await api.store([(engaged, event_id, 7, None, "view", engaged)])
+    engaged, event_id = microseconds(datetime.now(UTC)), uuid7()
+    await api.store([(engaged, event_id.bytes, 7, None, "view", engaged)])
 
     assert (await api.json(path(event_id)))["state"] == "stored"
     assert (await api.json(path(uuid7())))["state"] == "not_seen"
@@ -43,14 +46,15 @@ async def test_other_ids_need_the_time(api: Api) -> None:
 
 async def test_an_event_that_was_taken_back_says_so(api: Api) -> None:
     stored = row(7)
+    event_id, engaged = UUID(bytes=stored[1]), instant(stored[0])
     await api.store([stored])
     retract = load("retract")
     values = retract.bind(
-        engaged_timestamps=[stored[0]], event_ids=[stored[1]], post_ids=[7], received=[stored[0]]
+        engaged_timestamps=[engaged], event_ids=[event_id], post_ids=[7], received=[engaged]
     )
     await api.connection.fetch(retract.text, *values)
 
-    assert (await api.json(path(stored[1], stored[0])))["state"] == "retracted"
+    assert (await api.json(path(event_id, engaged)))["state"] == "retracted"
 
 
 async def test_a_dead_letter_is_found_by_the_id_in_its_bytes(api: Api) -> None:

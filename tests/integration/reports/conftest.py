@@ -6,18 +6,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
 from hypothesis import strategies as st
 
-from consumer import rollup
-from consumer.decode import COLUMNS
+from consumer import transaction
+from consumer.rows import day, microseconds
 from loadgen.calendar import midnight_days_ago, midnight_months_ago
 from loadgen.oracle import Author, Engagement, Oracle, Post, World
-from sql import load
 from tests.conftest import Database
 
 ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York")
@@ -121,16 +119,12 @@ class Store:
 
     async def _store_engagements(self, world: World) -> None:
         rows = [
-            (e.at, UUID(int=number), e.post_id, e.user_id, e.kind, e.at)
+            (time := microseconds(e.at), number.to_bytes(16), e.post_id, e.user_id, e.kind, time)
             for number, e in enumerate(world.engagements, 1)
         ]
-        if not rows:
-            return
-        for day in {row[0].date() for row in rows}:
-            await self.connection.execute("SELECT ensure_partition($1)", day)
-        await self.connection.copy_records_to_table("engagements", records=rows, columns=COLUMNS)
-        await self.connection.execute(load("add_post_totals").text, *rollup.by_post(rows))
-        await self.connection.execute(load("add_quarter_hours").text, *rollup.by_quarter(rows))
+        for needed in {day(row[0]) for row in rows}:
+            await self.connection.execute("SELECT ensure_partition($1)", needed)
+        await transaction.store(self.connection, rows, [])
 
 
 @pytest.fixture
