@@ -5,7 +5,6 @@ by side do no harm, as each job holds a lock of its own in the database.
 """
 
 import asyncio
-import gc
 import signal
 import sys
 import time
@@ -19,6 +18,7 @@ from prometheus_client import Counter, Gauge
 from analytics_api.lane import Lane
 from analytics_api.settings import RefresherSettings
 from analytics_api.watch import Watch
+from schema import collector
 from schema.errors import SetupError
 from schema.side_port import side_port
 from schema.telemetry import configure_logging, get_logger
@@ -174,7 +174,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     configure_logging("refresher", settings.log_level)
-    gc.freeze()
+    collector.settle()
     asyncio.run(run(settings))
     return 0
 

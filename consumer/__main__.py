@@ -1,7 +1,6 @@
 """``python -m consumer``: join the group and store events until SIGTERM."""
 
 import asyncio
-import gc
 import signal
 import sys
 from functools import partial
@@ -12,6 +11,7 @@ from aiokafka.errors import KafkaError
 from consumer.settings import ConsumerSettings
 from consumer.watchdog import answers, until_stuck
 from consumer.worker import Worker
+from schema import collector
 from schema.errors import SetupError
 from schema.side_port import side_port
 from schema.telemetry import configure_logging, get_logger
@@ -22,9 +22,6 @@ _RETRY_SECONDS = 1.0
 _HUNG_SECONDS = 1.0
 _FAREWELL_SECONDS = 5.0  # leaving the group and closing the side port
 _METADATA_SECONDS = 5  # how soon partitions added to the topic are noticed
-# A batch is tens of thousands of small objects that hold no cycles: looking through them as often
-# as Python does by itself takes longer than all else that is done to them.
-_GC_THRESHOLDS = (200_000, 20, 20)
 
 
 def kafka_consumer(settings: ConsumerSettings) -> AIOKafkaConsumer:
@@ -131,8 +128,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     configure_logging("consumer", settings.log_level)
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
+    collector.settle()
     try:
         import uvloop  # noqa: PLC0415  (absent on Windows)
     except ImportError:

@@ -1,7 +1,6 @@
 """How the HTTP services are served."""
 
 import asyncio
-import gc
 import socket
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Final, TypeVar
 
 import uvicorn
 
+from schema import collector
 from schema.connection import Connection, expire
 from schema.edge import Application
 from schema.errors import SetupError
@@ -91,7 +91,7 @@ def main(
     except SetupError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
-    gc.freeze()
+    collector.settle()
     run(app, settings, not_ready)
     return 0
 
