@@ -13,7 +13,7 @@ from schema.admission import Window, check
 from schema.errors import InvalidEvent
 from schema.event import MAX_EVENT_BYTES, Record, Retraction, decode_record, decode_retraction
 
-_REFUSED: Final = "refused_by_database"
+REFUSED: Final = "refused_by_database"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Row = tuple[datetime, UUID, int | str, int | str | None, str, datetime]
@@ -111,7 +111,7 @@ def _decode_one(message: Message, rules: Rules) -> Row | Retracted | DeadLetter:
         why = rules.refused_events.get((retracted.engaged, retracted.event_id))
         if why is None:
             return retracted
-        fault = InvalidEvent(_REFUSED, why)
+        fault = InvalidEvent(REFUSED, why)
     return DeadLetter(
         message.offset,
         fault.code,
@@ -156,7 +156,7 @@ def _row(message: Message, rules: Rules) -> Row:
     if rules.refused_events:
         why = rules.refused_events.get((record.engaged_timestamp, record.event_id))
         if why is not None:
-            raise InvalidEvent(_REFUSED, why)
+            raise InvalidEvent(REFUSED, why)
     return (
         record.engaged_timestamp,
         record.event_id,

@@ -101,9 +101,10 @@ class Log:
 
     async def tell_group(self, next_offsets: Mapping[int, int]) -> None:
         """Commit to Kafka's group, which only lag tools read. Raises Unavailable."""
-        if not next_offsets:
+        mine = self.assigned().intersection(next_offsets)
+        if not mine:
             return
-        offsets = {self._tp(p): OffsetAndMetadata(n, "") for p, n in next_offsets.items()}
+        offsets = {self._tp(p): OffsetAndMetadata(next_offsets[p], "") for p in mine}
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._kafka.commit(offsets)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import signal
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -12,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from consumer.__main__ import run
 from consumer.log import Log
+from schema.errors import Unavailable
 from schema.event import TYPES, Record, encode
 from sql import load
 from tests.conftest import Kafka, add_partitions
@@ -137,6 +139,23 @@ async def test_what_postgresql_refuses_leaves_alone_and_its_neighbours_are_store
     assert all("of_the_operator" in row["detail"] for row in dead)
     assert await pipeline.stored() == len(good)
     await pipeline.assert_rollups_match()
+
+
+async def test_what_was_refused_is_stored_when_it_comes_again_and_the_cause_is_gone(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.connection.execute(
+        "ALTER TABLE engagements ADD CONSTRAINT of_the_operator CHECK (post_id <> 666)"
+    )
+    refused = now_record(post_id=666)
+    async with pipeline.consumer():
+        await pipeline.produce([refused])
+        await pipeline.until_accounted(1)
+        await pipeline.connection.execute("ALTER TABLE engagements DROP CONSTRAINT of_the_operator")
+        await pipeline.produce([refused])
+        await pipeline.until_accounted(2)
+
+    assert await pipeline.stored() == 1
 
 
 async def test_a_refused_retraction_leaves_alone(pipeline: Pipeline) -> None:
@@ -447,24 +466,51 @@ async def test_a_retraction_is_a_change_that_refreshes_the_view(pipeline: Pipeli
     assert await refresh() == "unchanged"
 
 
-async def test_a_consumer_that_hangs_while_kafka_answers_ends_by_itself(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+async def _hangs() -> None:
+    await asyncio.Event().wait()
+
+
+async def _fails() -> None:
+    raise Unavailable("Kafka: FencedInstanceIdError")
+
+
+@pytest.mark.parametrize("harm", [_hangs, _fails])
+async def test_a_consumer_that_reads_nothing_while_kafka_answers_ends_by_itself(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, harm: Callable[[], Awaitable[None]]
 ) -> None:
-    hanging = asyncio.Event()
+    harmed = asyncio.Event()
     poll = Log.poll
 
-    async def poll_or_hang(log: Log, timeout_ms: int, max_records: int) -> object:
+    async def harmed_poll(log: Log, timeout_ms: int, max_records: int) -> object:
         if await pipeline.stored():
-            hanging.set()
-            await asyncio.Event().wait()
+            harmed.set()
+            await harm()
         return await poll(log, timeout_ms, max_records)
 
-    monkeypatch.setattr(Log, "poll", poll_or_hang)
+    monkeypatch.setattr(Log, "poll", harmed_poll)
     await pipeline.produce([now_record()])
     settings = pipeline.settings.model_copy(update={"silence_limit_seconds": 1.0})
 
     assert await asyncio.wait_for(run(settings), 30) == 1
-    assert hanging.is_set()
+    assert harmed.is_set()
+
+
+async def test_a_consumer_that_reads_nothing_is_not_ready(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pipeline.consumer() as worker:
+        await pipeline.produce([now_record()])
+        await pipeline.until_accounted(1)
+        with monkeypatch.context() as harm:
+            harm.setattr(Log, "poll", lambda *_: _fails())
+
+            async def not_ready() -> bool:
+                return worker.not_ready() == "Kafka gives no records"
+
+            await until(not_ready)
+        await pipeline.produce([now_record()])
+        await pipeline.until_accounted(2)
+        assert worker.not_ready() is None
 
 
 async def test_an_idle_consumer_is_not_taken_for_one_that_hangs(pipeline: Pipeline) -> None:
