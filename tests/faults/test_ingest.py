@@ -1,5 +1,6 @@
 """The ingest service crashes, is told to end, and meets clients that mean no good."""
 
+import gzip
 import http.client
 import json
 import signal
@@ -8,7 +9,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -28,6 +28,7 @@ from tests.faults.scene import resident_mb
 pytestmark = pytest.mark.faults
 EXIT_SECONDS = 20.0
 BODY = json.dumps({"post_id": 1, "type": "view"}).encode()
+BOMB = gzip.compress(b" " * 16_000_000)
 
 
 def test_f7_a_crashing_service_leaves_unknowns_that_a_retry_settles(rig: Rig, say: Say) -> None:
@@ -109,7 +110,7 @@ def test_f8_told_to_end_it_answers_what_it_has(rig: Rig, tmp_path: Path, say: Sa
 
 
 def test_f9_it_ends_although_kafka_is_silent(rig: Rig, tmp_path: Path, say: Say) -> None:
-    with own_ingest(rig, tmp_path) as (service, port), rig.fault():
+    with own_ingest(rig, tmp_path) as (service, port), _half_a_request(port), rig.fault():
         rig.to_kafka.mode = Mode.BLACKHOLE
         waiting = threading.Thread(target=_post, args=(port,))
         waiting.start()
@@ -128,15 +129,16 @@ def test_f39_slow_clients_and_bombs_hold_nobody_up(rig: Rig, say: Say) -> None:
     port = urlsplit(stack["ingest_url"]).port
     with rig.under_load() as load, ExitStack() as held:
         before = resident_mb(pid)
-        began = time.monotonic()
+        bombs = held.enter_context(ThreadPoolExecutor(1))
         slow = [held.enter_context(_half_a_request(port, stack["ingest_key"])) for _ in range(200)]
-        for _ in range(50):
-            assert _bomb(stack["ingest_url"], stack["ingest_key"]) == 413
+        began = time.monotonic()
+        answers = [bombs.submit(_bomb, stack["ingest_url"], stack["ingest_key"]) for _ in range(50)]
         for connection in slow:
             connection.settimeout(20)
             while connection.recv(4096):
                 pass
         closed_after = time.monotonic() - began
+        assert {answer.result() for answer in answers} == {413}
         grown = resident_mb(pid) - before
 
     assert closed_after < 15
@@ -149,7 +151,5 @@ def test_f39_slow_clients_and_bombs_hold_nobody_up(rig: Rig, say: Say) -> None:
 
 def _bomb(url: str, key: str) -> int:
     """Send a few kilobytes that inflate to 16 MB; return the status."""
-    deflating = zlib.compressobj(wbits=31)
-    body = deflating.compress(b" " * 16_000_000) + deflating.flush()
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    return _send(f"{url}/events", body, headers | {"Authorization": f"Bearer {key}"})
+    return _send(f"{url}/events", BOMB, headers | {"Authorization": f"Bearer {key}"})
