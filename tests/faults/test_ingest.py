@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from engage.embedded import ports
+from schema import topics
 from tests.e2e.stacks import eventually, is_open
 from tests.faults.conftest import Say
 from tests.faults.oracle import until_drained, verify_all
@@ -42,21 +43,26 @@ def test_f7_a_crashing_service_leaves_unknowns_that_a_retry_settles(rig: Rig, sa
 
 
 @contextmanager
-def own_ingest(rig: Rig, folder: Path) -> Iterator[tuple[Process, int]]:
+def own_ingest(
+    rig: Rig, folder: Path, topic: str = topics.EVENTS_TOPIC
+) -> Iterator[tuple[Process, int]]:
     """Yield a service without keys, and its port."""
     port = ports.pick()
     settings = {
         "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{rig.to_kafka.port}",
         "PORT": str(port),
+        "TOPIC": topic,
     }
     with process("ingest_service", folder, settings) as service:
         eventually(lambda: is_open(port), "it listens")
-        eventually(lambda: _post(port) == 202, "it accepts events")
+        eventually(lambda: post(port) == 202, "it accepts events")
         yield service, port
 
 
-def _post(port: int) -> int:
-    return _send(f"http://127.0.0.1:{port}/events", BODY, {"Content-Type": "application/json"})
+def post(port: int, post_id: int = 1) -> int:
+    """Send a view; return the status, 0 without an answer."""
+    body = json.dumps({"post_id": post_id, "type": "view"}).encode()
+    return _send(f"http://127.0.0.1:{port}/events", body, {"Content-Type": "application/json"})
 
 
 def _send(url: str, body: bytes, headers: dict[str, str]) -> int:
@@ -92,7 +98,7 @@ def test_f8_told_to_end_it_answers_what_it_has(rig: Rig, tmp_path: Path, say: Sa
         ThreadPoolExecutor(requests) as clients,
     ):
         rig.to_kafka.delay_seconds = 0.4
-        answers = [clients.submit(_post, port) for _ in range(requests)]
+        answers = [clients.submit(post, port) for _ in range(requests)]
         time.sleep(0.6)
         in_flight = sum(not answer.done() for answer in answers)
         service.child.terminate()
@@ -112,7 +118,7 @@ def test_f8_told_to_end_it_answers_what_it_has(rig: Rig, tmp_path: Path, say: Sa
 def test_f9_it_ends_although_kafka_is_silent(rig: Rig, tmp_path: Path, say: Say) -> None:
     with own_ingest(rig, tmp_path) as (service, port), _half_a_request(port), rig.fault():
         rig.to_kafka.mode = Mode.BLACKHOLE
-        waiting = threading.Thread(target=_post, args=(port,))
+        waiting = threading.Thread(target=post, args=(port,))
         waiting.start()
         time.sleep(0.5)
         service.child.send_signal(signal.SIGTERM)

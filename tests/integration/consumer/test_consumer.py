@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
+from msgspec.structs import replace
 
 from consumer.__main__ import run
 from consumer.log import Log
+from schema import topics
 from schema.errors import Unavailable
 from schema.event import TYPES, Record, encode
 from sql import load
@@ -270,6 +272,27 @@ async def test_a_consumer_whose_rows_were_moved_writes_nothing_and_goes_on_from_
 
     assert await pipeline.stored() == 20
     await pipeline.assert_rollups_match()
+
+
+async def test_two_that_write_the_same_posts_and_names_at_once_never_deadlock(
+    pipeline: Pipeline,
+) -> None:
+    events = 4_000
+    async with pipeline.consumer(batch_max_rows=100), pipeline.consumer(batch_max_rows=100):
+        for partition in range(topics.PARTITIONS):
+            records = sample(events // topics.PARTITIONS, seed=19 + partition)
+            await pipeline.produce(
+                (
+                    replace(record, user_id=None, user=f"user-{record.post_id}")
+                    for record in records
+                ),
+                partition=partition,
+            )
+        await pipeline.until_accounted(events)
+
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    assert await pipeline.connection.fetchval(deadlocks) == 0
+    assert await pipeline.stored() == events
 
 
 async def test_replaying_the_whole_log_changes_nothing(pipeline: Pipeline) -> None:
