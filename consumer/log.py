@@ -30,6 +30,18 @@ class Log:
         """Return the partitions this consumer has."""
         return {tp.partition for tp in self._kafka.assignment()}
 
+    def partitions(self) -> int:
+        """Return how many partitions the topic has, whoever has them."""
+        return len(self._kafka.partitions_for_topic(self._topic) or ())
+
+    def share_out_anew(self) -> None:
+        """Join the group once more; where this is its leader, all others do, too.
+
+        The client would by itself, but not a leader that came back by its static name: it is
+        handed its share, and not told that it leads (KIP-814).
+        """
+        self._kafka._coordinator.request_rejoin()  # noqa: SLF001  (there is no other way)
+
     def reading(self) -> set[int]:
         """Return the assigned partitions that are not paused."""
         return self.assigned() - {tp.partition for tp in self._kafka.paused()}

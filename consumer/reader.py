@@ -192,6 +192,12 @@ class Reader:
         )
         await connection.execute(query.text, *values)
 
+    async def nobodys(self, connection: Connection) -> int:
+        """Return how many partitions of the topic no consumer ever had: it grew unnoticed."""
+        query = sql.load("count_offsets")
+        known: int = await connection.fetchval(query.text, *query.bind(topic=self._settings.topic))
+        return self._log.partitions() - known
+
     def _new_batch(self) -> Batch:
         settings = self._settings
         return Batch(

@@ -22,6 +22,7 @@ _IDLE_POLL_MS: Final = 200
 _UNSETTLED_POLL_MS: Final = 50
 _WRITING_POLL_MS: Final = 5
 _NOTE_SECONDS: Final = 0.5
+_LOOK_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 _POLL_FAILED_SECONDS: Final = 0.05
 _FAILED_POLLS: Final = 20
@@ -50,6 +51,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         self._failed_polls = 0
         self._next_attempt_at = 0.0
         self._next_note_at = 0.0
+        self._next_look_at = time.monotonic() + _LOOK_SECONDS
         self._heard_at = time.monotonic()
 
     def stop(self) -> None:
@@ -223,7 +225,26 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
             except (Unavailable, *OUTAGES) as error:
                 self._failed("Kafka or PostgreSQL is away", error)
                 return
+        if time.monotonic() >= self._next_look_at:
+            self._next_look_at = time.monotonic() + _LOOK_SECONDS
+            await self._look_for_nobodys()
         try:
             await self._log.tell_group(self._stored)
         except Unavailable as error:
             logger.debug("group not told", error=str(error))
+
+    async def _look_for_nobodys(self) -> None:
+        """Have the partitions shared out anew if the topic has some that nobody reads."""
+        await self._finish_writing()
+        if self._failures or self._rebalancing:
+            return
+        try:
+            nobodys = await self._reader.nobodys(await self._writer.connection())
+        except (Unavailable, *OUTAGES) as error:
+            self._failed("PostgreSQL is away", error)
+            return
+        if not self._log.assigned():
+            self._problem = None
+        if nobodys > 0:
+            logger.warning("partitions are nobody's", partitions=nobodys)
+            self._log.share_out_anew()
