@@ -1,11 +1,10 @@
-"""Faults are never injected into two stacks at once, and each test's draw can be repeated."""
+"""Stacks to harm, and draws that can be repeated."""
 
 import os
 import secrets
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -20,15 +19,6 @@ from tests.faults.scene import Scene
 from tests.integration.consumer.conftest import Pipeline
 
 SEED_VARIABLE = "ENGAGE_TEST_SEED"
-_STACKS = {"rig", "scene"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests of a whole stack on one worker, with the other such: all of them measure time."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents and _STACKS & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 Say = Callable[[str], None]
