@@ -3,19 +3,21 @@
 import asyncio
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from engage.embedded import ports
 from tests.conftest import Kafka, create_topic
 from tests.e2e.stacks import eventually, is_alive
 from tests.faults.conftest import Say
 from tests.faults.oracle import verify_all
 from tests.faults.proxy import Mode
 from tests.faults.rig import Rig
-from tests.faults.scene import RECOVERY_SECONDS
+from tests.faults.scene import RECOVERY_SECONDS, text_of
 from tests.faults.test_ingest import EXIT_SECONDS, own_ingest, post
 
 pytestmark = pytest.mark.faults
@@ -68,7 +70,7 @@ def test_a_topic_made_anew_with_fewer_partitions_is_sent_to(rig: Rig, tmp_path: 
     topic = "made.anew"
     posts = range(1, 21)
     asyncio.run(create_topic(kafka, topic, 4))
-    with own_ingest(rig, tmp_path, topic) as (service, port):
+    with own_ingest(rig, tmp_path, TOPIC=topic) as (service, port):
         assert {post(port, number) for number in posts} == {202}
         asyncio.run(_delete(kafka, topic))
         eventually(lambda: _is_made(kafka, topic, partitions=2), "it is made anew")
@@ -78,6 +80,28 @@ def test_a_topic_made_anew_with_fewer_partitions_is_sent_to(rig: Rig, tmp_path: 
             RECOVERY_SECONDS,
         )
         assert service.child.poll() is None
+
+
+def test_when_too_much_waits_for_kafka_more_is_refused_at_once(rig: Rig, tmp_path: Path) -> None:
+    room, side_port = 20, ports.pick()
+    settings = {"MAX_WAITING_EVENTS": str(room), "METRICS_PORT": str(side_port)}
+    metrics = f"http://127.0.0.1:{side_port}/metrics"
+    with (
+        own_ingest(rig, tmp_path, **settings) as (_, port),
+        rig.fault(),
+        ThreadPoolExecutor(room) as clients,
+    ):
+        rig.to_kafka.mode = Mode.BLACKHOLE
+        waiting = [clients.submit(post, port) for _ in range(room)]
+        eventually(lambda: f"engage_ingest_waiting_events {room}.0" in text_of(metrics), "full")
+        began = time.monotonic()
+        statuses = [post(port) for _ in range(3)]
+        seconds = time.monotonic() - began
+        assert not any(answer.done() for answer in waiting), "those before did not wait"
+        assert {answer.result() for answer in waiting} == {503}
+
+    assert statuses == [503] * 3
+    assert seconds < 2
 
 
 async def _delete(kafka: Kafka, topic: str) -> None:

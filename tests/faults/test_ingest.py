@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from engage.embedded import ports
-from schema import topics
 from tests.e2e.stacks import eventually, is_open
 from tests.faults.conftest import Say
 from tests.faults.oracle import until_drained, verify_all
@@ -43,17 +42,14 @@ def test_f7_a_crashing_service_leaves_unknowns_that_a_retry_settles(rig: Rig, sa
 
 
 @contextmanager
-def own_ingest(
-    rig: Rig, folder: Path, topic: str = topics.EVENTS_TOPIC
-) -> Iterator[tuple[Process, int]]:
-    """Yield a service without keys, and its port."""
+def own_ingest(rig: Rig, folder: Path, **more: str) -> Iterator[tuple[Process, int]]:
+    """Yield a service without keys, with these settings, and its port."""
     port = ports.pick()
     settings = {
         "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{rig.to_kafka.port}",
         "PORT": str(port),
-        "TOPIC": topic,
     }
-    with process("ingest_service", folder, settings) as service:
+    with process("ingest_service", folder, settings | more) as service:
         eventually(lambda: is_open(port), "it listens")
         eventually(lambda: post(port) == 202, "it accepts events")
         yield service, port

@@ -241,6 +241,39 @@ async def test_transactions_are_read_committed_and_their_markers_skipped(
     }
 
 
+async def test_what_stands_behind_an_open_transaction_waits_for_it_also_over_a_restart(
+    pipeline: Pipeline,
+) -> None:
+    topic = pipeline.settings.topic
+    producer = AIOKafkaProducer(
+        bootstrap_servers=pipeline.settings.kafka_bootstrap_servers,
+        transactional_id=f"open-{topic}",
+    )
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, encode(now_record()), key=b"1", partition=0)
+        await pipeline.produce([now_record()], partition=0)
+        for elsewhere in (1, 2):
+            async with pipeline.consumer() as worker:
+                await pipeline.produce([now_record()], partition=1)
+                await pipeline.until_accounted(elsewhere)
+                assert worker.not_ready() is None
+        assert await pipeline.stored() == 2
+        async with pipeline.consumer():
+            await producer.commit_transaction()
+            await pipeline.until_accounted(5)
+    finally:
+        await producer.stop()
+
+    assert await pipeline.totals() == {
+        "stored": 4,
+        "duplicates": 0,
+        "dead_lettered": 0,
+        "skipped": 1,
+    }
+
+
 async def test_a_batch_over_many_days_makes_its_partitions(pipeline: Pipeline) -> None:
     now = datetime.now(UTC)
     records = [
