@@ -17,7 +17,7 @@ from schema.telemetry import get_logger
 _LOOK_SECONDS: Final = 0.05
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 5.0
-_HEALTHY_SECONDS: Final = 30.0
+_HEALTHY_SECONDS: Final = 10.0
 _LOOP_RESTARTS: Final = 10
 _LOOP_WINDOW_SECONDS: Final = 60.0
 _SHORT_LIFE_SECONDS: Final = 2.0

@@ -58,6 +58,7 @@ def test_f15_without_postgresql_events_are_accepted_and_reports_say_so(
     with rig.under_load() as load:
         with rig.fault() as fault:
             rig.end_postgres(how)
+            eventually(lambda: rig.postgres.pid is None, "it is gone")
             reports = _reports_for(rig, seconds=6)
         recovered = _stored_again_after(rig)
 
