@@ -29,9 +29,9 @@ down: $(READY) ## End the stack in .engage; ARGS='--dir DIR --wipe' and so on
 test: $(READY) ## Run every test on a real Kafka and PostgreSQL 18, the database's on 16 too
 	@echo "not among them: \`make faults\`, and \`make browser\`, which needs a real chromium"
 	ENGAGE_TEST_POSTGRES_VERSION=16 $(PYTEST) -n 2 -q $(DATABASE_TESTS)
-	$(PYTEST) -n 2 --dist loadgroup -m "not faults" $(ARGS)
+	$(PYTEST) -n 2 -m "not faults" $(ARGS)
 
-faults: $(READY) ## Kill, freeze, cut off and fill up everything while events pass through; half an hour
+faults: $(READY) ## Kill, freeze, cut off and fill up everything while events pass through; an hour
 	ENGAGE_TEST_KILL_EVENTS=100000 $(PYTEST) tests/faults tests/e2e/test_exactly_once.py $(ARGS)
 
 browser: $(READY) ## Run the tracker in a real chromium; ENGAGE_TEST_BROWSER names another one

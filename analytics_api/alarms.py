@@ -15,6 +15,12 @@ _FEW_PARTITIONS: Final = 2
 GRAVE: Final = frozenset({"imbalance", "halted", "view_too_old", "partitions_running_out"})
 """Alarms that make the watch not ready; the others are told and no more."""
 
+_HALT_FIXES: Final = {
+    "dead_letters_in_a_row": "see `engage dead-letters list`, then `engage consumer resume`",
+    "records_lost": "`engage consumer resume --from earliest` goes on with what is left",
+    "log_diverged": "see docs/dead-letters.md, then `engage consumer resume --from earliest`",
+}
+
 
 class Alarm(NamedTuple):
     """One thing that is wrong: its name, what it is about, and the facts for the operator."""
@@ -34,7 +40,7 @@ def of_the_ledger(ledger: Ledger) -> Iterator[Alarm]:
         yield Alarm("imbalance", "", "the ledger does not add up: see `engage ledger`")
     for partition in ledger.partitions:
         if partition.halt_reason is not None:
-            fix = "see `engage dead-letters list`, then `engage consumer resume`"
+            fix = _HALT_FIXES.get(partition.halt_reason, "`engage consumer resume` ends it")
             yield Alarm("halted", _name(partition.partition), f"{partition.halt_reason}; {fix}")
 
 

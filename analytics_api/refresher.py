@@ -15,6 +15,7 @@ import asyncpg
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import Counter, Gauge
 
+from analytics_api.clock import run_when_set_back
 from analytics_api.lane import Lane
 from analytics_api.settings import RefresherSettings
 from analytics_api.watch import Watch
@@ -155,12 +156,14 @@ async def run(settings: RefresherSettings) -> None:
     refresher.schedule(scheduler)
     async with side_port(settings, refresher.not_ready):
         following = asyncio.create_task(refresher.follow_the_log())
+        clock = asyncio.create_task(run_when_set_back(scheduler))
         scheduler.start()
         logger.info("refresher started")
         await stopping.wait()
         scheduler.shutdown(wait=False)
         # What runs is cut short: each job is a transaction, and the next start runs them all.
         refresher.close()
+        clock.cancel()
         following.cancel()
         await asyncio.wait({following}, timeout=_KAFKA_SECONDS)
     logger.info("refresher stopped")

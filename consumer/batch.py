@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from consumer.decode import (
@@ -78,6 +78,11 @@ class Batch:
     opened_at: float | None = None
 
     @property
+    def halting(self) -> set[int]:
+        """The partitions that halt once this is written."""
+        return {partition for partition, share in self.shares.items() if share.halt is not None}
+
+    @property
     def is_full(self) -> bool:
         """Tell whether no more should be read before this is written."""
         return self.records >= self.max_rows or self.size_bytes >= self.max_bytes
@@ -98,6 +103,15 @@ class Batch:
         if self.opened_at is None:
             self.opened_at = self.clock()
         return self.shares[partition]
+
+    def attempt(self) -> "Batch":
+        """Return a batch to be written in this one's place.
+
+        What the writing finds out, such as which rows are duplicates, is true of that attempt
+        alone: the next one may be without the partition that held the first of two repeats.
+        """
+        shares = {partition: replace(share) for partition, share in self.shares.items()}
+        return replace(self, shares=shares)
 
     def drop_repeats(self) -> None:
         """Keep the first of each identity; the later ones are duplicates."""

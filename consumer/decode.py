@@ -21,7 +21,7 @@ from schema.event import (
     decode_retraction,
 )
 
-_REFUSED: Final = "refused_by_database"
+REFUSED: Final = "refused_by_database"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -135,7 +135,7 @@ def decode(message: Message, rules: Rules) -> Row | Retracted | DeadLetter:
         why = rules.refused_events.get(retracted[:2])
         if why is None:
             return retracted
-        fault = InvalidEvent(_REFUSED, why)
+        fault = InvalidEvent(REFUSED, why)
     return DeadLetter(
         message.offset,
         fault.code,
@@ -179,7 +179,7 @@ def _row(message: Message, rules: Rules) -> Row:
     if rules.refused_days and day(identity[0]) in rules.refused_days:
         raise InvalidEvent("day_refused", "engaged_timestamp: PostgreSQL keeps no such day")
     if rules.refused_events and (why := rules.refused_events.get(identity)) is not None:
-        raise InvalidEvent(_REFUSED, why)
+        raise InvalidEvent(REFUSED, why)
     return (
         *identity,
         record.post_id or record.post or 0,

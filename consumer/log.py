@@ -30,6 +30,18 @@ class Log:
         """Return the partitions this consumer has."""
         return {tp.partition for tp in self._kafka.assignment()}
 
+    def partitions(self) -> int:
+        """Return how many partitions the topic has, whoever has them."""
+        return len(self._kafka.partitions_for_topic(self._topic) or ())
+
+    def share_out_anew(self) -> None:
+        """Join the group once more; where this is its leader, all others do, too.
+
+        The client would by itself, but not a leader that came back by its static name: it is
+        handed its share, and not told that it leads (KIP-814).
+        """
+        self._kafka._coordinator.request_rejoin()  # noqa: SLF001  (there is no other way)
+
     def reading(self) -> set[int]:
         """Return the assigned partitions that are not paused."""
         return self.assigned() - {tp.partition for tp in self._kafka.paused()}
@@ -101,9 +113,10 @@ class Log:
 
     async def tell_group(self, next_offsets: Mapping[int, int]) -> None:
         """Commit to Kafka's group, which only lag tools read. Raises Unavailable."""
-        if not next_offsets:
+        mine = self.assigned().intersection(next_offsets)
+        if not mine:
             return
-        offsets = {self._tp(p): OffsetAndMetadata(n, "") for p, n in next_offsets.items()}
+        offsets = {self._tp(p): OffsetAndMetadata(next_offsets[p], "") for p in mine}
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._kafka.commit(offsets)

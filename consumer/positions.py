@@ -1,7 +1,8 @@
 """From where to read: the offset rows, held against the log that Kafka has."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import sql
 from consumer.batch import Cursor
@@ -18,6 +19,9 @@ class LogBounds:
     end: int
 
 
+AskBounds: TypeAlias = Callable[[set[int]], Awaitable[dict[int, LogBounds]]]
+
+
 @dataclass(frozen=True)
 class Position:
     """Where a partition goes on: seek there, then read with the cursor. Or why it halts."""
@@ -29,20 +33,25 @@ class Position:
 
 
 async def read_positions(
-    connection: Connection, topic: str, bounds: dict[int, LogBounds]
+    connection: Connection, topic: str, partitions: set[int], ask_bounds: AskBounds
 ) -> dict[int, Position]:
-    """Return where each partition goes on, beginning the account of new ones."""
+    """Return where each partition goes on.
+
+    New ones get their account begun, and a position when they are asked for again: the rows are
+    read before the log, or one that its former consumer still moves on could seem to stand
+    beyond the log's end.
+    """
     query = sql.load("read_offsets")
-    arguments = query.bind(topic=topic, partitions=sorted(bounds))
-    rows = await connection.fetch(query.text, *arguments)
-    new = sorted(set(bounds) - {row["partition"] for row in rows})
+    values = query.bind(topic=topic, partitions=sorted(partitions))
+    rows = await connection.fetch(query.text, *values)
+    bounds = await ask_bounds(partitions)
+    new = sorted(partitions - {row["partition"] for row in rows})
     if new:
         create = sql.load("create_offsets")
         starts = [bounds[partition].start for partition in new]
         await connection.execute(
             create.text, *create.bind(topic=topic, partitions=new, starts=starts)
         )
-        rows = await connection.fetch(query.text, *arguments)
     return {row["partition"]: position(row, bounds[row["partition"]]) for row in rows}
 
 

@@ -5,13 +5,14 @@ read and the reading was moved there. Only settled ones, those with a cursor, ar
 """
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import sql
 from consumer import metrics
 from consumer.batch import Batch, Cursor, take
-from consumer.decode import Rules
+from consumer.decode import REFUSED, DeadLetter, Rules
 from consumer.log import Log
 from consumer.positions import Position, read_positions
 from consumer.settings import ConsumerSettings
@@ -91,11 +92,29 @@ class Reader:
             self._rules.refused_events.clear()
         self._rules.refused_events.update(refused.events)
 
+    def kept(self, letters: Sequence[DeadLetter]) -> None:
+        """Forget refusals that led to these dead letters: what refused them may be mended."""
+        ids = {
+            letter.event_id.bytes
+            for letter in letters
+            if letter.reason == REFUSED and letter.event_id is not None
+        }
+        known = self._rules.refused_events
+        for identity in [identity for identity in known if identity[1] in ids] if ids else ():
+            del known[identity]
+
     def forget(self, partition: int) -> None:
         """Stop reading a partition until it is settled again."""
         self._cursors.pop(partition, None)
         self.batch.shares.pop(partition, None)
         self._log.pause([partition])
+
+    def let_go(self, partition: int) -> None:
+        """Forget a partition that is another consumer's from now on, and say no more of it."""
+        self.forget(partition)
+        self.halted.pop(partition, None)
+        for gauge in (metrics.LAG, metrics.HALTED):
+            gauge.remove(partition)
 
     def unsettle(self) -> None:
         """Forget everything read ahead."""
@@ -111,17 +130,19 @@ class Reader:
         if self.halted and now >= self._next_halt_check_at:
             self._next_halt_check_at = now + _HALT_CHECK_SECONDS
             todo |= assigned & set(self.halted)
-        return todo
+        # Those rows are to be written first, else the same records would be taken twice.
+        return todo - self.batch.halting
 
     async def settle(self, connection: Connection, partitions: set[int]) -> None:
         """Move each partition to its offset row, or halt it. Raises Unavailable."""
         topic = self._settings.topic
-        bounds = await self._log.bounds(partitions)
-        positions = await read_positions(connection, topic, bounds)
+        positions = await read_positions(connection, topic, partitions, self._log.bounds)
         for partition, position in positions.items():
             why = position.halt
             if why is not None and not position.is_halted_already:
-                await halt(connection, topic, partition, why)
+                stood_at = position.cursor.next_offset
+                if not await halt(connection, topic, partition, stood_at, why):
+                    continue  # somebody moved it meanwhile: look again
             if partition in self._log.assigned():
                 self._go_on(partition, position)
 
@@ -176,6 +197,12 @@ class Reader:
             caught_up=caught_up,
         )
         await connection.execute(query.text, *values)
+
+    async def nobodys(self, connection: Connection) -> int:
+        """Return how many partitions of the topic no consumer ever had: it grew unnoticed."""
+        query = sql.load("count_offsets")
+        known: int = await connection.fetchval(query.text, *query.bind(topic=self._settings.topic))
+        return self._log.partitions() - known
 
     def _new_batch(self) -> Batch:
         settings = self._settings

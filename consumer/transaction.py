@@ -134,11 +134,19 @@ async def advance(connection: Connection, topic: str, batch: Batch) -> None:
     await connection.execute(query.text, *values)
     for partition, share in batch.shares.items():
         if share.halt is not None:
-            await halt(connection, topic, partition, share.halt)
+            await halt(connection, topic, partition, share.next_offset, share.halt)
 
 
-async def halt(connection: Connection, topic: str, partition: int, why: Halted) -> None:
-    """Keep a halt in the partition's offset row."""
+async def halt(
+    connection: Connection, topic: str, partition: int, next_offset: int, why: Halted
+) -> bool:
+    """Keep a halt in the partition's offset row. False: it does not stand there any more."""
     query = sql.load("halt_partition")
-    values = query.bind(topic=topic, partition=partition, reason=why.reason, detail=why.detail)
-    await connection.execute(query.text, *values)
+    values = query.bind(
+        topic=topic,
+        partition=partition,
+        reason=why.reason,
+        detail=why.detail,
+        next_offset=next_offset,
+    )
+    return await connection.fetchval(query.text, *values) is not None

@@ -22,8 +22,11 @@ _IDLE_POLL_MS: Final = 200
 _UNSETTLED_POLL_MS: Final = 50
 _WRITING_POLL_MS: Final = 5
 _NOTE_SECONDS: Final = 0.5
+_LOOK_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 _POLL_FAILED_SECONDS: Final = 0.05
+_FAILED_POLLS: Final = 20
+"""So many in a row are no passing state."""
 _REVOKE_SECONDS: Final = 2.0
 _JOINING: Final = "joining the group"
 
@@ -45,8 +48,10 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         self._rebalancing = True
         self._problem: str | None = _JOINING
         self._failures = 0
+        self._failed_polls = 0
         self._next_attempt_at = 0.0
         self._next_note_at = 0.0
+        self._next_look_at = time.monotonic() + _LOOK_SECONDS
         self._heard_at = time.monotonic()
 
     def stop(self) -> None:
@@ -62,6 +67,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._reader.halted:
             partition, why = min(self._reader.halted.items())
             return f"partition {partition} is halted: {why.reason}"
+        if self._problem is None and self._failed_polls >= _FAILED_POLLS:
+            return "Kafka gives no records"
         return self._problem
 
     def silent_seconds(self) -> float:
@@ -84,16 +91,23 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         batch = self._reader.batch
         if batch.is_full or (batch.is_due and self._writing is None):
             await self._start_writing()
-        try:
-            await self._reader.read(self._patience_ms() if settled else _UNSETTLED_POLL_MS)
-        except Unavailable as error:
-            # Also "no position" and "outside the log": the offset rows tell which.
-            logger.debug("poll failed", error=str(error))
-            self._reader.unsettle()
-            await asyncio.sleep(_POLL_FAILED_SECONDS)
+        await self._read(self._patience_ms() if settled else _UNSETTLED_POLL_MS)
         if time.monotonic() >= self._next_note_at:
             self._next_note_at = time.monotonic() + _NOTE_SECONDS
             await self._note_progress()
+
+    async def _read(self, patience_ms: int) -> None:
+        try:
+            await self._reader.read(patience_ms)
+        except Unavailable as error:
+            # Also "no position" and "outside the log": the offset rows tell which.
+            self._failed_polls += 1
+            log = logger.warning if self._failed_polls == _FAILED_POLLS else logger.debug
+            log("poll failed", error=str(error))
+            self._reader.unsettle()
+            await asyncio.sleep(_POLL_FAILED_SECONDS)
+        else:
+            self._failed_polls = 0
 
     def _patience_ms(self) -> int:
         if self._writing is not None:
@@ -112,17 +126,16 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=_REVOKE_SECONDS)
         for tp in revoked:
-            self._reader.forget(tp.partition)
-            self._reader.halted.pop(tp.partition, None)
+            self._reader.let_go(tp.partition)
             self._stored.pop(tp.partition, None)
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Leave the new partitions paused until they are settled."""
         self._rebalancing = False
         partitions = sorted(tp.partition for tp in assigned)
-        for partition in partitions:
-            self._reader.forget(partition)
-        if self._problem == _JOINING:
+        for partition in {*partitions, *self._reader.halted}:
+            self._reader.let_go(partition)
+        if self._problem == _JOINING or not partitions:
             self._problem = None
         logger.info("partitions assigned", partitions=partitions)
 
@@ -140,7 +153,6 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
             self._failed("Kafka or PostgreSQL is away", error)
             return False
         self._problem = None
-        self._heard_at = time.monotonic()
         return True
 
     # Writing.
@@ -185,7 +197,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         metrics.report(batch, time.monotonic() - began)
         for partition, share in batch.shares.items():
             self._stored[partition] = share.next_offset
-            if share.halt is not None:
+            self._reader.kept(share.dead)
+            if share.halt is not None and partition in self._log.assigned():
                 self._reader.note_halt(partition, share.halt)
 
     def _failed(self, what: str, error: Exception) -> None:
@@ -202,7 +215,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _note_progress(self) -> None:
         """Note in our rows that the log was read to its end, and in Kafka's group how far."""
-        if self._writing is not None or (self._reader.hears() and not self._rebalancing):
+        is_reading = self._reader.hears() and not (self._rebalancing or self._failed_polls)
+        if self._writing is not None or is_reading:
             self._heard_at = time.monotonic()
         if self._reader.is_idle and self._writing is None:
             try:
@@ -211,7 +225,26 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
             except (Unavailable, *OUTAGES) as error:
                 self._failed("Kafka or PostgreSQL is away", error)
                 return
+        if time.monotonic() >= self._next_look_at:
+            self._next_look_at = time.monotonic() + _LOOK_SECONDS
+            await self._look_for_nobodys()
         try:
             await self._log.tell_group(self._stored)
         except Unavailable as error:
             logger.debug("group not told", error=str(error))
+
+    async def _look_for_nobodys(self) -> None:
+        """Have the partitions shared out anew if the topic has some that nobody reads."""
+        await self._finish_writing()
+        if self._failures or self._rebalancing:
+            return
+        try:
+            nobodys = await self._reader.nobodys(await self._writer.connection())
+        except (Unavailable, *OUTAGES) as error:
+            self._failed("PostgreSQL is away", error)
+            return
+        if not self._log.assigned():
+            self._problem = None
+        if nobodys > 0:
+            logger.warning("partitions are nobody's", partitions=nobodys)
+            self._log.share_out_anew()

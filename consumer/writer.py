@@ -90,26 +90,27 @@ class Writer:
             Unavailable, asyncpg errors, TimeoutError: the outcome is unknown; read the offset
                 rows again before anything else.
         """
-        batch.drop_repeats()
         connection = await self.connection()
-        for attempt in range(1, _ATTEMPTS + 1):
+        for number in range(1, _ATTEMPTS + 1):
             await self._ensure_days(connection, batch)
+            attempt = batch.attempt()
             try:
-                await self._transaction(connection, batch)
+                await self._transaction(connection, attempt)
             except asyncpg.UniqueViolationError:
                 self._wary_batches = _WARY_BATCHES
-                if attempt == _ATTEMPTS:
+                if number == _ATTEMPTS:
                     raise
             except asyncpg.CheckViolationError:
                 # A partition was dropped behind our back, unless it is a check of somebody's.
                 self._days.clear()
-                if attempt == _ATTEMPTS:
-                    await self._blame(connection, batch)
+                if number == _ATTEMPTS:
+                    await self._blame(connection, batch.attempt())
                     raise
             except DATA_ERRORS:
-                await self._blame(connection, batch)
+                await self._blame(connection, batch.attempt())
                 raise
             else:
+                batch.shares = attempt.shares
                 return
 
     async def _transaction(self, connection: Connection, batch: Batch) -> None:
@@ -132,7 +133,11 @@ class Writer:
         self._wary_batches = max(0, self._wary_batches - 1)
 
     async def _set_duplicates_aside(self, connection: Connection, batch: Batch) -> None:
-        """Look for stored identities: everywhere after a collision, else where ids recur."""
+        """Look for stored identities: everywhere after a collision, else where ids recur.
+
+        Behind the fence, which every partition of the batch has passed.
+        """
+        batch.drop_repeats()
         rows = [row for share in batch.shares.values() for row in share.rows]
         suspects = rows if self._wary_batches else self._recent.suspects(rows)
         if not suspects:

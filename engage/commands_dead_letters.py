@@ -22,6 +22,7 @@ HINTS: Final = {
     "refused_by_database": "`show` names the constraint; change it, then replay",
 }
 _HINT: Final = "whoever wrote it must write it anew: `show` tells what is wrong"
+_GONE: Final = "does not wait: replayed before, of another reason, or never there"
 _SHOWN: Final = 20
 
 Reason = Annotated[str, typer.Option(help="Of this reason alone.")]
@@ -99,12 +100,12 @@ def replay(  # noqa: PLR0913, PLR0917  (options of a command)
     outcomes = asyncio.run(_replay(url, ids or [], reason, by or _caller(), is_applied=is_applied))
     counted = Counter(outcome.outcome for outcome in outcomes)
     if output is Output.TABLE:
-        refused = [outcome for outcome in outcomes if outcome.outcome == "refused"]
-        if refused:
-            print_rows([outcome._asdict() for outcome in refused[:_SHOWN]])
-        told = ", ".join(f"{number:,} {name}" for name, number in sorted(counted.items()))
-        print(("replayed: " if is_applied else "would be: ") + (told or "none waits"))
-        if outcomes and not is_applied:
+        told = [outcome for outcome in outcomes if outcome.detail]
+        if told:
+            print_rows([outcome._asdict() for outcome in told[:_SHOWN]])
+        summary = ", ".join(f"{number:,} {name}" for name, number in sorted(counted.items()))
+        print(("replayed: " if is_applied else "would be: ") + (summary or "none waits"))
+        if not is_applied and set(counted) - {"gone"}:
             print("nothing was changed; --apply does it")
     else:
         print_rows([outcome._asdict() for outcome in outcomes], output)
@@ -114,7 +115,7 @@ def replay(  # noqa: PLR0913, PLR0917  (options of a command)
 
 async def _replay(url: str, ids: list[int], reason: str, by: str, *, is_applied: bool) -> list[Any]:
     import sql
-    from consumer.replay import Replayer
+    from consumer.replay import Outcome, Replayer
     from engage.database import connected
     from loadgen.progress import shown
     from schema.settings import WindowSettings
@@ -124,7 +125,7 @@ async def _replay(url: str, ids: list[int], reason: str, by: str, *, is_applied:
         values = query.bind(only_reason=reason, ids=ids)
         waiting = [row[0] for row in await connection.fetch(query.text, *values)]
         replayer = Replayer(connection, WindowSettings.load().window, by)
-        outcomes = []
+        outcomes = [Outcome(one, "gone", _GONE) for one in sorted(set(ids) - set(waiting))]
         with shown() as progress:
             for dead_letter_id in waiting:
                 outcomes.append(await replayer.replay(dead_letter_id, is_dry_run=not is_applied))

@@ -17,10 +17,11 @@ from schema.telemetry import get_logger
 _LOOK_SECONDS: Final = 0.05
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 5.0
-_HEALTHY_SECONDS: Final = 30.0
+_HEALTHY_SECONDS: Final = 10.0
 _LOOP_RESTARTS: Final = 10
 _LOOP_WINDOW_SECONDS: Final = 60.0
 _SHORT_LIFE_SECONDS: Final = 2.0
+_LEAVING_SECONDS: Final = 20.0
 
 logger = get_logger("supervisor")
 
@@ -31,6 +32,10 @@ class Program(Protocol):
     @property
     def pid(self) -> int | None:
         """The running process, or None."""
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it was told to end, not by us, and waits for others without a bound."""
 
     async def start(self) -> None:
         """Start a process. Raises StackError with the reason and the fix."""
@@ -54,6 +59,11 @@ class Service:
     def pid(self) -> int | None:
         """The running process, or None."""
         return self._child.pid if self._child and self._child.poll() is None else None
+
+    @property
+    def is_leaving(self) -> bool:
+        """False: it ends within its bound."""
+        return False
 
     async def start(self) -> None:
         """Start the module's process; it gets ready by itself."""
@@ -108,6 +118,8 @@ class Member:
     async def keep(self) -> None:
         """Replace the process whenever it ends, until ``stop`` is called."""
         while not self._is_stopping:
+            if self._program.is_leaving:
+                await self._see_off()
             if self.is_running:
                 self._note_recovery()
                 await asyncio.sleep(_LOOK_SECONDS)
@@ -131,6 +143,13 @@ class Member:
             self.state.is_looping = False
             self._noted()
             logger.warning("lives again", process=self.state.name)
+
+    async def _see_off(self) -> None:
+        """End a process that is neither of use nor gone, so that it can be replaced."""
+        logger.warning("was told to end; its clients hold it up", process=self.state.name)
+        async with self._changing:
+            if not self._is_stopping:
+                await _to_its_end(self._program.stop(_LEAVING_SECONDS))
 
     async def _replace(self) -> None:
         self._judge(self._lived_seconds)

@@ -69,7 +69,8 @@ async def _edges(system: Target, partitions: list[int], edge: str | None) -> dic
     from schema.transport import kafka_arguments
 
     arguments = kafka_arguments(KafkaSettings.load(), system.kafka_bootstrap_servers)
-    kafka = AIOKafkaConsumer(**arguments)
+    # As far as the consumers can read: an open transaction may stand behind that.
+    kafka = AIOKafkaConsumer(**arguments, isolation_level="read_committed")
     tps = [TopicPartition(system.topic, partition) for partition in partitions]
     try:
         await kafka.start()

@@ -31,6 +31,11 @@ def read(folder: Path) -> dict[str, Any]:
     layout = Layout(folder)
     state = State.read(layout.state_file)
     if state is None or not state.is_running:
+        if state is not None and (left := state.leftovers()):
+            raise Unavailable(
+                f"nobody watches over the stack in {folder}, of which {len(left)} processes still"
+                " run: `engage up` puts it in order, `engage down` ends it"
+            )
         raise Unavailable(f"no stack runs in {folder}: start one with `engage up`")
     stack = StackFile.read(layout.stack_file) if layout.stack_file.exists() else None
     processes = [_process(member, stack) for member in state.members]

@@ -1,6 +1,7 @@
 """One kept-alive HTTP connection, and a whole answer within a deadline or none."""
 
 import contextlib
+import encodings.idna  # noqa: F401  (loaded by the first look-up else: a fork then would lose it)
 import gzip
 import http.client
 import io

@@ -1,11 +1,12 @@
 """Events into Kafka by group commit: while a batch is on its way, the next one gathers."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -13,10 +14,11 @@ from aiokafka.partitioner import murmur2
 
 from ingest_service import metrics
 from ingest_service.settings import IngestSettings
+from ingest_service.waiting import Entry, Waiter, fill
 from schema.errors import Unavailable
 from schema.event import Record, Retraction, encode
 from schema.telemetry import get_logger
-from schema.topics import RECORD_HEADERS, partition_key
+from schema.topics import partition_key
 from schema.transport import kafka_arguments
 
 _BATCH_BYTES: Final = 512 * 1024
@@ -24,37 +26,9 @@ _KNOWN_KEYS: Final = 50_000
 _RETRY_SECONDS: Final = 0.5
 _STOP_SECONDS: Final = 5.0
 _SILENCE_SECONDS: Final = 5.0
-_METADATA_SECONDS: Final = 5
+_METADATA_SECONDS: Final = 5  # how soon partitions added to the topic are noticed
 
 logger = get_logger("publisher")
-
-
-class Waiter:
-    """One request that waits for the acknowledgement of its events."""
-
-    def __init__(self, events: int) -> None:
-        self.acknowledged = [False] * events
-        self.is_gone = False
-        self.all_settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._open = events
-
-    def settle(self, place: int, *, acknowledged: bool) -> None:
-        """Note the outcome of one event."""
-        self.acknowledged[place] = acknowledged
-        self._open -= 1
-        if not self._open and not self.all_settled.done():
-            self.all_settled.set_result(None)
-        if self.is_gone and acknowledged:
-            metrics.LATE_ACKS.inc()
-
-
-class Entry(NamedTuple):
-    """One event on its way, and the place in its request that learns the outcome."""
-
-    key: bytes
-    value: bytes
-    waiter: Waiter
-    place: int
 
 
 @lru_cache(maxsize=_KNOWN_KEYS)
@@ -154,30 +128,48 @@ class Publisher:
             )
             try:
                 await producer.start()
-                self._partitions = len(await producer.partitions_for(self._settings.topic))
+                partitions = len(await producer.partitions_for(self._settings.topic))
             except (KafkaError, OSError) as error:
                 logger.warning("Kafka is away", error=type(error).__name__)
                 await _stop(producer)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            self._serve(producer)
-            logger.info("connected", partitions=self._partitions)
-            await asyncio.wait(self._senders, return_when=asyncio.FIRST_COMPLETED)
+            self._serve(producer, partitions)
+            logger.info("connected", partitions=partitions)
+            await self._until_broken(producer)
             logger.error("the producer failed; making a new one")
             for sender in self._senders:
                 sender.cancel()
             await asyncio.gather(*self._senders, return_exceptions=True)
             await self._disconnect()
 
-    def _serve(self, producer: AIOKafkaProducer) -> None:
-        self._producer = producer
-        for partition in range(self._partitions):
+    def _serve(self, producer: AIOKafkaProducer, partitions: int) -> None:
+        self._producer, self._senders = producer, []
+        self._send_to(producer, partitions)
+        for partition in [p for p in self._queues if p >= partitions]:
+            # Of a topic that was made anew with fewer.
+            self._settle(self._queues.pop(partition), acknowledged=False)
+
+    def _send_to(self, producer: AIOKafkaProducer, partitions: int) -> None:
+        for partition in range(len(self._senders), partitions):
             self._queues.setdefault(partition, deque())
             self._wake.setdefault(partition, asyncio.Event()).set()
-        self._senders = [
-            asyncio.create_task(self._send_batches(producer, partition))
-            for partition in range(self._partitions)
-        ]
+            self._senders.append(asyncio.create_task(self._send_batches(producer, partition)))
+        self._partitions = partitions
+
+    async def _until_broken(self, producer: AIOKafkaProducer) -> None:
+        """Return when a sender ends; partitions that the topic gets meanwhile are sent to."""
+        while True:
+            ended, _ = await asyncio.wait(
+                self._senders, timeout=_METADATA_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            if ended:
+                return
+            with contextlib.suppress(KafkaError):
+                partitions = len(await producer.partitions_for(self._settings.topic))
+                if partitions > self._partitions:
+                    self._send_to(producer, partitions)
+                    logger.info("partitions were added", partitions=partitions)
 
     async def _disconnect(self) -> None:
         producer, self._producer = self._producer, None
@@ -194,24 +186,25 @@ class Publisher:
                 wake.clear()
                 await wake.wait()
             batch = producer.create_batch()
-            entries = _fill(batch, queue)
+            entries = fill(batch, queue)
             if not entries:
                 continue
             batch.close()
             began = self._sent_at[partition] = time.monotonic()
+            is_acknowledged = False
             try:
                 sent = await producer.send_batch(batch, self._settings.topic, partition=partition)
                 await sent
+                is_acknowledged = True
+                metrics.PRODUCE_SECONDS.observe(time.monotonic() - began)
             except KafkaError as error:
                 logger.warning("batch failed", partition=partition, error=type(error).__name__)
-                self._settle(entries, acknowledged=False)
                 if not getattr(error, "retriable", False):
                     raise
-            else:
-                metrics.PRODUCE_SECONDS.observe(time.monotonic() - began)
-                self._settle(entries, acknowledged=True)
             finally:
+                # Also when this sender is cancelled, because the producer failed in another.
                 del self._sent_at[partition]
+                self._settle(entries, acknowledged=is_acknowledged)
 
     def _settle(self, entries: Sequence[Entry], *, acknowledged: bool) -> None:
         self._waiting -= len(entries)
@@ -220,22 +213,6 @@ class Publisher:
         metrics.WAITING.set(self._waiting)
         for entry in entries:
             entry.waiter.settle(entry.place, acknowledged=acknowledged)
-
-
-def _fill(batch: Any, queue: deque[Entry]) -> list[Entry]:
-    """Move entries from the queue into the batch until it is full."""
-    entries = []
-    now_ms = time.time_ns() // 1_000_000
-    headers = list(RECORD_HEADERS)
-    while queue:
-        entry = queue[0]
-        if (
-            batch.append(key=entry.key, value=entry.value, timestamp=now_ms, headers=headers)
-            is None
-        ):
-            break
-        entries.append(queue.popleft())
-    return entries
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -40,6 +40,11 @@ class KafkaServer:
         return self._child.pid if self._child and self._child.poll() is None else None
 
     @property
+    def is_leaving(self) -> bool:
+        """False: told to end, it does not wait for its clients."""
+        return False
+
+    @property
     def bootstrap_servers(self) -> str:
         """What clients are configured with."""
         return f"{ports.LOOPBACK}:{self.port}"

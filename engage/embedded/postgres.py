@@ -19,6 +19,7 @@ from engage.embedded.progress import Report, silent
 SUPERUSER: Final = "postgres"
 _INITDB_SECONDS: Final = 120
 _RESTART_SECONDS: Final = 20.0
+_LEAVING: Final = "stopping"
 _SETTINGS: Final = {
     "listen_addresses": ports.LOOPBACK,
     # No socket file: its path could not be longer than 107 bytes.
@@ -60,6 +61,18 @@ class PostgresServer:
     def pid(self) -> int | None:
         """The running postmaster, or None."""
         return self._child.pid if self._child and self._child.poll() is None else None
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it lets nobody in any more: after a SIGTERM it waits until all sessions end.
+
+        Ours never do. A postmaster writes how it fares into the last line of its pid file.
+        """
+        try:
+            lines = (self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return False
+        return lines[:1] == [str(self.pid)] and lines[-1].strip() == _LEAVING
 
     @property
     def superuser_url(self) -> str:

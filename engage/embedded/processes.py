@@ -129,6 +129,7 @@ def end(
     remaining = [process for process in processes if process.is_running()]
     for process in remaining:
         process.send(first)
+        process.send(signal.SIGCONT)  # one that was frozen hears nothing
     for process in wait_ended(remaining, timeout_seconds=grace_seconds):
         process.send(signal.SIGKILL)
     wait_ended(remaining, timeout_seconds=grace_seconds + 10)
@@ -147,6 +148,7 @@ def stop_child(
     if child.poll() is not None:
         return
     child.send_signal(first)
+    child.send_signal(signal.SIGCONT)
     try:
         child.wait(grace_seconds)
     except subprocess.TimeoutExpired:

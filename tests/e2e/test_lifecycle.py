@@ -69,6 +69,8 @@ def _kill_supervisor(stack: Stack) -> set[int]:
     os.kill(supervisor, signal.SIGKILL)
     eventually(lambda: not is_alive(supervisor), "the supervisor ends")
     assert all(is_alive(pid) for pid in orphans)
+    status = stack.engage("status")
+    assert (status.returncode, "nobody watches over" in status.stderr) == (3, True)
     return orphans
 
 

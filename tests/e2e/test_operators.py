@@ -25,6 +25,8 @@ async def test_a_halted_partition_goes_on_when_told_to(stack: Stack) -> None:
     assert letters[0]["reason"] == "malformed_json"
     shown = stack.engage("dead-letters", "show", str(letters[0]["dead_letter_id"]))
     assert "no event" in shown.stdout
+    replayed = stack.engage("dead-letters", "replay", "987654321")
+    assert (replayed.returncode, "would be: 1 gone" in replayed.stdout) == (0, True)
 
 
 @pytest.mark.parametrize("edge", ["earliest", "latest"])
@@ -33,11 +35,13 @@ async def test_a_halted_partition_that_is_moved_keeps_a_balanced_account(
 ) -> None:
     await _produce(stack, [b"no event"] * (TOO_MANY_IN_A_ROW + 5))
     eventually(lambda: stack.engage("status").returncode == 1, "the partition is halted")
+    skipped = _skipped(stack)
     moved = stack.engage("consumer", "resume", "--partition", str(PARTITION), "--from", edge)
 
     assert ("read again" if edge == "earliest" else "passed over") in moved.stdout, moved.stderr
     # What is read again is as bad as it was, and halts the partition again and again.
     eventually(lambda: _goes_on_to_the_end(stack), "all is read")
+    assert _skipped(stack) == skipped + (5 if edge == "latest" else 0)
     assert stack.engage("ledger").stdout.endswith("balanced\n")
     assert stack.engage("db", "verify").returncode == 0
 
@@ -126,5 +130,13 @@ def _goes_on_to_the_end(stack: Stack) -> bool:
 
 
 def _in_flight(stack: Stack) -> int:
+    return _sum(stack, "in_flight")
+
+
+def _skipped(stack: Stack) -> int:
+    return _sum(stack, "skipped")
+
+
+def _sum(stack: Stack, part: str) -> int:
     _, ledger = stack.get("/ops/ledger")
-    return sum(partition["in_flight"] for partition in ledger["partitions"])
+    return sum(partition[part] for partition in ledger["partitions"])

@@ -108,6 +108,20 @@ def test_stop_child_also_ends_what_the_child_forked(tmp_path: Path) -> None:
     assert processes.wait_ended([grandchild], timeout_seconds=5) == []
 
 
+def test_what_is_frozen_ends_at_once_when_told_to(tmp_path: Path) -> None:
+    for end in (
+        lambda child: processes.stop_child(child, grace_seconds=30),
+        lambda child: processes.end([identity(child)], grace_seconds=30),
+    ):
+        child = spawn(tmp_path, "import time; time.sleep(60)")
+        os.kill(child.pid, signal.SIGSTOP)
+        began = time.monotonic()
+        end(child)
+
+        assert time.monotonic() - began < 10
+        assert child.wait() == -signal.SIGTERM
+
+
 def test_a_child_is_out_of_reach_of_the_terminals_ctrl_c(tmp_path: Path) -> None:
     child = spawn(tmp_path, "import time; time.sleep(60)")
 

@@ -1,25 +1,24 @@
-"""Faults are never injected into two stacks at once, and each test's draw can be repeated."""
+"""Stacks to harm, and draws that can be repeated."""
 
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
 
+import asyncpg
 import pytest
+from aiokafka import AIOKafkaProducer
+from pydantic import SecretStr
 
+from consumer.settings import ConsumerSettings
+from tests.conftest import Database, Kafka
+from tests.e2e.stacks import started
 from tests.faults.rig import Rig, rigged
+from tests.faults.scene import Scene
+from tests.integration.consumer.conftest import Pipeline
 
 SEED_VARIABLE = "ENGAGE_TEST_SEED"
-_STACKS = {"rig", "scene"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests of a whole stack on one worker, with the other such: all of them measure time."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents and _STACKS & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 Say = Callable[[str], None]
@@ -47,6 +46,23 @@ def seed(say: Say) -> int:
 
 
 @pytest.fixture(scope="module")
+def shared_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("scene")
+    with started(folder, "--ingest-workers", "2", "--consumers", "2") as stack:
+        scene = Scene(stack, stack.file["database_url"], 0)
+        scene.note_moves()
+        yield scene
+
+
+@pytest.fixture
+def scene(shared_scene: Scene, seed: int) -> Scene:
+    """The embedded stack, as its users start it, with this test's seed."""
+    shared_scene.seed = seed
+    shared_scene.until_ready()
+    return shared_scene
+
+
+@pytest.fixture(scope="module")
 def shared_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """One rig for the tests of a module, each of which heals it."""
     with rigged(tmp_path_factory.mktemp("rig"), 0, "--consumers", "2") as rig:
@@ -60,3 +76,23 @@ def rig(shared_rig: Rig, seed: int) -> Iterator[Rig]:
     shared_rig.until_ready()
     yield shared_rig
     shared_rig.heal()
+
+
+@pytest.fixture
+async def log(kafka: Kafka, topic: str, database: Database) -> AsyncIterator[Pipeline]:
+    """A topic and a database without a consumer."""
+    settings = ConsumerSettings(
+        kafka_bootstrap_servers=kafka.bootstrap_servers,
+        database_url=SecretStr(database.url),
+        topic=topic,
+        consumer_group=f"group-{uuid.uuid4()}",
+        session_timeout_seconds=3.0,
+    )
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka.bootstrap_servers, acks="all", max_request_size=2**20
+    )
+    await producer.start()
+    connection = await asyncpg.connect(database.url)
+    yield Pipeline(settings, producer, connection)
+    await connection.close()
+    await producer.stop()

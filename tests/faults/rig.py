@@ -85,8 +85,9 @@ class Rig(Scene):
         for server in (self.kafka, self.postgres):
             asyncio.run(server.wait_ready())
 
-    def kill_kafka(self) -> None:
-        _end(self.kafka.pid, signal.SIGKILL)
+    def end_kafka(self, number: signal.Signals) -> None:
+        """SIGKILL: a crash; SIGTERM: in order."""
+        _end(self.kafka.pid, number)
 
     def end_postgres(self, number: signal.Signals) -> None:
         """SIGKILL: a crash; SIGQUIT: shut down at once; SIGINT: fast."""
@@ -113,12 +114,12 @@ def _end(pid: int | None, number: signal.Signals) -> None:
 def freeze(pid: int | None) -> None:
     """Stop a process and its children in their tracks: all of PostgreSQL, for one."""
     assert pid is not None, "it does not run"
-    _signal_all([pid, *_children(pid)], signal.SIGSTOP)
+    _signal_all([pid, *children_of(pid)], signal.SIGSTOP)
 
 
 def wake(pid: int) -> None:
     """Let a process and its children go on."""
-    _signal_all([pid, *_children(pid)], signal.SIGCONT)
+    _signal_all([pid, *children_of(pid)], signal.SIGCONT)
 
 
 def _signal_all(pids: list[int], number: signal.Signals) -> None:
@@ -127,7 +128,8 @@ def _signal_all(pids: list[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """Return the processes that it started."""
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in listed.split()]
 

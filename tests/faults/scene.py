@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from engage.verification import verify
-from tests.e2e.stacks import Stack, eventually
+from tests.e2e.stacks import Stack, eventually, is_alive
 from tests.faults.load import Load
 
 RECOVERY_SECONDS = 90.0
@@ -84,11 +84,16 @@ class Scene:
 
     def kill(self, role: str, slot: int = 0, number: signal.Signals = signal.SIGKILL) -> int:
         """Signal the process in a place, once there is one; return its pid."""
-        pids = eventually(
-            lambda: len(self.pids(role)) > slot and self.pids(role), f"{role} runs", 60
-        )
-        os.kill(pids[slot], number)
-        return int(pids[slot])
+
+        def signalled() -> int | None:
+            pids = self.pids(role)
+            # One that died a moment ago may still be named.
+            if len(pids) <= slot or not is_alive(pids[slot]):
+                return None
+            os.kill(pids[slot], number)
+            return pids[slot]
+
+        return int(eventually(signalled, f"{role} runs", 60))
 
     def until_replaced(self, role: str, victim: int) -> None:
         eventually(

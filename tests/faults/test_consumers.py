@@ -1,5 +1,6 @@
 """Consumers crash, freeze and come and go."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Kafka, add_partitions
 from tests.e2e.stacks import eventually
 from tests.faults.conftest import Say
 from tests.faults.oracle import verify_all
@@ -55,10 +57,10 @@ def test_f2_all_crash_in_the_middle_of_a_batch(
         for pid in rig.pids("consumer"):
             os.kill(pid, signal.SIGKILL)
 
-    trap = Trap(pattern, spring, kill_all, left=5)
+    trap = Trap(pattern, spring, kill_all, left=10)
     with rig.under_load() as load, rig.fault():
         rig.to_postgres.trap = trap
-        eventually(lambda: trap.sprung == 5, "they crashed five times", RECOVERY_SECONDS)
+        eventually(lambda: trap.sprung == 10, "they crashed ten times", 3 * RECOVERY_SECONDS)
 
     assert load.facts.unknown_at == []
     say(str(verify_all(rig, load)))
@@ -119,14 +121,12 @@ def test_f4_a_locked_table_is_waited_for_without_leaving_the_group(rig: Rig, say
     with rig.under_load() as load, rig.fault() as fault:
         rebalances = rig.log("consumer").count("partitions assigned")
         before = rig.value("SELECT count(*) FROM engagements")
-        rig.execute(
-            "BEGIN; LOCK TABLE engagements IN EXCLUSIVE MODE; SELECT pg_sleep(9);"
-            "SELECT pg_sleep(9); COMMIT"
-        )
+        rig.execute("BEGIN; LOCK TABLE engagements IN EXCLUSIVE MODE; SELECT pg_sleep(45); COMMIT")
         assert rig.value("SELECT count(*) FROM engagements") >= before
 
     assert load.facts.unknown_at == []
-    assert fault.ended - fault.began > 18
+    assert fault.ended - fault.began > 45
+    assert "LockNotAvailableError" in rig.log("consumer")
     numbers = verify_all(rig, load)
     assert rig.log("consumer").count("partitions assigned") == rebalances
     say(str(numbers))
@@ -161,4 +161,25 @@ def test_f6_started_without_postgresql_they_begin_where_the_rows_stand(rig: Rig,
 
     assert load.facts.unknown_at == []
     assert "PostgreSQL is away" in rig.log("consumer")
+    say(str(verify_all(rig, load)))
+
+
+def test_f33_partitions_that_are_added_under_load_are_written_to_and_read(
+    rig: Rig, say: Say
+) -> None:
+    topic = rig.stack.file["topic"]
+    partitions = rig.value("SELECT count(*) FROM consumer_offsets")
+    for slot in (0, 1):
+        # One that came back by its name does not know that it leads the group.
+        rig.until_replaced("consumer", rig.kill("consumer", slot))
+    rig.until_ready()
+    with rig.under_load() as load:
+        kafka = Kafka(f"127.0.0.1:{rig.to_kafka.port}")
+        asyncio.run(add_partitions(kafka, topic, partitions + 2))
+        for added in (partitions, partitions + 1):
+            stored = f"SELECT sum(stored) FROM consumer_offsets WHERE partition = {added}"
+            eventually(lambda s=stored: (rig.value(s) or 0) > 50, "the new ones are in use", 60)
+
+    assert load.facts.unknown_at == []
+    assert rig.query("SELECT first_offset FROM consumer_offsets WHERE first_offset <> 0") == []
     say(str(verify_all(rig, load)))

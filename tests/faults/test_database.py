@@ -2,6 +2,7 @@
 
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.faults.scene import RECOVERY_SECONDS
 pytestmark = pytest.mark.faults
 COMMIT = b"COMMIT\0"
 REPORT_SECONDS = 2.0
+LONGEST_REPORT_SECONDS = 8.0
 SLACK_SECONDS = 3.0
 _STORED = "SELECT count(*) FROM engagements"
 
@@ -56,6 +58,7 @@ def test_f15_without_postgresql_events_are_accepted_and_reports_say_so(
     with rig.under_load() as load:
         with rig.fault() as fault:
             rig.end_postgres(how)
+            eventually(lambda: rig.postgres.pid is None, "it is gone")
             reports = _reports_for(rig, seconds=6)
         recovered = _stored_again_after(rig)
 
@@ -83,6 +86,33 @@ def test_f17_a_silent_postgresql_holds_nobody_for_ever(rig: Rig, say: Say) -> No
     assert recovered < 15
     slowest = max(seconds for _, seconds in reports)
     say(f"{verify_all(rig, load)}; stored again after {recovered:.1f} s, reports {slowest:.1f} s")
+
+
+def test_f34_reports_that_have_to_wait_hold_up_neither_events_nor_their_storing(
+    rig: Rig, say: Say
+) -> None:
+    lock = "BEGIN; LOCK TABLE posts IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(15); COMMIT"
+    with rig.under_load() as load, ThreadPoolExecutor(200) as readers, rig.fault():
+        locked = readers.submit(rig.execute, lock)
+        time.sleep(0.5)
+        began, before = time.monotonic(), rig.value(_STORED)
+        answers = [readers.submit(_report_on, rig, post) for post in range(199)]
+        reports = [answer.result() for answer in answers]
+        stored, seconds = rig.value(_STORED) - before, time.monotonic() - began
+        locked.result()
+
+    assert 503 in {status for status, _ in reports}
+    assert max(waited for _, waited in reports) < LONGEST_REPORT_SECONDS + SLACK_SECONDS
+    assert load.facts.unknown_at == []
+    assert load.facts.longest_answer_seconds < 1 + SLACK_SECONDS
+    assert stored > 100 * seconds
+    say(f"{verify_all(rig, load)}; {stored:,} stored meanwhile")
+
+
+def _report_on(rig: Rig, post_id: int) -> tuple[int, float]:
+    began = time.monotonic()
+    status, _ = rig.get(f"/engagement/{post_id + 1}")
+    return status, time.monotonic() - began
 
 
 def test_a_minute_without_postgresql_is_caught_up_with_within_a_minute(rig: Rig, say: Say) -> None:

@@ -1,5 +1,6 @@
 """The ingest service crashes, is told to end, and meets clients that mean no good."""
 
+import gzip
 import http.client
 import json
 import signal
@@ -8,7 +9,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -28,6 +28,7 @@ from tests.faults.scene import resident_mb
 pytestmark = pytest.mark.faults
 EXIT_SECONDS = 20.0
 BODY = json.dumps({"post_id": 1, "type": "view"}).encode()
+BOMB = gzip.compress(b" " * 16_000_000)
 
 
 def test_f7_a_crashing_service_leaves_unknowns_that_a_retry_settles(rig: Rig, say: Say) -> None:
@@ -41,21 +42,23 @@ def test_f7_a_crashing_service_leaves_unknowns_that_a_retry_settles(rig: Rig, sa
 
 
 @contextmanager
-def own_ingest(rig: Rig, folder: Path) -> Iterator[tuple[Process, int]]:
-    """Yield a service without keys, and its port."""
+def own_ingest(rig: Rig, folder: Path, **more: str) -> Iterator[tuple[Process, int]]:
+    """Yield a service without keys, with these settings, and its port."""
     port = ports.pick()
     settings = {
         "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{rig.to_kafka.port}",
         "PORT": str(port),
     }
-    with process("ingest_service", folder, settings) as service:
+    with process("ingest_service", folder, settings | more) as service:
         eventually(lambda: is_open(port), "it listens")
-        eventually(lambda: _post(port) == 202, "it accepts events")
+        eventually(lambda: post(port) == 202, "it accepts events")
         yield service, port
 
 
-def _post(port: int) -> int:
-    return _send(f"http://127.0.0.1:{port}/events", BODY, {"Content-Type": "application/json"})
+def post(port: int, post_id: int = 1) -> int:
+    """Send a view; return the status, 0 without an answer."""
+    body = json.dumps({"post_id": post_id, "type": "view"}).encode()
+    return _send(f"http://127.0.0.1:{port}/events", body, {"Content-Type": "application/json"})
 
 
 def _send(url: str, body: bytes, headers: dict[str, str]) -> int:
@@ -91,7 +94,7 @@ def test_f8_told_to_end_it_answers_what_it_has(rig: Rig, tmp_path: Path, say: Sa
         ThreadPoolExecutor(requests) as clients,
     ):
         rig.to_kafka.delay_seconds = 0.4
-        answers = [clients.submit(_post, port) for _ in range(requests)]
+        answers = [clients.submit(post, port) for _ in range(requests)]
         time.sleep(0.6)
         in_flight = sum(not answer.done() for answer in answers)
         service.child.terminate()
@@ -109,9 +112,9 @@ def test_f8_told_to_end_it_answers_what_it_has(rig: Rig, tmp_path: Path, say: Sa
 
 
 def test_f9_it_ends_although_kafka_is_silent(rig: Rig, tmp_path: Path, say: Say) -> None:
-    with own_ingest(rig, tmp_path) as (service, port), rig.fault():
+    with own_ingest(rig, tmp_path) as (service, port), _half_a_request(port), rig.fault():
         rig.to_kafka.mode = Mode.BLACKHOLE
-        waiting = threading.Thread(target=_post, args=(port,))
+        waiting = threading.Thread(target=post, args=(port,))
         waiting.start()
         time.sleep(0.5)
         service.child.send_signal(signal.SIGTERM)
@@ -128,15 +131,16 @@ def test_f39_slow_clients_and_bombs_hold_nobody_up(rig: Rig, say: Say) -> None:
     port = urlsplit(stack["ingest_url"]).port
     with rig.under_load() as load, ExitStack() as held:
         before = resident_mb(pid)
-        began = time.monotonic()
+        bombs = held.enter_context(ThreadPoolExecutor(1))
         slow = [held.enter_context(_half_a_request(port, stack["ingest_key"])) for _ in range(200)]
-        for _ in range(50):
-            assert _bomb(stack["ingest_url"], stack["ingest_key"]) == 413
+        began = time.monotonic()
+        answers = [bombs.submit(_bomb, stack["ingest_url"], stack["ingest_key"]) for _ in range(50)]
         for connection in slow:
             connection.settimeout(20)
             while connection.recv(4096):
                 pass
         closed_after = time.monotonic() - began
+        assert {answer.result() for answer in answers} == {413}
         grown = resident_mb(pid) - before
 
     assert closed_after < 15
@@ -149,7 +153,5 @@ def test_f39_slow_clients_and_bombs_hold_nobody_up(rig: Rig, say: Say) -> None:
 
 def _bomb(url: str, key: str) -> int:
     """Send a few kilobytes that inflate to 16 MB; return the status."""
-    deflating = zlib.compressobj(wbits=31)
-    body = deflating.compress(b" " * 16_000_000) + deflating.flush()
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    return _send(f"{url}/events", body, headers | {"Authorization": f"Bearer {key}"})
+    return _send(f"{url}/events", BOMB, headers | {"Authorization": f"Bearer {key}"})

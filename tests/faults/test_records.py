@@ -1,66 +1,21 @@
-"""What stands in the log is not what it should be: a consumer process of its own, on such a log."""
+"""Poison in the log: a consumer process of its own, on a topic and a database of its own."""
 
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import asyncpg
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from aiokafka.errors import TopicAlreadyExistsError
-from pydantic import SecretStr
 
-from consumer.settings import ConsumerSettings
-from schema import topics
 from schema.event import MAX_EVENT_BYTES, encode
 from sql import load
-from tests.conftest import Database, Kafka, create_topic
-from tests.faults.rig import Process, process
+from tests.faults.single import consuming, halt_of
 from tests.integration.consumer.conftest import Pipeline, until
 from tests.integration.consumer.test_consumer import sample
 
 GOOD = 5_000
 POISON_EVERY = 25
-
-
-@pytest.fixture
-async def log(kafka: Kafka, topic: str, database: Database) -> AsyncIterator[Pipeline]:
-    """A topic and a database without a consumer."""
-    settings = ConsumerSettings(
-        kafka_bootstrap_servers=kafka.bootstrap_servers,
-        database_url=SecretStr(database.url),
-        topic=topic,
-        consumer_group=f"group-{uuid.uuid4()}",
-        session_timeout_seconds=3.0,
-    )
-    producer = AIOKafkaProducer(
-        bootstrap_servers=kafka.bootstrap_servers, acks="all", max_request_size=2**20
-    )
-    await producer.start()
-    connection = await asyncpg.connect(database.url)
-    yield Pipeline(settings, producer, connection)
-    await connection.close()
-    await producer.stop()
-
-
-@contextmanager
-def consuming(log: Pipeline, folder: Path, name: str = "consumer") -> Iterator[Process]:
-    settings = log.settings
-    variables = {
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-        "DATABASE_URL": settings.database_url.get_secret_value(),
-        "DATABASE_ROLE": "engage_consumer",
-        "TOPIC": settings.topic,
-        "CONSUMER_GROUP": settings.consumer_group,
-        "SESSION_TIMEOUT_SECONDS": "3",
-    }
-    with process("consumer", folder, variables, name) as running:
-        yield running
 
 
 def _event(**fields: object) -> bytes:
@@ -127,81 +82,32 @@ async def test_f20_each_kind_of_poison_is_kept_once_and_harms_no_neighbour(
     assert await log.connection.fetch(load("verify_ledger").text) == []
 
 
-async def _halt_of(log: Pipeline, partition: int) -> tuple[str | None, str | None]:
-    row = await log.connection.fetchrow(
-        "SELECT halt_reason, halt_detail FROM consumer_offsets WHERE partition = $1", partition
-    )
-    return (None, None) if row is None else (row[0], row[1])
-
-
-async def test_f31_records_that_left_the_log_unread_are_told_to_the_number(
+@pytest.mark.faults
+async def test_f22_when_everything_is_bad_the_partition_halts_and_stays_so_until_told(
     log: Pipeline, tmp_path: Path
 ) -> None:
-    with consuming(log, tmp_path):
-        await log.produce(sample(100, seed=31), partition=0)
-        await log.until_accounted(100)
-    await log.produce(sample(70, seed=32), partition=0)
-    admin = AIOKafkaAdminClient(bootstrap_servers=log.settings.kafka_bootstrap_servers)
-    await admin.start()
-    try:
-        tp = TopicPartition(log.settings.topic, 0)
-        await admin.delete_records({tp: RecordsToDelete(before_offset=160)})
-    finally:
-        await admin.close()
-    with consuming(log, tmp_path):
-        await log.produce(sample(10, seed=33), partition=1)
+    bad, limit = 2_000, 100
+    for _ in range(bad):
+        await log.producer.send(log.settings.topic, b"no event", partition=0)
+    await log.producer.flush()
+    letters = "SELECT count(*) FROM dead_letters"
 
-        async def halted() -> bool:
-            return (await _halt_of(log, 0))[0] is not None and await log.stored() == 110
+    async def halted() -> bool:
+        return (await halt_of(log, 0))[0] == "dead_letters_in_a_row"
 
+    with consuming(log, tmp_path) as consumer:
         await until(halted)
+        consumer.child.kill()
+    with consuming(log, tmp_path) as consumer:
+        await log.produce(sample(500, seed=22), partition=1)
+        await log.until_accounted(limit + 500)
+        await asyncio.to_thread(consumer.until_log_has, "partition halted")
+        assert await log.connection.fetchval(letters) == limit
 
-    assert await _halt_of(log, 0) == (
-        "records_lost",
-        "60 records from offset 100 on left the log before they were read",
-    )
-
-
-@pytest.mark.parametrize(
-    "refill",
-    [
-        pytest.param(0, id="shorter", marks=pytest.mark.faults),
-        pytest.param(50, id="as long"),
-        pytest.param(200, id="longer", marks=pytest.mark.faults),
-    ],
-)
-async def test_f32_a_topic_made_anew_is_noticed_by_a_running_consumer(
-    log: Pipeline, kafka: Kafka, tmp_path: Path, refill: int
-) -> None:
-    topic = log.settings.topic
-    with consuming(log, tmp_path):
-        await log.produce(sample(50, seed=34), partition=0)
-        await log.until_accounted(50)
-        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
-        await admin.start()
-        try:
-            await admin.delete_topics([topic])
-        finally:
-            await admin.close()
-        await _until_made_again(kafka, topic)
-        await log.producer.client.force_metadata_update()
-        await log.produce(sample(refill, seed=35), partition=0)
-
-        async def halted() -> bool:
-            return (await _halt_of(log, 0))[0] == "log_diverged"
-
-        await until(halted, within_seconds=60)
-
-    assert await log.stored() == 50
-    await log.assert_rollups_match()
-
-
-async def _until_made_again(kafka: Kafka, topic: str) -> None:
-    async def made() -> bool:
-        try:
-            await create_topic(kafka, topic, topics.PARTITIONS)
-        except TopicAlreadyExistsError:
-            return False
-        return True
-
-    await until(made)
+        resume = load("resume_partition")
+        values = resume.bind(topic=log.settings.topic, partition=0, target=None)
+        await log.connection.execute(resume.text, *values)
+        await until(halted)
+        await log.until_accounted(2 * limit + 500)
+        assert await log.connection.fetchval(letters) == 2 * limit
+    assert await log.connection.fetch(load("verify_ledger").text) == []

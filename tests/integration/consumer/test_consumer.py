@@ -4,14 +4,18 @@ import asyncio
 import json
 import random
 import signal
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
+from msgspec.structs import replace
 
 from consumer.__main__ import run
 from consumer.log import Log
+from schema import topics
+from schema.errors import Unavailable
 from schema.event import TYPES, Record, encode
 from sql import load
 from tests.conftest import Kafka, add_partitions
@@ -139,6 +143,23 @@ async def test_what_postgresql_refuses_leaves_alone_and_its_neighbours_are_store
     await pipeline.assert_rollups_match()
 
 
+async def test_what_was_refused_is_stored_when_it_comes_again_and_the_cause_is_gone(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.connection.execute(
+        "ALTER TABLE engagements ADD CONSTRAINT of_the_operator CHECK (post_id <> 666)"
+    )
+    refused = now_record(post_id=666)
+    async with pipeline.consumer():
+        await pipeline.produce([refused])
+        await pipeline.until_accounted(1)
+        await pipeline.connection.execute("ALTER TABLE engagements DROP CONSTRAINT of_the_operator")
+        await pipeline.produce([refused])
+        await pipeline.until_accounted(2)
+
+    assert await pipeline.stored() == 1
+
+
 async def test_a_refused_retraction_leaves_alone(pipeline: Pipeline) -> None:
     await pipeline.connection.execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
@@ -220,6 +241,39 @@ async def test_transactions_are_read_committed_and_their_markers_skipped(
     }
 
 
+async def test_what_stands_behind_an_open_transaction_waits_for_it_also_over_a_restart(
+    pipeline: Pipeline,
+) -> None:
+    topic = pipeline.settings.topic
+    producer = AIOKafkaProducer(
+        bootstrap_servers=pipeline.settings.kafka_bootstrap_servers,
+        transactional_id=f"open-{topic}",
+    )
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, encode(now_record()), key=b"1", partition=0)
+        await pipeline.produce([now_record()], partition=0)
+        for elsewhere in (1, 2):
+            async with pipeline.consumer() as worker:
+                await pipeline.produce([now_record()], partition=1)
+                await pipeline.until_accounted(elsewhere)
+                assert worker.not_ready() is None
+        assert await pipeline.stored() == 2
+        async with pipeline.consumer():
+            await producer.commit_transaction()
+            await pipeline.until_accounted(5)
+    finally:
+        await producer.stop()
+
+    assert await pipeline.totals() == {
+        "stored": 4,
+        "duplicates": 0,
+        "dead_lettered": 0,
+        "skipped": 1,
+    }
+
+
 async def test_a_batch_over_many_days_makes_its_partitions(pipeline: Pipeline) -> None:
     now = datetime.now(UTC)
     records = [
@@ -251,6 +305,27 @@ async def test_a_consumer_whose_rows_were_moved_writes_nothing_and_goes_on_from_
 
     assert await pipeline.stored() == 20
     await pipeline.assert_rollups_match()
+
+
+async def test_two_that_write_the_same_posts_and_names_at_once_never_deadlock(
+    pipeline: Pipeline,
+) -> None:
+    events = 4_000
+    async with pipeline.consumer(batch_max_rows=100), pipeline.consumer(batch_max_rows=100):
+        for partition in range(topics.PARTITIONS):
+            records = sample(events // topics.PARTITIONS, seed=19 + partition)
+            await pipeline.produce(
+                (
+                    replace(record, user_id=None, user=f"user-{record.post_id}")
+                    for record in records
+                ),
+                partition=partition,
+            )
+        await pipeline.until_accounted(events)
+
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    assert await pipeline.connection.fetchval(deadlocks) == 0
+    assert await pipeline.stored() == events
 
 
 async def test_replaying_the_whole_log_changes_nothing(pipeline: Pipeline) -> None:
@@ -447,24 +522,51 @@ async def test_a_retraction_is_a_change_that_refreshes_the_view(pipeline: Pipeli
     assert await refresh() == "unchanged"
 
 
-async def test_a_consumer_that_hangs_while_kafka_answers_ends_by_itself(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+async def _hangs() -> None:
+    await asyncio.Event().wait()
+
+
+async def _fails() -> None:
+    raise Unavailable("Kafka: FencedInstanceIdError")
+
+
+@pytest.mark.parametrize("harm", [_hangs, _fails])
+async def test_a_consumer_that_reads_nothing_while_kafka_answers_ends_by_itself(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, harm: Callable[[], Awaitable[None]]
 ) -> None:
-    hanging = asyncio.Event()
+    harmed = asyncio.Event()
     poll = Log.poll
 
-    async def poll_or_hang(log: Log, timeout_ms: int, max_records: int) -> object:
+    async def harmed_poll(log: Log, timeout_ms: int, max_records: int) -> object:
         if await pipeline.stored():
-            hanging.set()
-            await asyncio.Event().wait()
+            harmed.set()
+            await harm()
         return await poll(log, timeout_ms, max_records)
 
-    monkeypatch.setattr(Log, "poll", poll_or_hang)
+    monkeypatch.setattr(Log, "poll", harmed_poll)
     await pipeline.produce([now_record()])
     settings = pipeline.settings.model_copy(update={"silence_limit_seconds": 1.0})
 
     assert await asyncio.wait_for(run(settings), 30) == 1
-    assert hanging.is_set()
+    assert harmed.is_set()
+
+
+async def test_a_consumer_that_reads_nothing_is_not_ready(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pipeline.consumer() as worker:
+        await pipeline.produce([now_record()])
+        await pipeline.until_accounted(1)
+        with monkeypatch.context() as harm:
+            harm.setattr(Log, "poll", lambda *_: _fails())
+
+            async def not_ready() -> bool:
+                return worker.not_ready() == "Kafka gives no records"
+
+            await until(not_ready)
+        await pipeline.produce([now_record()])
+        await pipeline.until_accounted(2)
+        assert worker.not_ready() is None
 
 
 async def test_an_idle_consumer_is_not_taken_for_one_that_hangs(pipeline: Pipeline) -> None:

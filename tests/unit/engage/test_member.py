@@ -23,6 +23,7 @@ class Stub:
     starts: list[float] = field(default_factory=list)
     stops: int = 0
     is_alive: bool = False
+    is_leaving: bool = False
 
     @property
     def pid(self) -> int | None:
@@ -38,7 +39,7 @@ class Stub:
 
     async def stop(self, timeout_seconds: float) -> None:
         self.stops += 1
-        self.is_alive = False
+        self.is_alive = self.is_leaving = False
 
 
 @pytest.fixture
@@ -90,6 +91,20 @@ async def test_what_ends_at_once_again_and_again_is_called_a_loop_until_it_lives
 
     monkeypatch.setattr(member, "_SHORT_LIFE_SECONDS", 0.01)
     await _until(lambda: not place.state.is_looping)
+    await place.stop(1)
+    await keeping
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_was_told_to_end_by_others_and_does_not_is_replaced() -> None:
+    program = Stub()
+    place = _place(program)
+    await place.start()
+    keeping = asyncio.create_task(place.keep())
+    program.is_leaving = True
+
+    await _until(lambda: len(program.starts) == 2)
+    assert program.stops == 1
     await place.stop(1)
     await keeping
 

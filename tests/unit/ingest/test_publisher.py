@@ -38,7 +38,10 @@ class Broker:
         self.producers = 0
         self.events: list[bytes] = []
         self.errors: list[KafkaError] = []
+        self.partitions = 1
         self.is_silent = False
+        self.silent_partitions: set[int] = set()
+        self.sent_to: set[int] = set()
         self.answers = asyncio.Event()
 
     def producer(self, **_: Any) -> "Producer":
@@ -58,14 +61,15 @@ class Producer:
             await asyncio.Event().wait()
 
     async def partitions_for(self, _topic: str) -> set[int]:
-        return {0}
+        return set(range(self.broker.partitions))
 
     def create_batch(self) -> Batch:
         return Batch()
 
-    async def send_batch(self, batch: Batch, *_: Any, **__: Any) -> asyncio.Future[None]:
+    async def send_batch(self, batch: Batch, _topic: str, partition: int) -> asyncio.Future[None]:
         outcome = asyncio.get_running_loop().create_future()
-        if self.broker.is_silent:
+        self.broker.sent_to.add(partition)
+        if self.broker.is_silent or partition in self.broker.silent_partitions:
             await self.broker.answers.wait()
         if self.broker.errors:
             outcome.set_exception(self.broker.errors.pop(0))
@@ -81,6 +85,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     monkeypatch.setattr(module, "AIOKafkaProducer", broker.producer)
     monkeypatch.setattr(module, "_RETRY_SECONDS", 0.01)
     monkeypatch.setattr(module, "_STOP_SECONDS", 0.05)
+    monkeypatch.setattr(module, "_METADATA_SECONDS", 0.01)
     return broker
 
 
@@ -174,3 +179,55 @@ async def test_a_silent_broker_does_not_hold_the_stop(broker: Broker) -> None:
 
     async with asyncio.timeout(2):
         await publisher.stop()
+
+
+async def test_when_one_partition_fails_what_was_on_its_way_to_others_is_unknown_at_once(
+    broker: Broker,
+) -> None:
+    broker.partitions, broker.silent_partitions = 2, {1}
+    publisher = Publisher(IngestSettings(produce_deadline_seconds=60, max_waiting_events=1))
+    publisher.start()
+    await until(lambda: publisher.not_ready() is None)
+    on_its_way = asyncio.create_task(publisher.publish([record(post_id=_post_of(1))]))
+    await until(lambda: broker.sent_to == {1})
+    publisher._senders[0].cancel()  # as if its producer had failed
+
+    async with asyncio.timeout(2):
+        assert await on_its_way == [False]
+    await until(lambda: broker.producers == 2 and publisher.not_ready() is None)
+    broker.silent_partitions.clear()
+    assert await publisher.publish([record(post_id=_post_of(1))]) == [True]  # there is room again
+    await publisher.stop()
+
+
+async def test_partitions_that_are_added_are_sent_to(broker: Broker, publisher: Publisher) -> None:
+    broker.partitions = 2
+    await until(lambda: publisher._partitions == 2)
+
+    assert await publisher.publish([record(post_id=_post_of(1))]) == [True]
+    assert broker.sent_to == {1}
+    assert broker.producers == 1
+
+
+async def test_what_waits_for_a_partition_that_is_gone_is_unknown(broker: Broker) -> None:
+    broker.partitions, broker.silent_partitions = 2, {1}
+    publisher = Publisher(IngestSettings(produce_deadline_seconds=60, max_waiting_events=2))
+    publisher.start()
+    await until(lambda: publisher.not_ready() is None)
+    waiting = [asyncio.create_task(publisher.publish([record(post_id=_post_of(1))]))]
+    await until(lambda: broker.sent_to == {1})
+    waiting.append(asyncio.create_task(publisher.publish([record(post_id=_post_of(1))])))
+    await asyncio.sleep(0)
+    broker.partitions = 1
+    publisher._senders[1].cancel()
+
+    async with asyncio.timeout(2):
+        assert await asyncio.gather(*waiting) == [[False], [False]]
+    await until(lambda: publisher.not_ready() is None)
+    assert await publisher.publish([record(post_id=_post_of(1))] * 2) == [True, True]
+    await publisher.stop()
+
+
+def _post_of(partition: int) -> int:
+    """Return a post whose events go to this one of two partitions."""
+    return next(post for post in range(1, 100) if module._hash(post) % 2 == partition)
