@@ -50,6 +50,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
         docs_url=None,
         redoc_url=None,
         telemetry=None,
+        responses=problems.responses(problems.ANYWHERE),
     )
 
     def not_ready() -> str | None:
@@ -101,7 +102,12 @@ def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -
             "time_zone": settings.time_zone,
         }
 
-    @app.get("/sql/{name}", tags=["service"], responses=problems.responses([401, 403, 404]))
+    @app.get(
+        "/sql/{name}",
+        tags=["service"],
+        response_class=PlainTextResponse,
+        responses=problems.responses([*problems.BEHIND_A_KEY, 404]),
+    )
     async def question(name: str) -> PlainTextResponse:
         """The SQL of a report: every number can be computed anew with psql."""
         if name not in sql.names():
@@ -125,7 +131,12 @@ def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -
             return JSONResponse({"status": "ready"})
         raise problems.unavailable(reason)
 
-    @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
+    @app.get(
+        "/metrics",
+        tags=["service"],
+        response_class=PlainTextResponse,
+        responses=problems.responses(problems.BEHIND_A_KEY),
+    )
     async def metrics() -> Response:
         """Prometheus metrics of this process."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
