@@ -73,6 +73,8 @@ def ensure_keys(layout: Layout, known: Secrets) -> None:
 async def create_database(superuser_url: str, passwords: Mapping[str, str]) -> None:
     """Create the logins and the database they use; bring their passwords up to date."""
     async with connected(superuser_url) as connection:
+        # A statement that fails would be quoted in the server's log, its password with it.
+        await connection.execute("SET log_min_error_statement = panic")
         for login in LOGINS:
             await _ensure_login(connection, login, passwords[login])
         if not await connection.fetchval("SELECT to_regrole($1) IS NOT NULL", ERASER):

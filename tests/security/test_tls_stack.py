@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -15,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from tests.backends import Backend
 from tests.conftest import database_url
 from tests.e2e.stacks import Stack, engage, eventually, request, started
+from tests.security.canary import command_lines, files_of, leaks
 from tests.security.certificates import Authority, Kind, server_context
 from tests.security.tls_kafka import USER, SecureKafka
 from tests.security.tls_postgres import behind_tls
@@ -83,6 +85,7 @@ async def test_every_process_and_command_works_over_tls(encrypted: Encrypted) ->
     await halt(encrypted)
     await asyncio.to_thread(a_halted_partition_is_moved, encrypted)
     await asyncio.to_thread(the_accounts_balance, encrypted)
+    nobody_is_told_a_password(encrypted)
 
 
 def an_event_is_stored_and_shown(encrypted: Encrypted) -> None:
@@ -134,3 +137,15 @@ def the_accounts_balance(encrypted: Encrypted) -> None:
     assert encrypted.engage("users", "export", "7", "--by", "test").returncode == 0
     erased = encrypted.engage("users", "erase", "7", "--by", "test")
     assert erased.returncode == 0, erased.stderr
+
+
+def nobody_is_told_a_password(encrypted: Encrypted) -> None:
+    stack, environment = encrypted.stack, encrypted.environment
+    secrets = {
+        "Kafka's password": environment["ENGAGE_KAFKA_SASL_PASSWORD"],
+        "PostgreSQL's password": str(urlsplit(environment["ENGAGE_DATABASE_URL"]).password),
+    }
+    written = [*files_of(stack.folder, but=("stack.json",)), *command_lines(stack.pids())]
+
+    assert len(written) > 15
+    assert leaks(secrets, written) == []
