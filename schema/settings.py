@@ -165,6 +165,11 @@ class HttpSettings(ProcessSettings):
         default="",
         description="Comma-separated origins whose pages may read answers, besides those of keys.",
     )
+    hsts_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="How long browsers shall insist on HTTPS, once TLS is in front; 0: unsaid.",
+    )
     client_rate_per_second: float = Field(
         default=0.0,
         ge=0,
