@@ -6,6 +6,7 @@ from pathlib import Path
 from engage.configuration import settings_table
 
 ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]
 
 
 def test_the_readmes_table_has_every_setting_with_its_default() -> None:
@@ -17,6 +18,29 @@ def test_the_readmes_table_has_every_setting_with_its_default() -> None:
 
 
 def test_links_to_files_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+    for page in PAGES:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_tests_that_are_named_as_proof_exist() -> None:
+    named = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(r"`(tests/[^`]+)`", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 40
+    for page, name in named:
+        path, _, test = name.partition("::")
+        assert (ROOT / path).exists(), f"{page} names {name}"
+        source = (ROOT / path).read_text(encoding="utf-8") if test else ""
+        assert not test or f"def {test}(" in source, f"{page} names {name}"
+
+
+def test_every_promise_and_every_defence_names_its_proof() -> None:
+    for name in ("docs/guarantees.md", "SECURITY.md"):
+        page = (ROOT / name).read_text(encoding="utf-8")
+        tables = re.findall(r"^\|.*\| proof \|\n\|[-|]+\|\n((?:\|.*\n)+)", page, re.MULTILINE)
+        assert tables
+        for row in "".join(tables).splitlines():
+            assert "`tests/" in row or "[docs/keys.md]" in row or "ruff" in row, row
