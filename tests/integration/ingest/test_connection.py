@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -264,10 +264,7 @@ async def test_a_del_in_a_header_of_a_request_without_body_is_a_space(ingest: In
     ],
 )
 async def test_slow_clients_are_cut_off_while_others_are_served(
-    ingest: Ingest,
-    start: bytes | None,
-    drip: bytes,
-    record_property: Callable[[str, object], None],
+    ingest: Ingest, start: bytes | None, drip: bytes
 ) -> None:
     alone = [await seconds_of_one(ingest) for _ in range(ALONE)]
     opening = post(ingest, "Content-Length: 500", body=b"{") if start is None else start
@@ -289,8 +286,7 @@ async def test_slow_clients_are_cut_off_while_others_are_served(
     while not all(task.done() for task in slow):
         latencies.append(await seconds_of_one(ingest))
 
-    record_property("p99_alone_ms", round(1000 * p99(alone)))
-    record_property("p99_beside_slow_clients_ms", round(1000 * p99(latencies)))
+    print(f"p99 alone {p99(alone):.3f} s, beside slow clients {p99(latencies):.3f} s")  # noqa: T201
     assert len(latencies) > 5
     assert p99(latencies) < 1.0
     for seconds, statuses in await asyncio.gather(*slow):
