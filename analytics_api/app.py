@@ -17,7 +17,7 @@ from analytics_api import author_routes, event_routes, insight_routes, routes, s
 from analytics_api.deadline import Deadline
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
-from analytics_api.whole_files import whole_files
+from analytics_api.whole_files import WholeFiles
 from schema import problems
 from schema.docs_page import add_docs
 from schema.edge import Application, Edge, key_ring
@@ -73,7 +73,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
-    bounded = Deadline(whole_files(app), _ANSWER_SECONDS)
+    bounded = Deadline(WholeFiles(app), _ANSWER_SECONDS)
     edge = Edge(bounded, Scope.READ, keys, is_loopback_only=is_loopback_only, settings=settings)
     return edge, not_ready
 

@@ -1,20 +1,12 @@
-"""A CA, a broker that speaks SASL_SSL alone to clients, and one group: they share the broker."""
+"""A CA, and a broker that clients reach by SASL_SSL alone."""
 
 import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from tests.security.certificates import Authority
 from tests.security.tls_kafka import SecureKafka
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("security"))
 
 
 @pytest.fixture(scope="session")

@@ -97,7 +97,7 @@ def an_event_is_stored_and_shown(encrypted: Encrypted) -> None:
         return bool(totals["stored"] == 1 and totals["in_flight"] == 0)
 
     eventually(is_stored, "the event is stored, and the API knows where the log ends")
-    assert encrypted.engage("status").returncode == 0
+    eventually(lambda: encrypted.engage("status").returncode == 0, "all is ready")
 
 
 def the_catalogue_takes_a_post(encrypted: Encrypted) -> None:
