@@ -44,3 +44,12 @@ def test_every_promise_and_every_defence_names_its_proof() -> None:
         assert tables
         for row in "".join(tables).splitlines():
             assert "`tests/" in row or "[docs/keys.md]" in row or "ruff" in row, row
+
+
+def test_every_alarm_is_explained() -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    source = (ROOT / "analytics_api" / "alarms.py").read_text(encoding="utf-8")
+    alarms = {*re.findall(r'Alarm\("(\w+)"', source), "unwatched"}
+
+    assert len(alarms) > 8
+    assert {alarm for alarm in alarms if f"| `{alarm}` |" not in page} == set()
