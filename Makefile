@@ -9,7 +9,7 @@ DATABASE_TESTS := tests/integration/schema tests/integration/consumer tests/inte
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults browser bench check
+.PHONY: help setup demo up down test faults browser bench check audit
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,15 @@ check: $(READY) ## Formatting, lint and types
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+
+# Strict: what the service does not know is no clean bill.
+audit: $(READY) ## Ask PyPI's vulnerability service about every locked package; needs a network
+	@test -x .audit/bin/pip-audit || .venv/bin/python -m venv .audit
+	@.audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements-audit.lock
+	for lock in requirements.lock requirements-dev.lock requirements-build.lock; do \
+	  .audit/bin/pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; \
+	done
 
 # What is installed is named by hash, the installer included, and the project itself is built
 # with what the lock brought, so that nothing else is ever downloaded.

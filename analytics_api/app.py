@@ -17,6 +17,7 @@ from analytics_api import author_routes, event_routes, insight_routes, routes, s
 from analytics_api.deadline import Deadline
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
+from analytics_api.whole_files import WholeFiles
 from schema import problems
 from schema.docs_page import add_docs
 from schema.edge import Application, Edge, key_ring
@@ -50,6 +51,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
         docs_url=None,
         redoc_url=None,
         telemetry=None,
+        responses=problems.responses(problems.ANYWHERE),
     )
 
     def not_ready() -> str | None:
@@ -71,7 +73,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
-    bounded = Deadline(app, _ANSWER_SECONDS)
+    bounded = Deadline(WholeFiles(app), _ANSWER_SECONDS)
     edge = Edge(bounded, Scope.READ, keys, is_loopback_only=is_loopback_only, settings=settings)
     return edge, not_ready
 
@@ -101,7 +103,12 @@ def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -
             "time_zone": settings.time_zone,
         }
 
-    @app.get("/sql/{name}", tags=["service"], responses=problems.responses([401, 403, 404]))
+    @app.get(
+        "/sql/{name}",
+        tags=["service"],
+        response_class=PlainTextResponse,
+        responses=problems.responses([*problems.BEHIND_A_KEY, 404]),
+    )
     async def question(name: str) -> PlainTextResponse:
         """The SQL of a report: every number can be computed anew with psql."""
         if name not in sql.names():
@@ -125,7 +132,12 @@ def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -
             return JSONResponse({"status": "ready"})
         raise problems.unavailable(reason)
 
-    @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
+    @app.get(
+        "/metrics",
+        tags=["service"],
+        response_class=PlainTextResponse,
+        responses=problems.responses(problems.BEHIND_A_KEY),
+    )
     async def metrics() -> Response:
         """Prometheus metrics of this process."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -76,7 +76,7 @@ async def event(
 def _between(event_id: UUID, engaged: datetime | None) -> tuple[datetime, datetime]:
     """Return the earliest and the latest time that the event may have. Raises Problem 422."""
     if engaged is not None:
-        return engaged, engaged
+        return _utc(engaged), _utc(engaged)
     if event_id.version != _VERSION_7:
         detail = "engaged_timestamp: required, as this id carries no time"
         raise Problem(422, "timestamp_required", detail)
@@ -85,3 +85,10 @@ def _between(event_id: UUID, engaged: datetime | None) -> tuple[datetime, dateti
         return inside - _AROUND, inside + _AROUND
     except OverflowError:
         raise Problem(422, "invalid_parameter", "event_id: its time is out of range") from None
+
+
+def _utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise Problem(422, "invalid_parameter", "engaged_timestamp: out of range") from None

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from analytics_api.answers import refuse_unknown_parameters
 from analytics_api.state import State
 from schema.event import MAX_ID
-from schema.problems import Problem, responses
+from schema.problems import BEHIND_A_KEY, Problem, responses
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
@@ -17,7 +17,7 @@ def new_router() -> APIRouter:
     """Return a router whose routes refuse query parameters they do not have."""
     return APIRouter(
         dependencies=[Depends(refuse_unknown_parameters)],
-        responses=responses([401, 403, 414, 422, 429, 431, 503]),
+        responses=responses([*BEHIND_A_KEY, 422, 503]),
     )
 
 

@@ -14,6 +14,7 @@ from analytics_api.alarms import Alarm, LagWatch
 from analytics_api.ledger import DayCounts, balance, read_books
 from analytics_api.log_ends import LogEnds
 from analytics_api.settings import RefresherSettings
+from schema.side_port import PersonNeeded
 from schema.telemetry import get_logger
 from sql.pool import Connection
 
@@ -41,7 +42,7 @@ class Watch:
     def problem(self) -> str | None:
         """Return the gravest thing that is wrong, or None."""
         grave = [alarm for alarm in self._standing.values() if alarm.alarm in alarms.GRAVE]
-        return str(min(grave)) if grave else None
+        return PersonNeeded(min(grave)) if grave else None
 
     async def watch(self, connection: Connection) -> None:
         """Look once, and keep what is wrong."""

@@ -58,6 +58,7 @@ def create_app(settings: CatalogueSettings) -> tuple[Application, Readiness]:
         docs_url=None,
         redoc_url=None,
         telemetry=None,
+        responses=problems.responses(problems.ANYWHERE),
     )
     problems.install(app)
     for outage in (*OUTAGES, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
@@ -124,7 +125,12 @@ def _add_own_routes(app: FastAPI, health: _Health) -> None:
             raise problems.unavailable(reason)
         return JSONResponse({"status": "ready"})
 
-    @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
+    @app.get(
+        "/metrics",
+        tags=["service"],
+        response_class=PlainTextResponse,
+        responses=problems.responses(problems.BEHIND_A_KEY),
+    )
     async def metrics() -> Response:
         """Prometheus metrics of this process."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

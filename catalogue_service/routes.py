@@ -11,13 +11,13 @@ from catalogue_service import lines
 from catalogue_service.models import Author, BatchOutcome, Item, Kind, Outcome, Post, User
 from catalogue_service.store import Refusal, Result, apply
 from schema.event import MAX_ID
-from schema.problems import Problem, responses
+from schema.problems import BEHIND_A_KEY, Problem, responses
 from sql.pool import Pool
 
 router = APIRouter(
     prefix="/catalogue",
     tags=["catalogue"],
-    responses=responses([400, 401, 403, 404, 413, 422, 429, 503]),
+    responses=responses([*BEHIND_A_KEY, 404, 413, 422, 503]),
 )
 _MAX_LISTED: Final = 100
 """Most errors a reply explains; further ones carry their tag alone, to stay in 128 KiB."""

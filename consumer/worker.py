@@ -15,6 +15,7 @@ from consumer.settings import ConsumerSettings
 from consumer.transaction import Fenced
 from consumer.writer import Refused, Writer
 from schema.errors import Unavailable
+from schema.side_port import PersonNeeded
 from schema.telemetry import get_logger
 from sql.pool import OUTAGES, told
 
@@ -66,7 +67,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         """Return why this consumer does not do its work, or None."""
         if self._reader.halted:
             partition, why = min(self._reader.halted.items())
-            return f"partition {partition} is halted: {why.reason}"
+            return PersonNeeded(f"partition {partition} is halted: {why.reason}")
         if self._problem is None and self._failed_polls >= _FAILED_POLLS:
             return "Kafka gives no records"
         return self._problem

@@ -47,10 +47,14 @@ class EmbeddedBackend:
     """Both servers run in the stack's folder."""
 
     def __init__(self, layout: Layout, leases: PortLeases, secrets: Secrets) -> None:
-        self._settings = KafkaSettings.load()
         self._passwords = secrets.passwords
         self._kafka = KafkaServer(layout.folder, port=leases.take("kafka", usual=9092))
         self._postgres = PostgresServer(layout.folder, port=leases.take("postgres", usual=5432))
+        # On loopback, in plain text, wherever else the environment may lead.
+        place = {"kafka_bootstrap_servers": self._kafka.bootstrap_servers}
+        self._settings = KafkaSettings.load().model_copy(
+            update=place | {"kafka_security_protocol": "PLAINTEXT"}
+        )
 
     @property
     def programs(self) -> Mapping[str, Program]:
@@ -61,7 +65,7 @@ class EmbeddedBackend:
     def wiring(self) -> Wiring:
         """The addresses for the services, each with a login of its own."""
         urls = {role: self._url(login) for role, login in DATABASE_ROLES.items()}
-        return Wiring(self._kafka.bootstrap_servers, urls, False, self._settings.topic)
+        return Wiring(self._kafka.bootstrap_servers, urls, self._settings.topic)
 
     @property
     def database_url(self) -> str:
@@ -71,7 +75,7 @@ class EmbeddedBackend:
     async def prepare_kafka(self) -> None:
         """Wait for the broker and make the topic."""
         await self._kafka.wait_ready()
-        await _ensure_topic(self._settings, self._kafka.bootstrap_servers)
+        await _ensure_topic(self._settings)
 
     async def prepare_database(self) -> None:
         """Wait for PostgreSQL; make logins, database and tables."""
@@ -97,7 +101,8 @@ class ExternalBackend:
     def wiring(self) -> Wiring:
         """The addresses for the services; each takes its database role after connecting."""
         urls = dict.fromkeys(DATABASE_ROLES, self.database_url)
-        return Wiring(self._kafka.kafka_bootstrap_servers, urls, True, self._kafka.topic)
+        servers = self._kafka.kafka_bootstrap_servers
+        return Wiring(servers, urls, self._kafka.topic, is_external=True)
 
     @property
     def database_url(self) -> str:
@@ -106,18 +111,13 @@ class ExternalBackend:
 
     async def prepare_kafka(self) -> None:
         """Make the topic."""
-        await _ensure_topic(self._kafka, self._kafka.kafka_bootstrap_servers)
+        await _ensure_topic(self._kafka)
 
     async def prepare_database(self) -> None:
         """Bring the database to this version."""
         await migrate_database(self.database_url)
 
 
-async def _ensure_topic(settings: KafkaSettings, bootstrap_servers: str) -> None:
+async def _ensure_topic(settings: KafkaSettings) -> None:
     async with asyncio.timeout(60):
-        await ensure_topic(
-            bootstrap_servers,
-            settings.topic,
-            settings.topic_partitions,
-            settings.topic_replication_factor,
-        )
+        await ensure_topic(settings)

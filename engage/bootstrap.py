@@ -13,6 +13,7 @@ from engage.stack import Layout
 from schema import topics
 from schema.errors import SetupError, Unavailable
 from schema.migrate import Connection, migrate
+from schema.settings import KafkaSettings
 
 DATABASE: Final = "engagement"
 MIGRATOR: Final = "engage_migrator"
@@ -72,6 +73,8 @@ def ensure_keys(layout: Layout, known: Secrets) -> None:
 async def create_database(superuser_url: str, passwords: Mapping[str, str]) -> None:
     """Create the logins and the database they use; bring their passwords up to date."""
     async with connected(superuser_url) as connection:
+        # A statement that fails would be quoted in the server's log, its password with it.
+        await connection.execute("SET log_min_error_statement = panic")
         for login in LOGINS:
             await _ensure_login(connection, login, passwords[login])
         if not await connection.fetchval("SELECT to_regrole($1) IS NOT NULL", ERASER):
@@ -103,27 +106,32 @@ async def migrate_database(url: str) -> list[str]:
         return await migrate(connection)
 
 
-async def ensure_topic(bootstrap_servers: str, topic: str, partitions: int, replicas: int) -> None:
+async def ensure_topic(settings: KafkaSettings) -> None:
     """Create the topic; one that is there is kept as it is. Raises Unavailable, SetupError."""
     from aiokafka.admin import AIOKafkaAdminClient, NewTopic
     from aiokafka.errors import KafkaError, for_code
 
-    from schema.settings import KafkaSettings
     from schema.transport import kafka_arguments
 
-    admin = AIOKafkaAdminClient(**kafka_arguments(KafkaSettings.load(), bootstrap_servers))
-    configs = {"retention.ms": str(_RETENTION_MS)}
+    wanted = NewTopic(
+        settings.topic,
+        settings.topic_partitions,
+        settings.topic_replication_factor,
+        topic_configs={"retention.ms": str(_RETENTION_MS)},
+    )
+    admin = AIOKafkaAdminClient(**kafka_arguments(settings))
     try:
         await admin.start()
-        if topic in await admin.list_topics():
+        if settings.topic in await admin.list_topics():
             return
-        made = await admin.create_topics(
-            [NewTopic(topic, partitions, replicas, topic_configs=configs)]
-        )
+        made = await admin.create_topics([wanted])
     except KafkaError as error:
-        raise Unavailable(f"Kafka at {bootstrap_servers}: {type(error).__name__}") from error
+        raise Unavailable(
+            f"Kafka at {settings.kafka_bootstrap_servers}: {type(error).__name__}"
+        ) from error
     finally:
         await admin.close()
     for _, code, *detail in made.topic_errors:
         if code and for_code(code).__name__ != "TopicAlreadyExistsError":
-            raise SetupError(f"topic {topic} cannot be created: {detail[0] or for_code(code)}")
+            reason = detail[0] or for_code(code)
+            raise SetupError(f"topic {settings.topic} cannot be created: {reason}")

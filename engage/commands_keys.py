@@ -5,7 +5,15 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
+from engage.options import (
+    CHECK_FAILED,
+    DEFAULT_DIR,
+    USAGE,
+    Dir,
+    Output,
+    OutputOption,
+    failing_well,
+)
 from engage.target import key_file
 
 T = TypeVar("T")
@@ -96,11 +104,17 @@ def revoke(
 @config.command()
 @failing_well
 def show(output: OutputOption = Output.TABLE) -> None:
-    """Show every setting, its value and where that comes from. Secrets are masked."""
-    from engage.configuration import settings_in_force
+    """Show every setting, its value and where that comes from. Secrets are masked.
+
+    Exit code 2: a setting is wrong; stderr says which and why.
+    """
+    from engage.configuration import faults, settings_in_force
     from engage.output import print_rows
 
     print_rows(settings_in_force(), output)
+    if found := faults():
+        typer.echo("\n".join(f"error: {fault}" for fault in found), err=True)
+        raise typer.Exit(USAGE)
 
 
 @config.command()

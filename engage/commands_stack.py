@@ -1,6 +1,7 @@
 """`engage up`, `down`, `status`, `doctor`: a stack's life."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,6 +64,12 @@ def up(  # noqa: PLR0913, PLR0917  (the command line's options)
         print(f"error: {outcome.message}", file=sys.stderr)
         raise typer.Exit(outcome.exit_code)
     print_addresses(StackFile.read(layout.stack_file), folder)
+    _warn(outcome.message.splitlines())
+
+
+def _warn(decisions: Iterable[str]) -> None:
+    for decision in decisions:
+        print(f"warning: {decision}", file=sys.stderr)
 
 
 def fetch(spec: StackSpec) -> None:
@@ -104,9 +111,10 @@ async def _keep_up(spec: StackSpec, report: "Report | None") -> None:
     async with running(spec) as supervisor:
         if report is None:
             print_addresses(supervisor.stack, spec.folder)
+            _warn(supervisor.decisions)
             print("Ctrl-C ends it.", file=sys.stderr)
         else:
-            report(Outcome(0))
+            report(Outcome(0, "\n".join(supervisor.decisions)))
         await asyncio.Event().wait()
 
 

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from engage.settings import ClientSettings
+from schema.errors import SetupError
 from schema.settings import PREFIX, Settings
 
 MASK: Final = "********"
@@ -32,8 +33,7 @@ def settings_classes() -> list[type[Settings]]:
 def settings_in_force() -> list[dict[str, Any]]:
     """Return one row a variable; a service's own default is noted where services differ.
 
-    Raises:
-        SetupError: a variable is wrong; all of the service's wrong ones are named.
+    A wrong value is shown as it was given; ``faults`` tells what is wrong with it.
     """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for kind in settings_classes():
@@ -54,6 +54,17 @@ def settings_in_force() -> list[dict[str, Any]]:
         row | {"used_by": ", ".join(row["used_by"])}
         for _, row in sorted(rows.items(), key=lambda item: item[0])
     ]
+
+
+def faults() -> list[str]:
+    """Return what is wrong with the settings, each fault once."""
+    found = []
+    for kind in settings_classes():
+        try:
+            kind.load()
+        except SetupError as error:
+            found.append(str(error))
+    return list(dict.fromkeys(found))
 
 
 def settings_table() -> str:
@@ -77,8 +88,15 @@ def settings_table() -> str:
 
 
 def _read(kind: type[Settings]) -> Iterator[tuple[str, FieldInfo, str]]:
-    settings = kind.load()
+    try:
+        values = dict(kind.load())
+    except SetupError:
+        values = {name: _as_given(name, field) for name, field in kind.model_fields.items()}
     for name, field in kind.model_fields.items():
-        value = getattr(settings, name)
-        is_secret = isinstance(value, SecretStr)
-        yield name, field, MASK if is_secret and value.get_secret_value() else str(value)
+        value = values[name]
+        is_secret = isinstance(value, SecretStr) or "SecretStr" in repr(field.annotation)
+        yield name, field, MASK if is_secret and value else str(value)
+
+
+def _as_given(name: str, field: FieldInfo) -> Any:
+    return os.environ.get(PREFIX + name.upper(), field.get_default(call_default_factory=True))

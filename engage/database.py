@@ -10,7 +10,7 @@ from pydantic import SecretStr
 import sql
 from schema.errors import SetupError, Unavailable
 from schema.settings import DatabaseSettings
-from sql.pool import OUTAGES, Connection, connect
+from sql.pool import OUTAGES, REFUSALS, Connection, connect
 
 _COMMAND_TIMEOUT_SECONDS: Final = 600.0
 
@@ -36,8 +36,10 @@ async def connected(url: str) -> AsyncIterator[Connection]:
             await connection.close()
     except OUTAGES as error:
         raise Unavailable(f"PostgreSQL: {type(error).__name__}") from error
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError):
-        raise SetupError("PostgreSQL refuses this login: check ENGAGE_DATABASE_URL") from None
+    except Unavailable as error:
+        if isinstance(error.__cause__, REFUSALS):
+            raise SetupError("PostgreSQL refuses this login: check ENGAGE_DATABASE_URL") from None
+        raise
     except asyncpg.UndefinedTableError:
         raise SetupError("the tables are missing: run `engage db migrate`") from None
 

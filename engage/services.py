@@ -32,6 +32,7 @@ DATABASE_ROLES: Final = {
 
 _SECRET: Final = ("DATABASE_URL", "DATABASE_ROLE", "INGEST_KEY", "READ_KEY", "ADMIN_KEY")
 _NEEDS_KAFKA: Final = ("ingest", "consumer", "refresher", "api")
+_ABOUT_KAFKA: Final = f"{PREFIX}KAFKA_"
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class Wiring:
 
     Attributes:
         database_urls: by role of the stack; the ingest service has none.
-        database_role: whether each one takes its database role after connecting.
+        is_external: the servers are someone else's: each service takes its database role after
+            connecting, and reaches Kafka as the environment says.
     """
 
     kafka_bootstrap_servers: str
     database_urls: Mapping[str, str]
-    takes_database_role: bool
     topic: str
+    is_external: bool = False
 
 
 def service(
@@ -61,20 +63,22 @@ def service(
     return Service(
         # -P: the stack's folder must not be searched for modules.
         command=(sys.executable, "-P", "-m", MODULES[place.role]),
-        environment=inherited() | environment,
+        environment=_inherited(place.role) | environment,
         folder=layout.folder,
         log_path=layout.log(place.name),
         descriptors=() if listen_fd is None else (listen_fd,),
     )
 
 
-def inherited() -> dict[str, str]:
-    """Return what services see of the caller's environment; of its secrets, nothing."""
-    hidden = {PREFIX + setting for setting in _SECRET}
+def _inherited(role: str) -> dict[str, str]:
+    """Return what a service sees of the caller's environment; of secrets, what it needs."""
+    hidden = tuple(PREFIX + setting for setting in _SECRET)
+    if role not in _NEEDS_KAFKA:
+        hidden += (_ABOUT_KAFKA,)
     return {
         name: value
         for name, value in os.environ.items()
-        if name in _KEPT or (name.startswith(PREFIX) and name not in hidden)
+        if name in _KEPT or (name.startswith(PREFIX) and not name.startswith(hidden))
     } | {"PYTHONUNBUFFERED": "1"}
 
 
@@ -82,9 +86,11 @@ def _settings(place: MemberState, wiring: Wiring, layout: Layout) -> dict[str, s
     settings = {"METRICS_PORT": str(place.side_port), "TOPIC": wiring.topic}
     if place.role in _NEEDS_KAFKA:
         settings["KAFKA_BOOTSTRAP_SERVERS"] = wiring.kafka_bootstrap_servers
+        if not wiring.is_external:
+            settings["KAFKA_SECURITY_PROTOCOL"] = "PLAINTEXT"
     if url := wiring.database_urls.get(place.role):
         settings["DATABASE_URL"] = url
-        if wiring.takes_database_role:
+        if wiring.is_external:
             settings["DATABASE_ROLE"] = DATABASE_ROLES[place.role]
     if place.role == "refresher":
         settings["WATCHED_DISKS"] = str(layout.folder)

@@ -66,7 +66,7 @@ def _why_not_ready(member: MemberState, stack: StackFile | None) -> str | None:
     if member.process is None:
         return "being started"
     if member.side_port:
-        return readiness.ask(member.side_port)
+        return readiness.ask(member.side_port).reason
     if stack is None:
         return "being started"
     is_kafka = member.role == "kafka"

@@ -55,6 +55,8 @@ class Supervisor:
         self._secrets = secrets
         self._listeners = listeners
         self._is_ready = False
+        self.decisions: list[str] = []
+        """What waited for a person at the start."""
         self._keeping: list[asyncio.Task[None]] = []
         self._members = [
             Member(MemberState(role, 0), program, self._note)
@@ -137,19 +139,27 @@ class Supervisor:
         await asyncio.gather(*(member.stop(timeout_seconds) for member in members))
 
     async def _wait_ready(self) -> None:
-        """Raises ServerFailed, quoting the log of what ended or did not get ready."""
+        """Wait until every process works; what waits for a person is told and does not hinder.
+
+        Raises ServerFailed, quoting the log of what ended or did not get ready.
+        """
         deadline = time.monotonic() + _READY_SECONDS
         waiting = [member for member in self._members if member.state.side_port]
         while waiting:
             answers = await asyncio.gather(
-                *(readiness.not_ready(member.state.side_port) for member in waiting)
+                *(readiness.ask_soon(member.state.side_port) for member in waiting)
             )
-            for member, reason in zip(waiting, answers, strict=True):
+            asked, waiting = waiting, []
+            for member, answer in zip(asked, answers, strict=True):
                 if not member.is_running:
                     raise self._failure(member, "ended while it was started")
-                if reason and time.monotonic() > deadline:
-                    raise self._failure(member, f"not ready after {_READY_SECONDS:.0f} s: {reason}")
-            waiting = [m for m, reason in zip(waiting, answers, strict=True) if reason]
+                if answer.is_for_a_person:
+                    self.decisions.append(f"{member.state.name}: {answer.reason}")
+                elif answer.reason:
+                    waiting.append(member)
+                    if time.monotonic() > deadline:
+                        what = f"not ready after {_READY_SECONDS:.0f} s: {answer.reason}"
+                        raise self._failure(member, what)
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _failure(self, member: Member, what: str) -> ServerFailed:

@@ -24,7 +24,7 @@ from schema.event_model import Event
 from schema.keys import Scope
 from schema.side_port import Readiness
 
-_ERRORS = (400, 401, 403, 408, 413, 415, 422, 429, 503)
+_ERRORS = (*problems.BEHIND_A_KEY, 413, 415, 422, 503)
 
 
 class EventAccepted(BaseModel):
@@ -112,6 +112,7 @@ def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
         docs_url=None,
         redoc_url=None,
         telemetry=None,
+        responses=problems.responses(problems.ANYWHERE),
     )
     problems.install(app)
     _add_event_routes(app)
@@ -220,7 +221,12 @@ def _add_own_routes(app: FastAPI, publisher: Publisher) -> None:
             return JSONResponse({"status": "ready"})
         raise problems.unavailable(reason)
 
-    @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
+    @app.get(
+        "/metrics",
+        tags=["service"],
+        response_class=PlainTextResponse,
+        responses=problems.responses(problems.BEHIND_A_KEY),
+    )
     async def metrics() -> Response:
         """Prometheus metrics of this process."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -70,7 +70,7 @@ def add_browser_routes(app: FastAPI, outcome: type[BaseModel]) -> None:
         response_model=outcome,
         responses={
             207: {"model": outcome, "description": "Some events were accepted, some not"},
-            **problems.responses((400, 401, 403, 408, 413, 415, 422, 429, 503)),
+            **problems.responses((*problems.BEHIND_A_KEY, 413, 415, 422, 503)),
         },
         tags=["browser"],
     )
@@ -86,7 +86,7 @@ def add_browser_routes(app: FastAPI, outcome: type[BaseModel]) -> None:
         response_class=Response,
         responses={
             200: {"content": {"image/gif": {}}, "description": "The event is in Kafka"},
-            **problems.responses((400, 401, 403, 422, 429, 503)),
+            **problems.responses((*problems.BEHIND_A_KEY, 422, 503)),
         },
         openapi_extra={"parameters": _PIXEL_PARAMETERS},
         tags=["browser"],

@@ -31,6 +31,9 @@ def main() -> int:
     except SetupError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError):
+        print("PostgreSQL refuses this login: check ENGAGE_DATABASE_URL", file=sys.stderr)  # noqa: T201
+        return 2
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
         print(f"PostgreSQL does not answer: {type(error).__name__}", file=sys.stderr)  # noqa: T201
         return 3

@@ -5,7 +5,9 @@ its body. Here a request has to arrive whole within a deadline, its head within 
 what cannot be parsed is answered with a problem document like any other error.
 """
 
+import asyncio
 import re
+import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -24,8 +26,23 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 
 MAX_URL_BYTES: Final = 16 * 1024
 """Most bytes of a target; the edge judges shorter ones more strictly."""
+_OWN_FILES: Final = 64
 _FRAMING: Final = (b"content-length", b"transfer-encoding")
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
+
+
+def _most_connections() -> int:
+    """Return how many clients may be connected: as many as there may be open files, but a few."""
+    try:
+        import resource  # noqa: PLC0415  (absent on Windows)
+    except ImportError:
+        return sys.maxsize
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if files == resource.RLIM_INFINITY else max(1, files - _OWN_FILES)
+
+
+MOST_CONNECTIONS: Final = _most_connections()
+"""Further ones are closed at once, until some of these end or are cut off."""
 
 
 class Connection(HttpToolsProtocol):
@@ -54,6 +71,12 @@ class Connection(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(Problem(431, "headers_too_large", "the headers are too large"))
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Close at once what would leave the process no files for its own connections."""
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
 
     def on_message_begin(self) -> None:
         """Start a request's clock."""

@@ -21,6 +21,11 @@ _DETAILS = {
     405: "this path knows other methods",
 }
 
+ANYWHERE = (400, 403, 408, 414, 431)
+"""What any route may answer, as its request is judged before a route is looked for."""
+BEHIND_A_KEY = (401, 429)
+"""What routes that want a key may answer besides."""
+
 logger = get_logger("http")
 
 

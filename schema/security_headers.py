@@ -12,3 +12,9 @@ SECURITY_HEADERS: Final = (
     ("cross-origin-opener-policy", "same-origin"),
 )
 """The server adds them, also to answers that never reach the application."""
+
+
+def security_headers(hsts_seconds: int) -> list[tuple[str, str]]:
+    """Return them, and with *hsts_seconds* the one that may only be sent behind TLS (RFC 6797)."""
+    hsts = ("strict-transport-security", f"max-age={hsts_seconds}")
+    return [*SECURITY_HEADERS, hsts] if hsts_seconds else list(SECURITY_HEADERS)

@@ -13,7 +13,7 @@ from schema import collector
 from schema.connection import Connection, expire
 from schema.edge import Application
 from schema.errors import SetupError
-from schema.security_headers import SECURITY_HEADERS
+from schema.security_headers import security_headers
 from schema.settings import HttpSettings
 from schema.side_port import Readiness, side_port
 from schema.telemetry import configure_logging
@@ -63,7 +63,7 @@ def configure(app: Application, settings: HttpSettings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        headers=list(SECURITY_HEADERS),
+        headers=security_headers(settings.hsts_seconds),
         backlog=_BACKLOG,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(

@@ -4,8 +4,9 @@ They come from environment variables named ``ENGAGE_`` and the field, nothing is
 import, and all faults are reported at once without printing a value.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -34,11 +35,14 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            faults = "; ".join(
-                f"{PREFIX}{str(e['loc'][0]).upper() if e['loc'] else 'settings'}: {e['msg']}"
-                for e in error.errors(include_input=False, include_url=False)
-            )
-            raise SetupError(f"settings are wrong: {faults}") from None
+            faults = map(_told, error.errors(include_input=False, include_url=False))
+            raise SetupError(f"settings are wrong: {'; '.join(faults)}") from None
+
+
+def _told(fault: Mapping[str, Any]) -> str:
+    """Say which variable is wrong and why; what several are about names them itself."""
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{PREFIX}{str(fault['loc'][0]).upper()}: {message}" if fault["loc"] else message
 
 
 class TransportSettings(Settings):
@@ -160,6 +164,11 @@ class HttpSettings(ProcessSettings):
     cors_origins: str = Field(
         default="",
         description="Comma-separated origins whose pages may read answers, besides those of keys.",
+    )
+    hsts_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="How long browsers shall insist on HTTPS, once TLS is in front; 0: unsaid.",
     )
     client_rate_per_second: float = Field(
         default=0.0,

@@ -14,18 +14,28 @@ from schema.settings import ProcessSettings
 Readiness = Callable[[], str | None]
 """Returns None when ready, else the reason in a few words."""
 
+WAITS_FOR = "waits-for"
+_TEXT = "text/plain; charset=utf-8"
+
+
+class PersonNeeded(str):
+    """A reason that no restart ends: the process does its work, and a person must decide."""
+
+    __slots__ = ()
+
 
 def _answer(path: str, not_ready: Readiness) -> tuple[int, str, bytes]:
     if path == "/healthz":
         return 200, "application/json", b'{"status":"alive"}'
-    if path == "/readyz":
-        reason = not_ready()
-        if reason is None:
-            return 200, "application/json", b'{"status":"ready"}'
-        return 503, "text/plain; charset=utf-8", reason.encode()
     if path == "/metrics":
         return 200, CONTENT_TYPE_LATEST, generate_latest()
-    return 404, "text/plain; charset=utf-8", b"not found"
+    if path != "/readyz":
+        return 404, _TEXT, b"not found"
+    reason = not_ready()
+    if reason is None:
+        return 200, "application/json", b'{"status":"ready"}'
+    waits = f"; {WAITS_FOR}=person" if isinstance(reason, PersonNeeded) else ""
+    return 503, _TEXT + waits, reason.encode()
 
 
 def _application(not_ready: Readiness) -> Any:

@@ -1,20 +1,21 @@
 """How processes reach Kafka and PostgreSQL: encrypted, or in plain text where that is allowed."""
 
 import ipaddress
+import os
 import ssl
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
-
-from schema.errors import SetupError
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
     from schema.settings import KafkaSettings
 
-_VERIFYING: Final = frozenset({"verify-ca", "verify-full"})
+_VERIFYING: Final = "verify-full"
+_USUAL_ROOT: Final = "~/.postgresql/root.crt"
 _PLACEHOLDERS: Final = frozenset(
-    {"admin", "change-me", "changeme", "default", "engage", "example", "password", "postgres",
-     "secret", "test"}
+    {"admin", "changeit", "changeme", "default", "engage", "engagement", "example", "kafka",
+     "pass", "password", "postgres", "root", "secret", "test", "user", "yourpassword"}
 )  # fmt: skip
 _ALLOW: Final = "or ENGAGE_ALLOW_PLAINTEXT=true on a network of your own"
 
@@ -27,9 +28,6 @@ def kafka_arguments(
     Args:
         settings: of the process.
         bootstrap_servers: instead of those of the settings.
-
-    Raises:
-        SetupError: the CA file cannot be read.
     """
     protocol = settings.kafka_security_protocol
     arguments: dict[str, Any] = {
@@ -49,13 +47,12 @@ def kafka_arguments(
 
 
 def _context(ca_file: str | None) -> ssl.SSLContext:
-    """Return a context that verifies certificate and host name, with TLS 1.2 at least."""
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError):
-        raise SetupError(
-            "ENGAGE_KAFKA_SSL_CA_FILE cannot be read, or holds no certificate in PEM"
-        ) from None
+    """Return a context that verifies certificate and host name, with TLS 1.2 at least.
+
+    Raises:
+        OSError: the file cannot be read, or holds no certificate.
+    """
+    context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
@@ -71,6 +68,8 @@ def fault_of_kafka(settings: "KafkaSettings") -> str | None:
         return "ENGAGE_KAFKA_SASL_PASSWORD is a placeholder: choose a password"
     if not is_local and not protocol.endswith("SSL") and not settings.allow_plaintext:
         return f"Kafka beyond loopback needs ENGAGE_KAFKA_SECURITY_PROTOCOL=SASL_SSL, {_ALLOW}"
+    if protocol.endswith("SSL") and not _holds_certificates(settings.kafka_ssl_ca_file):
+        return "ENGAGE_KAFKA_SSL_CA_FILE cannot be read, or holds no certificate in PEM"
     return None
 
 
@@ -79,20 +78,35 @@ def fault_of_database(url: str, *, allow_plaintext: bool) -> str | None:
     try:
         parts = urlsplit(url)
         query = parse_qs(parts.query)
-        hosts = [*_hosts(parts.netloc.rpartition("@")[2]), *query.get("host", [])]
+        hosts = [*_hosts(parts.netloc.rpartition("@")[2]), *_hosts(",".join(query.get("host", [])))]
     except ValueError:
         return "not a URL such as postgresql://user:password@host:5432/engagement"
-    if all(map(_is_loopback, hosts)):
-        return None
-    if _is_placeholder(unquote(parts.password or "x" * 32)):
+    is_local = all(map(_is_loopback, hosts or _hosts(os.environ.get("PGHOST", ""))))
+    if not is_local and _is_placeholder(unquote(_password(parts, query))):
         return "the password is a placeholder: choose one"
-    mode = query.get("sslmode", [""])[0]
-    if mode not in _VERIFYING and not allow_plaintext:
+    mode = query.get("sslmode", [os.environ.get("PGSSLMODE", "")])[0]
+    if not is_local and mode != _VERIFYING and not allow_plaintext:
         return (
             "PostgreSQL beyond loopback needs ?sslmode=verify-full&sslrootcert=FILE in the URL,"
             f" {_ALLOW}"
         )
+    root = query.get("sslrootcert", [os.environ.get("PGSSLROOTCERT", _USUAL_ROOT)])[0]
+    if mode == _VERIFYING and not _holds_certificates(str(Path(root).expanduser())):
+        return "sslrootcert cannot be read, or holds no certificate in PEM"
     return None
+
+
+def _password(parts: SplitResult, query: dict[str, list[str]]) -> str:
+    """Return the URL's password; what is in no URL may come from a file."""
+    return parts.password or query.get("password", ["-"])[0]
+
+
+def _holds_certificates(ca_file: str | None) -> bool:
+    try:
+        _context(ca_file)
+    except OSError:
+        return False
+    return True
 
 
 def _hosts(servers: str) -> Iterable[str]:
@@ -103,8 +117,8 @@ def _hosts(servers: str) -> Iterable[str]:
 
 
 def _is_loopback(host: str) -> bool:
-    if host in {"", "localhost"} or host.startswith(("/", "%2f")):
-        return True  # the last ones are folders of Unix sockets
+    if host in {"", "localhost"} or host.lower().startswith("%2f"):
+        return True  # the last one is the folder of a Unix socket
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -112,4 +126,4 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_placeholder(password: str) -> bool:
-    return password.lower() in _PLACEHOLDERS
+    return "".join(filter(str.isalnum, password.lower())) in _PLACEHOLDERS

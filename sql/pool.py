@@ -17,7 +17,14 @@ Connection: TypeAlias = "asyncpg.Connection[Any]"
 Pool: TypeAlias = "asyncpg.Pool[Any]"
 AnyConnection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 
+REFUSALS = (
+    asyncpg.InvalidAuthorizationSpecificationError,  # a wrong password among them
+    asyncpg.InvalidCatalogNameError,
+)
+"""What means "this login may not in"; a password that is being changed, or a restore."""
+
 OUTAGES = (
+    *REFUSALS,
     OSError,
     TimeoutError,
     asyncio.IncompleteReadError,

@@ -6,7 +6,8 @@ import signal
 import stat
 from pathlib import Path
 
-from tests.e2e.stacks import Stack, eventually, is_alive, is_open, started
+from tests.e2e.stacks import Stack, engage, eventually, is_alive, is_open, started
+from tests.e2e.test_operators import _produce
 
 ROLES = {
     "kafka": 1, "postgres": 1, "ingest": 2, "consumer": 0, "refresher": 1, "api": 1, "catalogue": 1,
@@ -77,3 +78,17 @@ def _kill_supervisor(stack: Stack) -> set[int]:
 def _stored(stack: Stack) -> int:
     _, ledger = stack.get("/ops/ledger")
     return sum(partition["stored"] for partition in ledger["partitions"])
+
+
+async def test_a_stack_with_a_halted_partition_starts_again_and_says_so(tmp_path: Path) -> None:
+    with started(tmp_path, "--consumers", "1") as stack:
+        await _produce(stack, [b"no event"] * 100)
+        eventually(lambda: "is halted" in stack.engage("status").stdout, "the partition is halted")
+        stack.engage("down")
+        again = engage("up", "--detach", "--ingest-port", "0", "--api-port", "0", "--dir", tmp_path)
+
+        assert again.returncode == 0, again.stderr
+        assert "partition 3" in again.stderr
+        assert stack.engage("status").returncode == 1
+        assert "goes on" in stack.engage("consumer", "resume").stdout
+        eventually(lambda: stack.engage("status").returncode == 0, "the partition goes on")

@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+from typing import Any
 
+import asyncpg
 import pytest
 
-from tests.e2e.stacks import Stack, eventually
+from tests.e2e.stacks import Stack, eventually, request
 
 ROLES = ("ingest", "consumer", "refresher", "api", "catalogue", "postgres", "kafka")
 
@@ -26,3 +28,43 @@ def test_a_killed_process_is_replaced(stack: Stack, role: str) -> None:
     restarts = [p["restarts"] for p in status["processes"] if p["name"].startswith(role)]
     assert sum(restarts) >= 1
     assert stack.post({"post_id": 1, "type": "view"})[0] == 202
+
+
+async def test_services_outlive_logins_that_are_refused_for_a_while(stack: Stack) -> None:
+    before = restarts(stack)
+    owner = await asyncpg.connect(superuser_url(stack))
+    try:
+        await allow_logins(owner, "NOLOGIN")
+        author = {"kind": "author", "name": "A", "joined_date": "2020-01-01"}
+        eventually(lambda: stack.get("/readyz")[0] == 503, "the API notices")
+        catalogue = stack.file["catalogue_url"], "/catalogue/batch", stack.file["admin_key"]
+
+        assert stack.get("/ops/ledger")[0] == 503
+        assert stack.get("/categories/top")[0] == 503
+        assert request(*catalogue, author | {"id": 1, "author_category": "Tech"})[0] == 503
+        assert stack.post({"post_id": 1, "type": "view"})[0] == 202
+    finally:
+        await allow_logins(owner, "LOGIN")
+        await owner.close()
+    eventually(lambda: stack.engage("status").returncode == 0, "everything is ready again")
+    eventually(lambda: stack.get("/ops/ledger")[1]["totals"]["in_flight"] == 0, "all is stored")
+    assert restarts(stack) == before
+
+
+def restarts(stack: Stack) -> int:
+    status = json.loads(stack.engage("status", "--json").stdout)
+    return sum(process["restarts"] for process in status["processes"])
+
+
+def superuser_url(stack: Stack) -> str:
+    address = stack.file["database_url"].rpartition("@")[2].rpartition("/")[0]
+    password = (stack.folder / "postgres.password").read_text()
+    return f"postgresql://postgres:{password}@{address}/postgres"
+
+
+async def allow_logins(owner: Any, how: str) -> None:
+    for login in ("consumer", "refresher", "reader", "editor"):
+        await owner.execute(f"ALTER ROLE engage_{login} {how}")
+    await owner.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename ~ '^engage_[cre]'"
+    )

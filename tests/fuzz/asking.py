@@ -1,7 +1,6 @@
 """Ways to a service: as ASGI in this process, as uvicorn would call it, and over a socket."""
 
 import asyncio
-import contextlib
 import json
 import re
 import urllib.parse
@@ -75,14 +74,14 @@ async def send_raw(url: str, raw: bytes) -> Reply:
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             writer.write(raw)
-            return await _first(reader)
+            return await _first(reader, has_body=not raw.lstrip(b"\r\n").startswith(b"HEAD "))
     except (asyncio.IncompleteReadError, ConnectionError):
         return Reply()
     finally:
         writer.transport.abort()
 
 
-async def _first(reader: asyncio.StreamReader) -> Reply:
+async def _first(reader: asyncio.StreamReader, *, has_body: bool) -> Reply:
     status = 100
     while status == 100:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -90,11 +89,8 @@ async def _first(reader: asyncio.StreamReader) -> Reply:
         status = int(first.split(" ")[1])
     pairs = (line.split(": ", 1) for line in lines if line)
     headers = {name.lower(): value for name, value in pairs}
-    with contextlib.suppress(asyncio.IncompleteReadError):  # HEAD: a length and no body
-        return Reply(
-            status, headers, await reader.readexactly(int(headers.get("content-length", 0)))
-        )
-    return Reply(status, headers)
+    length = int(headers.get("content-length", 0)) if has_body else 0
+    return Reply(status, headers, await reader.readexactly(length))
 
 
 def faults(request: Request, reply: Reply) -> list[str]:

@@ -16,19 +16,24 @@ import ingest_service.app
 from analytics_api.settings import ApiSettings
 from catalogue_service.settings import CatalogueSettings
 from ingest_service.settings import IngestSettings
-from schema.keys import Scope
+from schema.keys import Scope, add, mint, revoke
 from tests.conftest import Database, Kafka
 from tests.serving import client, new_key, served
 
 
 @dataclass
 class Service:
-    """A service that is ready; the session carries its key."""
+    """A service that is ready; the session carries its key.
+
+    ``presented``: what else a request may carry, by what it is; a scope is a good key of it.
+    """
 
     name: str
     url: str
     key: str
     session: aiohttp.ClientSession
+    app: Any
+    presented: dict[str, str | None]
 
 
 @pytest.fixture(params=["ingest", "api", "catalogue"])
@@ -51,10 +56,20 @@ async def service(
         ),
     }
     scope, create = make[request.param]
-    key = new_key(Path(keys), scope)
+    presented = _keys(Path(keys), scope)
+    key = str(presented[scope])
     app, not_ready = create()
     async with served(app) as url, client(url, key) as session:
         async with asyncio.timeout(30):
             while not_ready() is not None:  # noqa: ASYNC110  (nobody tells)
                 await asyncio.sleep(0.01)
-        yield Service(request.param, url, key, session)
+        yield Service(request.param, url, key, session, app, presented)
+
+
+def _keys(path: Path, scope: Scope) -> dict[str, str | None]:
+    good = {each.value: new_key(path, each) for each in Scope}
+    gone = mint(scope)
+    add(path, gone.entry)
+    revoke(path, gone.entry.key_id)
+    others = {"none": None, "wrong": mint(scope).plaintext, "cut": good[scope][:-1]}
+    return good | others | {"revoked": gone.plaintext}

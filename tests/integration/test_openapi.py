@@ -21,6 +21,7 @@ from tests.integration.conftest import Service
 
 EXAMPLES = int(os.environ.get("ENGAGE_TEST_OPENAPI_EXAMPLES", "25"))
 """For each operation, right ones and as many wrong ones."""
+SEED = int(os.environ.get("ENGAGE_TEST_OPENAPI_SEED", "1"))
 
 schemathesis.serializer.alias("application/x-ndjson", "text/plain")
 CHECKS = [
@@ -54,9 +55,9 @@ def exercise(
     headers = {"Authorization": f"Bearer {service.key}"}
     for operation in schemathesis.openapi.from_dict(document).get_all_operations():
 
+        @hypothesis.seed(SEED)
         @hypothesis.settings(
             max_examples=EXAMPLES,
-            derandomize=True,
             database=None,
             deadline=None,
             suppress_health_check=list(hypothesis.HealthCheck),

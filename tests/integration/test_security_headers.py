@@ -3,11 +3,16 @@
 import re
 from typing import Any
 
+import pytest
+
 from engage.embedded import ports
+from ingest_service.app import create_app
+from ingest_service.settings import IngestSettings
 from schema.settings import ProcessSettings
 from schema.side_port import side_port
+from tests.conftest import Kafka
 from tests.integration.conftest import Service
-from tests.serving import client
+from tests.serving import client, served
 
 POLICY = {"default-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"}
 
@@ -43,6 +48,8 @@ async def test_every_route_and_every_error_carries_the_security_headers(
         ("OPTIONS", "/healthz"),
     }
     statuses = set()
+    async with service.session.get("/healthz") as answer:
+        assert "strict-transport-security" not in answer.headers
     for method, target in sorted(asked):
         async with service.session.request(method, target, allow_redirects=False) as answer:
             check(answer.headers)
@@ -56,6 +63,19 @@ async def test_every_route_and_every_error_carries_the_security_headers(
 
     assert {200, 404, 405, 414} <= statuses
     assert not {status for status in statuses if status >= 500} - {503}
+
+
+@pytest.mark.parametrize("target", ["/healthz", "/metrics", "/nothing", "/?" + "a" * 70_000])
+async def test_behind_tls_browsers_are_told_to_insist_on_it(kafka: Kafka, target: str) -> None:
+    settings = IngestSettings(kafka_bootstrap_servers=kafka.bootstrap_servers, hsts_seconds=600)
+    app, _ = create_app(settings)
+    async with (
+        served(app, settings) as url,
+        client(url, None) as session,
+        session.get(target) as answer,
+    ):
+        check(answer.headers)
+        assert answer.headers.getall("strict-transport-security") == ["max-age=600"]
 
 
 async def test_pages_need_nothing_that_the_policy_forbids(service: Service) -> None:

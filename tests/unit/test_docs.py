@@ -8,6 +8,7 @@ import pytest
 from engage.configuration import settings_table
 
 ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]
 
 
 def test_the_readmes_table_has_every_setting_with_its_default() -> None:
@@ -19,24 +20,47 @@ def test_the_readmes_table_has_every_setting_with_its_default() -> None:
 
 
 def test_links_to_files_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+    for page in PAGES:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-FAULTS = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+def test_the_tests_that_are_named_as_proof_exist() -> None:
+    named = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(r"`(tests/[^`]+)`", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 40
+    for page, name in named:
+        path, _, test = name.partition("::")
+        assert (ROOT / path).exists(), f"{page} names {name}"
+        source = (ROOT / path).read_text(encoding="utf-8") if test else ""
+        assert not test or f"def {test}(" in source, f"{page} names {name}"
 
 
-@pytest.mark.parametrize("named", sorted(set(re.findall(r"`(tests/\S+?)`", FAULTS))))
-def test_the_tests_that_the_faults_name_exist(named: str) -> None:
-    path, _, name = named.partition("::")
+def test_every_promise_and_every_defence_names_its_proof() -> None:
+    for name in ("docs/guarantees.md", "SECURITY.md"):
+        page = (ROOT / name).read_text(encoding="utf-8")
+        tables = re.findall(r"^\|.*\| proof \|\n\|[-|]+\|\n((?:\|.*\n)+)", page, re.MULTILINE)
+        assert tables
+        for row in "".join(tables).splitlines():
+            assert "`tests/" in row or "[docs/keys.md]" in row or "ruff" in row, row
 
-    assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
+
+def test_every_alarm_is_explained() -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    source = (ROOT / "analytics_api" / "alarms.py").read_text(encoding="utf-8")
+    alarms = {*re.findall(r'Alarm\("(\w+)"', source), "unwatched"}
+
+    assert len(alarms) > 8
+    assert {alarm for alarm in alarms if f"| `{alarm}` |" not in page} == set()
 
 
 def test_every_fault_has_a_row_and_every_test_of_one_is_in_it() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
     rows = dict.fromkeys((f"F{number}" for number in range(1, 41)), "")
-    for fault, row in re.findall(r"^\| (F\d+) \|(.*)$", FAULTS, re.MULTILINE):
+    for fault, row in re.findall(r"^\| (F\d+) \|(.*)$", page, re.MULTILINE):
         rows[fault] += row
     assert all("::test_" in row for row in rows.values())
     for path in (ROOT / "tests" / "faults").glob("test_*.py"):

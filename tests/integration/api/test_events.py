@@ -75,6 +75,8 @@ async def test_a_dead_letter_is_found_by_the_id_in_its_bytes(api: Api) -> None:
     "wrong",
     ["/events/42", f"/events/{uuid.UUID(int=1)}?engaged_timestamp=2026-01-01T00:00:00",
      f"/events/{uuid.UUID(int=1)}?colour=red",
+     f"/events/{uuid.UUID(int=1)}?engaged_timestamp=9999-12-31T23:59:59-14:00",
+     f"/events/{uuid.UUID(int=1)}?engaged_timestamp=0001-01-01T00:00:00%2B14:00",
      f"/events/{uuid.UUID(int=(2**128 - 1) & ~(0xF << 76) | 0x7 << 76)}"],
 )  # fmt: skip
 async def test_what_names_no_event_is_refused(api: Api, wrong: str) -> None:

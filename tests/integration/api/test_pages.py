@@ -1,13 +1,15 @@
-"""What pages of other origins may read of the API, over a socket."""
+"""What pages may read of the API, and how its own files come, over a socket."""
 
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from analytics_api.app import create_app
 from analytics_api.settings import ApiSettings
 from schema.keys import Scope
 from tests.conftest import Database, Kafka
+from tests.integration.api.conftest import Api
 from tests.serving import client, new_key, served
 
 PAGE = "https://www.example.com"
@@ -47,3 +49,12 @@ async def test_listed_pages_read_reports_and_their_304_but_no_others(
         async with session.get("/categories/top", headers=foreign) as answer:
             assert answer.status == 200
             assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize("ranges", ["bytes=abc", "bytes=99999999-", "bytes=" + "0-0," * 2000])
+async def test_files_come_whole_whatever_parts_are_asked_for(api: Api, ranges: str) -> None:
+    for path in ("/dashboard", "/static/dashboard.js"):
+        async with api.session.get(path) as answer:
+            whole = await answer.read()
+        async with api.session.get(path, headers={"Range": ranges}) as answer:
+            assert (answer.status, await answer.read()) == (200, whole)

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,8 @@ from tests.serving import new_key
 PAGE = "https://www.example.com"
 ARRIVAL_DEADLINE_SECONDS = 1.0
 CUT_OFF_SECONDS = 5.0
+ALONE = 200
+FILES = 160
 """Past the deadline, the server looks once a second; the rest is for a busy machine."""
 
 
@@ -265,6 +267,7 @@ async def test_a_del_in_a_header_of_a_request_without_body_is_a_space(ingest: In
 async def test_slow_clients_are_cut_off_while_others_are_served(
     ingest: Ingest, start: bytes | None, drip: bytes
 ) -> None:
+    alone = [await seconds_of_one(ingest) for _ in range(ALONE)]
     opening = post(ingest, "Content-Length: 500", body=b"{") if start is None else start
 
     async def one_slow() -> tuple[float, list[int]]:
@@ -282,17 +285,26 @@ async def test_slow_clients_are_cut_off_while_others_are_served(
     slow = [asyncio.create_task(one_slow()) for _ in range(100)]
     latencies = []
     while not all(task.done() for task in slow):
-        began = time.monotonic()
-        status, *_ = await ingest.post("/events", event())
-        assert status == 202
-        latencies.append(time.monotonic() - began)
+        latencies.append(await seconds_of_one(ingest))
 
-    assert len(latencies) > 20
-    assert sorted(latencies)[int(len(latencies) * 0.99)] < 1.0
+    print(f"p99 alone {p99(alone):.3f} s, beside slow clients {p99(latencies):.3f} s")  # noqa: T201
+    assert len(latencies) > 5
+    assert p99(latencies) < 1.0
     for seconds, statuses in await asyncio.gather(*slow):
         assert ARRIVAL_DEADLINE_SECONDS <= seconds < CUT_OFF_SECONDS
         assert statuses == [408]
-    assert len(await ingest.records()) == len(latencies)
+    assert len(await ingest.records()) == len(alone) + len(latencies)
+
+
+async def seconds_of_one(ingest: Ingest) -> float:
+    began = time.monotonic()
+    status, *_ = await ingest.post("/events", event())
+    assert status == 202
+    return time.monotonic() - began
+
+
+def p99(seconds: list[float]) -> float:
+    return sorted(seconds)[int(len(seconds) * 0.99)]
 
 
 async def test_clients_that_leave_in_the_middle_leave_nothing(ingest: Ingest) -> None:
@@ -316,32 +328,64 @@ async def test_a_gzip_bomb_is_refused_before_it_is_inflated(ingest: Ingest, path
     assert time.monotonic() - began < 1.0
 
 
+@asynccontextmanager
+async def process(
+    kafka: Kafka, topic: str, keys: Path, **settings: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Run the service as a process of its own; yields it and its URL."""
+    given = {
+        "ENGAGE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "ENGAGE_TOPIC": topic,
+        "ENGAGE_API_KEYS_FILE": str(keys),
+    }
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        given["ENGAGE_LISTEN_FD"] = str(listener.fileno())
+        service = await asyncio.create_subprocess_exec(
+            *("sh", "-c", f'ulimit -n {FILES}; exec "$0" -m ingest_service', sys.executable),
+            env=os.environ | given | settings,
+            pass_fds=[listener.fileno()],
+        )
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        yield service, url
+    finally:
+        if service.returncode is None:
+            service.kill()
+            await service.wait()
+
+
+async def test_connections_leave_the_service_files_for_its_own(
+    kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.json"
+    key = new_key(keys, Scope.INGEST)
+    async with process(kafka, topic, keys) as (_, url), AsyncExitStack() as held:
+        ingest = Ingest(None, url, kafka, topic, keys, key)  # type: ignore[arg-type]
+        first = await held.enter_async_context(connected(url))
+        await first.send(GET + b"\r\n")
+        await first.reader.readuntil(b"\r\n\r\n")
+        crowd = [await held.enter_async_context(connected(url)) for _ in range(200)]
+        async with asyncio.timeout(20):
+            assert await crowd[-1]._head() == b""  # closed at once
+        await first.send(whole(ingest))
+        async with asyncio.timeout(20):
+            assert b" 202 " in await first.reader.readuntil(b"\r\n")
+
+
 async def test_half_a_body_does_not_hold_a_sigterm(
     kafka: Kafka, topic: str, tmp_path: Path
 ) -> None:
     keys = tmp_path / "keys.json"
     key = new_key(keys, Scope.INGEST)
-    settings = {
-        "ENGAGE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "ENGAGE_TOPIC": topic,
-        "ENGAGE_API_KEYS_FILE": str(keys),
-        "ENGAGE_SHUTDOWN_TIMEOUT_SECONDS": "6",
-    }
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        service = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ingest_service"),
-            env=os.environ | settings | {"ENGAGE_LISTEN_FD": str(listener.fileno())},
-            pass_fds=[listener.fileno()],
-        )
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    ingest = Ingest(None, url, kafka, topic, keys, key)  # type: ignore[arg-type]
-    async with connected(url) as half, connected(url) as good, asyncio.timeout(20):
-        await half.send(post(ingest, "Content-Length: 500", body=b"{"))
-        # Its answer tells that the half body has been read, too.
-        await good.send(GET + b"\r\n")
-        await good.reader.readuntil(b"\r\n\r\n")
-        began = time.monotonic()
-        service.send_signal(signal.SIGTERM)
-        assert await service.wait() == 0
+    async with process(kafka, topic, keys, ENGAGE_SHUTDOWN_TIMEOUT_SECONDS="6") as (service, url):
+        ingest = Ingest(None, url, kafka, topic, keys, key)  # type: ignore[arg-type]
+        async with connected(url) as half, connected(url) as good, asyncio.timeout(20):
+            await half.send(post(ingest, "Content-Length: 500", body=b"{"))
+            # Its answer tells that the half body has been read, too.
+            await good.send(GET + b"\r\n")
+            await good.reader.readuntil(b"\r\n\r\n")
+            began = time.monotonic()
+            service.send_signal(signal.SIGTERM)
+            assert await service.wait() == 0
 
     assert time.monotonic() - began < 6

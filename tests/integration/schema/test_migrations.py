@@ -136,25 +136,6 @@ async def test_a_second_refresh_at_the_same_time_is_told_so(
         await other.close()
 
 
-@pytest.mark.parametrize(
-    ("role", "statement"),
-    [
-        pytest.param("engage_reader", "INSERT INTO ledger_totals VALUES (1)", id="reader writes"),
-        pytest.param("engage_reader", "SELECT ensure_partition(now()::date)", id="reader creates"),
-        pytest.param("engage_refresher", "DELETE FROM engagements", id="refresher deletes"),
-        pytest.param("engage_refresher", "UPDATE consumer_offsets SET stored = 0", id="offsets"),
-        pytest.param("engage_consumer", "SELECT drop_partition(now()::date)", id="consumer drops"),
-        pytest.param("engage_consumer", "UPDATE engagements SET post_id = 1", id="consumer edits"),
-        pytest.param("engage_consumer", "UPDATE posts SET title = ''", id="catalogue"),
-        pytest.param("engage_consumer", "CREATE TABLE t ()", id="consumer makes tables"),
-    ],
-)
-async def test_a_role_may_not_do_anothers_work(connection: Any, role: str, statement: str) -> None:
-    await connection.execute(f"SET ROLE {role}")
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await connection.execute(statement)
-
-
 async def test_offsets_that_do_not_add_up_are_refused(connection: Any) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await connection.execute("INSERT INTO consumer_offsets VALUES ('t', 0, 0, 5, 4)")

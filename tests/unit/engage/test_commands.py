@@ -91,7 +91,7 @@ def test_the_stack_of_the_folder_wins_over_the_environment(
 
 
 def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ENGAGE_DATABASE_URL", "postgresql://me:hunter2@db/x?sslmode=verify-full")
+    monkeypatch.setenv("ENGAGE_DATABASE_URL", "postgresql://me:hunter2@localhost/x")
     monkeypatch.setenv("ENGAGE_READ_KEY", "eng_read_hunter2")
     answer = runner.invoke(app, ["config", "show", "-o", "json"])
     rows = {row["variable"]: row for row in json.loads(answer.stdout)}
@@ -99,6 +99,21 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in answer.output
     assert rows["ENGAGE_DATABASE_URL"]["source"] == "environment"
     assert rows["ENGAGE_TOPIC"]["source"] == "default"
+
+
+def test_wrong_settings_are_shown_masked_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGAGE_DATABASE_URL", "postgresql://me:hunter2@db/x")
+    monkeypatch.setenv("ENGAGE_KAFKA_SASL_PASSWORD", "hunter2")
+    monkeypatch.setenv("ENGAGE_BATCH_MAX_ROWS", "many")
+    answer = runner.invoke(app, ["config", "show", "-o", "json"])
+    rows = {row["variable"]: row for row in json.loads(answer.stdout)}
+
+    assert answer.exit_code == 2
+    assert "hunter2" not in answer.output
+    assert rows["ENGAGE_DATABASE_URL"]["value"] == rows["ENGAGE_KAFKA_SASL_PASSWORD"]["value"]
+    assert rows["ENGAGE_BATCH_MAX_ROWS"]["value"] == "many"
+    assert "sslmode=verify-full" in answer.stderr
+    assert "ENGAGE_BATCH_MAX_ROWS" in answer.stderr
 
 
 def test_a_ledger_that_balances_says_so() -> None:

@@ -11,7 +11,6 @@ from engage.state import MemberState
 WIRING = Wiring(
     kafka_bootstrap_servers="127.0.0.1:9092",
     database_urls={"consumer": "pg://c", "refresher": "pg://r", "api": "pg://a"},
-    takes_database_role=False,
     topic="engagement.events",
 )
 
@@ -35,9 +34,29 @@ def test_each_other_service_has_a_login_of_its_own(role: str) -> None:
 
 
 def test_with_one_login_for_all_each_takes_its_role() -> None:
-    shared = Wiring("k", dict.fromkeys(WIRING.database_urls, "pg://all"), True, "t")
+    shared = Wiring("k", dict.fromkeys(WIRING.database_urls, "pg://all"), "t", is_external=True)
 
     assert environment("api", shared)["ENGAGE_DATABASE_ROLE"] == "engage_reader"
+
+
+def test_the_way_to_an_external_kafka_is_told_to_those_alone_who_go_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ENGAGE_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("ENGAGE_KAFKA_SASL_PASSWORD", "R7vkq2")
+    external = Wiring("k", WIRING.database_urls, "t", is_external=True)
+
+    assert environment("consumer", external)["ENGAGE_KAFKA_SASL_PASSWORD"] == "R7vkq2"
+    assert environment("consumer", external)["ENGAGE_KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
+    assert not [name for name in environment("catalogue", external) if "KAFKA" in name]
+
+
+def test_the_embedded_kafka_is_reached_in_plain_text_wherever_else_the_environment_leads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ENGAGE_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+
+    assert environment("consumer")["ENGAGE_KAFKA_SECURITY_PROTOCOL"] == "PLAINTEXT"
 
 
 def test_consumers_are_static_members() -> None:

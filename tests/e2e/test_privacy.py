@@ -1,0 +1,89 @@
+"""A user who was counted over HTTP is given what is stored, and is then erased for good."""
+
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.e2e.stacks import Stack, eventually, request
+from tests.e2e.test_operators import _produce
+
+USER = 424_242_424
+NAME = "crm-person-77"
+
+
+@pytest.fixture(scope="module")
+def events(stack: Stack) -> list[dict[str, Any]]:
+    """Events that the user sent, under both names, on three days."""
+    user = {"signup_date": "2024-01-01", "country": "AT", "user_segment": "free"}
+    line = user | {"kind": "user", "id": USER, "external_id": NAME}
+    catalogue = stack.file["catalogue_url"], "/catalogue/batch", stack.file["admin_key"]
+    assert request(*catalogue, line)[0] == 200
+    now = datetime.now(UTC)
+    named: list[dict[str, Any]] = [{"user_id": USER}, {"user_id": USER}, {"user": NAME}]
+    made = [
+        {"event_id": str(uuid.uuid4()), "post_id": 5, "type": "like"}
+        | {"engaged_timestamp": (now - timedelta(days=days)).isoformat()}
+        | who
+        for days, who in enumerate(named)
+    ]
+    assert stack.post(*made)[0] == 202
+    return made
+
+
+async def test_a_user_is_exported_and_erased_and_late_events_obey(
+    stack: Stack, events: list[dict[str, Any]]
+) -> None:
+    poison = {"user_id": USER, "post_id": 1, "type": "nothing", "event_id": str(uuid.uuid4())}
+    await _produce(stack, [json.dumps(poison).encode()])
+    until_stored(stack)
+    totals = stack.get("/engagement/5")[1]["likes"]
+    told = [json.loads(line) for line in run(stack, "export", str(USER)).splitlines()]
+    run(stack, "erase", str(USER), "--by", "ticket 1")
+    late = {"post_id": 6, "type": "view", "user_id": USER}
+    assert stack.post(*events, late, late | {"user": NAME, "user_id": None})[0] == 202
+    until_stored(stack)
+
+    kinds = sorted(thing["kind"] for thing in told)
+    assert kinds == ["dead_letter", "event", "event", "event", "external_id", "user"]
+    assert stack.get("/engagement/5")[1]["likes"] == totals
+    assert await places_of_the_user(stack) == ["erased_users"]
+    assert stack.engage("db", "verify").returncode == 0
+    assert stack.engage("ledger").stdout.endswith("balanced\n")
+
+
+def run(stack: Stack, *arguments: str) -> str:
+    done = stack.engage("users", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def until_stored(stack: Stack) -> None:
+    def all_is() -> bool:
+        return bool(stack.get("/ops/ledger")[1]["totals"]["in_flight"] == 0)
+
+    eventually(all_is, "all is stored")
+
+
+async def places_of_the_user(stack: Stack) -> list[str]:
+    """Return the tables that hold the number or the name, also within bytes."""
+    connection: Any = await asyncpg.connect(stack.file["database_url"])
+    wanted = [str(USER), NAME]
+    wanted += [text.encode().hex() for text in wanted]
+    try:
+        tables = await connection.fetch(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            "   AND relkind IN ('r', 'p', 'm') AND NOT relispartition ORDER BY relname"
+        )
+        asked = "SELECT EXISTS (SELECT FROM {} AS t WHERE t::text LIKE ANY ($1))"
+        patterns = [f"%{text}%" for text in wanted]
+        return [
+            row["relname"]
+            for row in tables
+            if await connection.fetchval(asked.format(row["relname"]), patterns)
+        ]
+    finally:
+        await connection.close()

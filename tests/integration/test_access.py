@@ -1,0 +1,121 @@
+"""Who gets what: each route of each service, asked with every kind of key.
+
+The routes are those that the applications have; one that is not listed here fails.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.routing import Mount
+
+from schema.problems import ANYWHERE, BEHIND_A_KEY
+from tests.integration.conftest import Service
+from tests.serving import client
+
+OPEN = {
+    "GET /", "GET /healthz", "GET /readyz", "GET /docs", "GET /openapi.json", "HEAD /openapi.json",
+}  # fmt: skip
+OPEN_OF = {
+    "ingest": {
+        f"{method} {path}"
+        for method in ("GET", "HEAD")
+        for path in (
+            "/tracker.js", "/schemas/", "/schemas/engagement-event.v1.json",
+            "/schemas/engagement-record.v1.json",
+        )
+    },
+    "api": {"GET /dashboard", "GET /static/dashboard.js"},
+    "catalogue": set(),
+}  # fmt: skip
+CLOSED_OF = {
+    "ingest": {
+        "GET /metrics", "POST /events", "POST /events/batch", "POST /events/beacon",
+        "GET /events/pixel.gif", "POST /events/retractions",
+    },
+    "api": {
+        "GET /metrics", "GET /sql/{name}", "GET /engagement/{post_id}",
+        "GET /author/{author_id}/trends", "GET /categories/top", "GET /sample/posts",
+        "GET /sample/authors", "GET /analytics/top-authors",
+        "GET /analytics/engagement-patterns", "GET /analytics/opportunity-authors",
+        "GET /reports/overview", "GET /reports/series", "GET /reports/ranking/{dimension}",
+        "GET /reports/funnel", "GET /reports/audience", "GET /reports/effects",
+        "GET /ops/ledger", "GET /events/{event_id}",
+    },
+    "catalogue": {
+        "GET /metrics", "PUT /catalogue/authors/{identifier:path}",
+        "PUT /catalogue/posts/{identifier:path}", "PUT /catalogue/users/{identifier:path}",
+        "DELETE /catalogue/{kind}s/{identifier:path}", "POST /catalogue/batch",
+    },
+}  # fmt: skip
+
+
+def routes_of(routes: Iterable[Any]) -> Iterable[str]:
+    for route in routes:
+        if hasattr(route, "original_router"):
+            yield from routes_of(route.original_router.routes)
+        elif isinstance(route, Mount):
+            yield f"GET {route.path}/dashboard.js"
+        else:
+            yield from (f"{method} {route.path}" for method in route.methods)
+
+
+def application(service: Service) -> Any:
+    found = service.app
+    while hasattr(found, "_app"):
+        found = found._app
+    return found
+
+
+def test_every_service_is_listed() -> None:
+    assert OPEN_OF.keys() == CLOSED_OF.keys() == {"ingest", "api", "catalogue"}
+
+
+async def test_every_route_is_listed_as_open_or_closed(service: Service) -> None:
+    found = set(routes_of(application(service).routes))
+
+    assert found == OPEN | OPEN_OF[service.name] | CLOSED_OF[service.name]
+
+
+async def test_open_routes_ask_for_no_key(service: Service) -> None:
+    for route in OPEN | OPEN_OF[service.name]:
+        for key in (None, "eng_nonsense"):
+            assert await ask(service, route, key) in (200, 503)
+
+
+async def test_closed_routes_let_in_their_own_keys_and_the_admins_alone(service: Service) -> None:
+    own = {"ingest": "ingest", "api": "read", "catalogue": "admin"}[service.name]
+    expected = {"none": 401, "wrong": 401, "cut": 401, "revoked": 401}
+    expected |= dict.fromkeys({"ingest", "read"} - {own}, 403)
+    for route in CLOSED_OF[service.name] | {"GET /nothing", "DELETE /metrics"}:
+        for name, key in service.presented.items():
+            status = await ask(service, route, key)
+            if name in expected:
+                assert (route, name, status) == (route, name, expected[name])
+            else:
+                assert status not in (401, 403, 500), (route, name)
+
+
+async def test_every_route_documents_how_it_refuses(service: Service) -> None:
+    async with service.session.get("/openapi.json") as answer:
+        paths = (await answer.json())["paths"]
+    closed = {route.replace(":path}", "}") for route in CLOSED_OF[service.name]}
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            wanted = {str(status) for status in ANYWHERE}
+            if f"{method.upper()} {path}" in closed:
+                wanted |= {str(status) for status in BEHIND_A_KEY}
+            assert wanted <= operation["responses"].keys(), (method, path)
+
+
+async def ask(service: Service, route: str, key: str | None) -> int:
+    """Return the status of a request that changes nothing, whoever makes it."""
+    method, path = route.split(" ")
+    target = re.sub(r"\{kind\}", "post", path)
+    target = re.sub(r"\{\w+(:path)?\}", "1", target)
+    async with (
+        client(service.url, key) as session,
+        session.request(method, target, json=[] if method in ("POST", "PUT") else None) as answer,
+    ):
+        await answer.read()
+        return answer.status
