@@ -6,7 +6,7 @@ import sql
 from consumer import rollup
 from consumer.batch import Batch, Identity
 from consumer.decode import COLUMNS, DeadLetter, Retracted, Row
-from consumer.external_ids import resolve
+from consumer.external_ids import ExternalIds
 from consumer.retractions import take_back, taken_back_before
 from schema.errors import EngagementError, Halted
 from sql.pool import Connection
@@ -83,7 +83,7 @@ async def try_to_store(connection: Connection, units: Iterable[Row | Retracted])
     rows = [unit for unit in units if not isinstance(unit, Retracted)]
     await connection.execute("SAVEPOINT trial")
     try:
-        await store(connection, await resolve(connection, rows), retracted)
+        await store(connection, await ExternalIds().resolve(connection, rows), retracted)
     finally:
         await connection.execute("ROLLBACK TO SAVEPOINT trial")
 

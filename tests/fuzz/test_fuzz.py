@@ -23,7 +23,7 @@ from analytics_api.settings import ApiSettings
 from catalogue_service.app import create_app as create_catalogue
 from catalogue_service.settings import CatalogueSettings
 from consumer.decode import COLUMNS, DeadLetter, Retracted, Rules, decode
-from consumer.external_ids import resolve
+from consumer.external_ids import ExternalIds
 from ingest_service.app import create_app as create_ingest
 from ingest_service.settings import IngestSettings
 from schema.edge import Application
@@ -196,7 +196,9 @@ async def stored(database: Database, decoded: list[Any]) -> int:
     connection = await asyncpg.connect(database.url)
     try:
         async with connection.transaction():
-            resolved = await resolve(connection, sorted(rows.values(), key=lambda row: row[:2]))
+            resolved = await ExternalIds().resolve(
+                connection, sorted(rows.values(), key=lambda row: row[:2])
+            )
             for day in sorted({row[0].date() for row in resolved}):
                 await connection.execute("SELECT ensure_partition($1)", day)
             await connection.copy_records_to_table("engagements", records=resolved, columns=COLUMNS)

@@ -1,5 +1,6 @@
 """The catalogue service over HTTP, on a real database."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from pydantic import SecretStr
 import sql
 from catalogue_service.app import create_app
 from catalogue_service.settings import CatalogueSettings
-from consumer.external_ids import resolve
+from consumer.decode import Row
+from consumer.external_ids import ExternalIds
 from schema.keys import Scope
 from tests.conftest import Database
 from tests.factories import record
@@ -29,6 +31,17 @@ POST = {
     "tags": ["ai", "open source"],
     "is_promoted": True,
 }
+
+
+WAITING = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+ WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
+"""
+
+
+def named_row(post: int | str, user: int | str | None = None) -> Row:
+    made = record()
+    return (made.engaged_timestamp, made.event_id, post, user, "view", made.engaged_timestamp)
 
 
 @dataclass
@@ -53,15 +66,13 @@ class Catalogue:
 
     async def engage(self, post: int | str, user: int | str | None = None) -> int:
         """Store a view as a consumer does; the post's number."""
-        made = record()
-        row = (made.engaged_timestamp, made.event_id, post, user, "view", made.engaged_timestamp)
         async with self.connection.transaction():
-            [(_, event_id, post_id, user_id, _, _)] = await resolve(self.connection, [row])
-            day = made.engaged_timestamp.date()
-            await self.connection.execute("SELECT ensure_partition($1)", day)
+            rows = await ExternalIds().resolve(self.connection, [named_row(post, user)])
+            [(engaged, event_id, post_id, user_id, _, _)] = rows
+            await self.connection.execute("SELECT ensure_partition($1)", engaged.date())
             await self.connection.execute(
                 "INSERT INTO engagements VALUES ($1, $2, $3, 'view', $4, $4)",
-                event_id, post_id, user_id, made.engaged_timestamp,
+                event_id, post_id, user_id, engaged,
             )  # fmt: skip
             await self.connection.execute(
                 sql.load("add_post_totals").text, [post_id], [1], [0], [0], [0]
@@ -179,6 +190,38 @@ async def test_an_external_id_stands_for_one_thing(catalogue: Catalogue) -> None
 
     assert (status, refused["code"]) == (409, "external_id_taken")
     assert (await catalogue.send("PUT", "posts/9", {**POST, "external_id": "ann"}))[0] == 201
+
+
+async def test_two_lines_of_a_batch_cannot_have_one_external_id(catalogue: Catalogue) -> None:
+    status, found = await catalogue.batch(
+        {"kind": "author", "id": 7, "external_id": "ann", **AUTHOR},
+        {"kind": "author", "id": 8, "external_id": "ann", **AUTHOR},
+    )
+
+    assert (status, found["created"]) == (207, 1)
+    assert [(e["index"], e["error"]) for e in found["errors"]] == [(1, "external_id_taken")]
+
+
+async def test_a_batch_and_a_consumer_that_need_the_same_name_do_not_block_each_other(
+    catalogue: Catalogue,
+) -> None:
+    await catalogue.engage("old")
+    await catalogue.send("PUT", "authors/7", AUTHOR)
+    async with catalogue.connection.transaction():
+        await ExternalIds().resolve(catalogue.connection, [named_row("another")])
+        batch = asyncio.create_task(
+            catalogue.batch(
+                {"kind": "post", "id": "new", **POST},
+                {"kind": "post", "id": 5, "external_id": "old", **POST},
+            )
+        )
+        while not await catalogue.connection.fetchval(WAITING):
+            assert not batch.done()
+            await asyncio.sleep(0.02)
+        await ExternalIds().resolve(catalogue.connection, [named_row("new")])
+
+    status, found = await batch
+    assert (status, found["created"]) == (200, 2)
 
 
 async def test_a_batch_tells_what_came_of_each_line(catalogue: Catalogue) -> None:
