@@ -87,14 +87,12 @@ def judge_catalogue(body: bytes) -> str | None:
 
 def judge_event(body: bytes) -> str | None:
     """Return what is wrong with an event, or None; the service may keep other days."""
-    from uuid_utils.compat import uuid7
-
     from ingest_service.intake import Clerk
     from schema.errors import InvalidEvent
     from schema.settings import WindowSettings
 
     try:
-        Clerk(datetime.now(UTC), WindowSettings.load().window, uuid7).one(body)
+        Clerk(datetime.now(UTC), WindowSettings.load().window).one(body)
     except InvalidEvent as error:
         return str(error)
     return None

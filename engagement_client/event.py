@@ -76,7 +76,7 @@ class Event:
         """Make the event of what a caller says, with an identity. Raises ValueError."""
         event_id, at = details.get("event_id"), details.get("at")
         if event_id is None:
-            event_id, at = mint(), at or datetime.now(UTC)
+            event_id = mint()
         elif not isinstance(event_id, UUID):
             event_id = UUID(event_id)
         return cls(

@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
-from uuid import UUID
 
 import msgspec
-from uuid_utils.compat import uuid7
 
 from ingest_service import body, cloudevents, dry_run, metrics, once, pixel, retractions
 from ingest_service.intake import Clerk, Intake, count, elements, lines
@@ -171,8 +169,8 @@ class HotPath:
 
     def _clerk(self, read: cloudevents.Read | None = None) -> Clerk:
         if read is None:
-            return Clerk(datetime.now(UTC), self._window, _mint)
-        return Clerk(datetime.now(UTC), self._window, _mint, lambda raw: read(raw).event_json())
+            return Clerk(datetime.now(UTC), self._window)
+        return Clerk(datetime.now(UTC), self._window, lambda raw: read(raw).event_json())
 
 
 def _envelope(scope: ASGIScope) -> cloudevents.Read | None:
@@ -184,10 +182,6 @@ def _envelope(scope: ASGIScope) -> cloudevents.Read | None:
         return binary
     kind = body.media_type(scope, body.JSON, cloudevents.STRUCTURED)
     return cloudevents.structured if kind == cloudevents.STRUCTURED else binary
-
-
-def _mint() -> UUID:
-    return uuid7()
 
 
 def _status(error: InvalidEvent) -> int:

@@ -6,8 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from uuid_utils.compat import uuid7
 
-from schema.admission import Window, admit
+from schema.admission import Mint, Window, admit
 from schema.errors import InvalidEvent
 from schema.event import MAX_BATCH_EVENTS, MAX_EVENT_BYTES, Record, decode_draft, decode_drafts
 from schema.problems import Problem
@@ -55,6 +56,11 @@ class Intake:
         self.records.append(record)
 
 
+def mint(received: datetime) -> UUID:
+    """Return a new UUIDv7 of this time."""
+    return uuid7(nanoseconds=int(received.timestamp() * 1e6) * 1000)
+
+
 @dataclass(frozen=True)
 class Clerk:
     """Admits events at a time of receipt.
@@ -64,8 +70,8 @@ class Clerk:
 
     received: datetime
     window: Window
-    mint: Callable[[], UUID]
     event_json: Callable[[bytes], bytes] = bytes
+    mint: Mint = mint
 
     def one(self, raw: bytes) -> Record:
         """Admit a single event. Raises InvalidEvent."""

@@ -44,10 +44,18 @@ async def test_an_accepted_event_stands_in_the_topic_as_the_contract_says(ingest
     assert datetime.fromisoformat(stands["received_timestamp"]).tzinfo is not None
 
 
-async def test_without_an_id_a_version_7_one_is_minted_and_returned(ingest: Ingest) -> None:
+async def test_without_an_id_one_that_tells_the_time_is_minted_and_returned(
+    ingest: Ingest,
+) -> None:
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
     _, body, _ = await ingest.post("/events", {"post_id": 1, "type": "like"})
+    [record] = await ingest.records()
+    minted = uuid.UUID(body["event_id"])
+    engaged = datetime.fromisoformat(json.loads(record.value)["engaged_timestamp"])
 
-    assert uuid.UUID(body["event_id"]).version == 7
+    assert minted.version == 7
+    assert minted.int >> 80 == round(engaged.timestamp() * 1000)
+    assert before <= engaged <= datetime.now(UTC)
 
 
 async def test_a_batch_is_judged_event_by_event(ingest: Ingest) -> None:
