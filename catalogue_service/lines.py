@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from catalogue_service.models import MODELS, Item, Kind
 from catalogue_service.store import Refusal
-from schema.event import MAX_EXTERNAL_ID, MAX_ID
+from schema.event import MAX_EXTERNAL_ID, MAX_ID, is_external_id
 from schema.problems import told
 
 MAX_LINES: Final = 1_000
@@ -56,7 +56,7 @@ def is_id(value: Any) -> bool:
     """Tell whether *value* is a number or an external id that may be stored."""
     if isinstance(value, int) and not isinstance(value, bool):
         return 1 <= value <= MAX_ID
-    return isinstance(value, str) and 1 <= len(value) <= MAX_EXTERNAL_ID and value.isprintable()
+    return isinstance(value, str) and is_external_id(value)
 
 
 def faults(error: ValidationError) -> str:

@@ -16,6 +16,9 @@ from schema.errors import InvalidEvent
 
 MAX_ID: Final = 2**63 - 1
 MAX_EXTERNAL_ID: Final = 200
+_NO_CONTROL: Final = r"[^\x00-\x1f\x7f]+"
+TEXT_PATTERN: Final = f"^{_NO_CONTROL}$"
+"""A text on one line, as pydantic and JSON Schema read a pattern."""
 MAX_EVENT_BYTES: Final = 64 * 1024
 MAX_BATCH_EVENTS: Final = 1_000
 MAX_BATCH_BYTES: Final = 1024 * 1024
@@ -42,9 +45,16 @@ TYPES: Final = tuple(t.value for t in EngagementType)
 _Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 _Name = Annotated[
     str,
-    msgspec.Meta(min_length=1, max_length=MAX_EXTERNAL_ID, pattern=r"^[^\x00-\x1f\x7f]+\Z"),
+    msgspec.Meta(min_length=1, max_length=MAX_EXTERNAL_ID, pattern=rf"^{_NO_CONTROL}\Z"),
 ]
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+# Where a text comes from JSON as Python reads it, halves of characters are in it, too.
+_is_name: Final = re.compile(_NO_CONTROL.replace("]", r"\ud800-\udfff]")).fullmatch
+
+
+def is_external_id(text: str) -> bool:
+    """Tell whether a text may be the external id of an author, a post or a user."""
+    return len(text) <= MAX_EXTERNAL_ID and _is_name(text) is not None
 
 
 class Draft(msgspec.Struct, forbid_unknown_fields=True, gc=False):

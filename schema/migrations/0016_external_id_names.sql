@@ -51,7 +51,8 @@ BEGIN
       FROM unnest(wanted) AS w (name);
 END $$;
 
--- As before, but what was taken back under the old number stays taken back under the new one.
+-- As before, but what was taken back under the old number stays taken back under the new one,
+-- and reports are told of every change, as they name external ids.
 CREATE OR REPLACE FUNCTION move_external_id(kind text, name text, number bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
@@ -61,14 +62,16 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('external_ids'));
     SELECT e.id INTO old FROM external_ids AS e
      WHERE e.kind = move_external_id.kind AND e.external_id = name;
+    IF old = number THEN
+        RETURN;
+    END IF;
     DELETE FROM external_ids AS e WHERE e.kind = move_external_id.kind AND e.id = number;
     INSERT INTO external_ids AS e (kind, external_id, id) VALUES (move_external_id.kind, name, number)
         ON CONFLICT (kind, external_id) DO UPDATE SET id = number;
-    IF old IS NULL OR old = number THEN
-        RETURN;
-    END IF;
     UPDATE catalogue_version SET version = version + 1, changed_timestamp = now();
-    IF move_external_id.kind = 'post' THEN
+    IF old IS NULL THEN
+        RETURN;
+    ELSIF move_external_id.kind = 'post' THEN
         UPDATE engagements SET post_id = number WHERE post_id = old;
         INSERT INTO post_totals AS t (post_id, views, likes, comments, shares)
         SELECT number, views, likes, comments, shares FROM post_totals WHERE post_id = old
