@@ -6,9 +6,9 @@ from typing import Final, Literal, cast
 from fastapi import APIRouter, Depends, Request
 
 import sql
-from analytics_api.answers import refuse_unknown_parameters
 from analytics_api.state import State
 from schema.event import MAX_ID, is_external_id
+from schema.parameters import known_parameters
 from schema.problems import Problem, responses
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
@@ -17,7 +17,7 @@ _ID: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 def new_router() -> APIRouter:
     """Return a router whose routes refuse query parameters they do not have."""
     return APIRouter(
-        dependencies=[Depends(refuse_unknown_parameters)],
+        dependencies=[Depends(known_parameters("format"))],
         responses=responses([401, 403, 414, 422, 429, 431, 503]),
     )
 

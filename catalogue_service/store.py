@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -51,28 +51,40 @@ class _Change:
         )
 
 
-async def apply(pool: Pool, items: Sequence[Item]) -> list[Result]:
+async def apply(pool: Pool, items: Sequence[Item], *, is_rehearsal: bool = False) -> list[Result]:
     """Make the changes and return what came of each; all or, on an error, none are made.
 
-    Doing the same again changes nothing. Raises what sql.pool.OUTAGES names.
+    Doing the same again changes nothing. A rehearsal makes the changes and takes them back.
+    Raises what sql.pool.OUTAGES names.
     """
     changes = [_Change(item) for item in items]
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(_LOCK)
-        # First, as the consumer too asks for erasures before external ids.
-        await _refuse_erased(connection, [c for c in changes if _is_put(c, Kind.USER)])
-        puts = {kind: [c for c in changes if _is_put(c, kind)] for kind in _PUT_ORDER}
-        # Moves lock out consumers, who may wait for a name that is reserved here: they go first.
-        for kind in _PUT_ORDER:
-            await _attach(connection, kind, _open(puts[kind]))
-        for kind in _PUT_ORDER:
-            await _number(connection, kind, _open(puts[kind]), is_reserving=True)
-        for kind in _PUT_ORDER:
-            await _put(connection, kind, _open(puts[kind]))
-        for kind in reversed(_PUT_ORDER):
-            gone = [c for c in changes if c.item.kind is kind and c.item.content is None]
-            await _delete(connection, kind, gone)
-    return [change.result or Refusal("not_made", "") for change in changes]
+    async with pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await _apply(connection, changes)
+        except BaseException:
+            await transaction.rollback()
+            raise
+        await (transaction.rollback() if is_rehearsal else transaction.commit())
+    return [cast("Result", change.result) for change in changes]
+
+
+async def _apply(connection: AnyConnection, changes: Sequence[_Change]) -> None:
+    await connection.execute(_LOCK)
+    # First, as the consumer too asks for erasures before external ids.
+    await _refuse_erased(connection, [c for c in changes if _is_put(c, Kind.USER)])
+    puts = {kind: [c for c in changes if _is_put(c, kind)] for kind in _PUT_ORDER}
+    # Moves lock out consumers, who may wait for a name that is reserved here: they go first.
+    for kind in _PUT_ORDER:
+        await _attach(connection, kind, _open(puts[kind]))
+    for kind in _PUT_ORDER:
+        await _number(connection, kind, _open(puts[kind]), is_reserving=True)
+    for kind in _PUT_ORDER:
+        await _put(connection, kind, _open(puts[kind]))
+    for kind in reversed(_PUT_ORDER):
+        gone = [c for c in changes if c.item.kind is kind and c.item.content is None]
+        await _delete(connection, kind, gone)
 
 
 def _is_put(change: _Change, kind: Kind) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -13,6 +14,7 @@ from schema.errors import InvalidEvent
 from schema.event import MAX_BATCH_EVENTS, MAX_EVENT_BYTES, Record, decode_draft, decode_drafts
 from schema.problems import Problem
 
+_NO_ARRAY: Final = "expected a JSON array of events; a single event goes to /events"
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -135,7 +137,7 @@ def elements(body: bytes) -> list[bytes]:
     try:
         return [bytes(raw) for raw in _split(body)]
     except msgspec.ValidationError:
-        raise Problem(422, "not_an_array", "expected a JSON array of events") from None
+        raise Problem(422, "not_an_array", _NO_ARRAY) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Problem(400, "malformed_json", "expected one JSON array in UTF-8") from None
 

@@ -207,10 +207,10 @@ _INVALID_TIME: Final = InvalidEvent(
 )
 _FIELD_DETAILS: Final = {
     "event_id": "event_id: expected a UUID",
-    "post_id": f"post_id: expected an integer from 1 to {MAX_ID}",
+    "post_id": f"post_id: expected an integer from 1 to {MAX_ID}; an id that is a text: post",
     "post": f"post: expected a text of 1 to {MAX_EXTERNAL_ID} characters, none of control",
     "user": f"user: expected a text of 1 to {MAX_EXTERNAL_ID} characters, none of control",
-    "user_id": f"user_id: expected an integer from 1 to {MAX_ID}, or null",
+    "user_id": f"user_id: expected an integer from 1 to {MAX_ID}; an id that is a text: user",
     "type": f"type: expected one of {', '.join(TYPES)}",
     "engaged_timestamp": _INVALID_TIME.detail,
     "received_timestamp": "received_timestamp: expected an RFC 3339 date-time with an offset",
@@ -230,7 +230,7 @@ def _explain(error: Exception) -> InvalidEvent:
         return missing_field(found[1])
     if text.startswith("Object contains unknown field"):
         return unknown_field()
-    return InvalidEvent("not_an_object", "expected a JSON object")
+    return InvalidEvent("not_an_object", "expected one event as a JSON object")
 
 
 def invalid_field(name: str) -> InvalidEvent:

@@ -55,10 +55,11 @@ class Catalogue:
         async with self.session.request(method, f"/catalogue/{path}", json=body) as answer:
             return answer.status, await answer.json()
 
-    async def batch(self, *lines: Any) -> tuple[int, Any]:
+    async def batch(self, *lines: Any, query: str = "") -> tuple[int, Any]:
         text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
         headers = {"Content-Type": "application/x-ndjson"}
-        async with self.session.post("/catalogue/batch", data=text, headers=headers) as answer:
+        path = "/catalogue/batch" + query
+        async with self.session.post(path, data=text, headers=headers) as answer:
             return answer.status, await answer.json()
 
     async def version(self) -> int:
@@ -246,6 +247,67 @@ async def test_a_batch_tells_what_came_of_each_line(catalogue: Catalogue) -> Non
     }
     everything_wrong = next(e for e in found["errors"] if e["index"] == 4)["detail"]
     assert all(name in everything_wrong for name in ("title", "category", "publish_timestamp"))
+
+
+async def test_a_line_is_told_all_that_is_wrong_with_it(catalogue: Catalogue) -> None:
+    _, found = await catalogue.batch(
+        {"kind": "post", "id": "", "author": "ann", "colour": "red", "publish_timestamp": "now"}
+    )
+
+    [error] = found["errors"]
+    for part in ("id: expected", "title: required", "publish_timestamp: expected", "known are"):
+        assert part in error["detail"]
+    assert error["error"] == "invalid_id"
+    assert "colour" not in error["detail"]
+
+
+async def test_a_dry_run_tells_what_would_come_of_it_and_changes_nothing(
+    catalogue: Catalogue,
+) -> None:
+    await catalogue.engage("old")
+    await catalogue.send("PUT", "authors/7", AUTHOR)
+    changes: list[Any] = [
+        {"kind": "author", "id": "ann", **AUTHOR},
+        {"kind": "author", "id": 7, **AUTHOR, "name": "Other"},
+        {"kind": "post", "id": 5, **POST, "external_id": "old"},
+        {"kind": "post", "id": 6, **POST, "author_id": 99},
+        {"kind": "post", "id": 6},
+    ]
+    before = await everything(catalogue)
+    rehearsed = await catalogue.batch(*changes, query="?dry_run=1")
+
+    assert await everything(catalogue) == before
+    assert rehearsed == await catalogue.batch(*changes)
+    assert await everything(catalogue) != before
+
+
+async def everything(catalogue: Catalogue) -> list[Any]:
+    tables = ("authors", "posts", "external_ids", "post_totals", "catalogue_version")
+    return [await catalogue.connection.fetch(f"SELECT * FROM {table}") for table in tables]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("PUT", "/catalogue/authors/7?dry_run=1", 422, "unknown_parameter"),
+        ("POST", "/catalogue/batch?dryrun=1", 422, "unknown_parameter"),
+        ("POST", "/catalogue/batch?dry_run=2", 422, "invalid_parameter"),
+        ("PUT", "/catalogue/authors/7", 415, "unsupported_media_type"),
+        ("POST", "/catalogue/batch", 415, "unsupported_media_type"),
+    ],
+)
+async def test_what_was_meant_otherwise_is_refused_rather_than_done(
+    catalogue: Catalogue, method: str, path: str, status: int, code: str
+) -> None:
+    kind = "text/plain" if status == 415 else "application/json"
+    kind = "application/x-ndjson" if "batch?" in path else kind
+    line = json.dumps({"kind": "author", "id": 7, **AUTHOR} if "batch" in path else AUTHOR)
+    headers = {"Content-Type": kind}
+    async with catalogue.session.request(method, path, data=line, headers=headers) as answer:
+        found = await answer.json()
+
+    assert (answer.status, found["code"]) == (status, code)
+    assert await catalogue.connection.fetchval("SELECT count(*) FROM authors") == 0
 
 
 async def test_a_batch_of_nothing_but_faults_has_a_short_answer_without_what_was_sent(

@@ -228,3 +228,18 @@ async def test_the_openapi_document_has_the_event_and_every_error(ingest: Ingest
     assert errors <= document["paths"]["/events"]["post"]["responses"].keys()
     assert errors | {"207"} <= document["paths"]["/events/batch"]["post"]["responses"].keys()
     assert "Event" in document["components"]["schemas"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/events?dryrun=1", "/events/batch?dry_run=1&onc=view:1h", "/events/retractions?dry_run=1"],
+)
+async def test_a_typing_error_in_the_query_is_refused_rather_than_stored(
+    ingest: Ingest, path: str
+) -> None:
+    sent = event()
+    body = [sent] if "batch" in path else sent
+    status, problem, _ = await ingest.post(path, body)
+
+    assert (status, problem["code"]) == (422, "unknown_parameter")
+    assert await ingest.records() == []
