@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from engagement_client import Event
+from engagement_client import Event, Retraction, from_json
 from engagement_client.event import mint
+from ingest_service import retractions
+from ingest_service.intake import Clerk
+from schema.admission import Window
 from schema.event import decode_draft
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -101,3 +104,29 @@ def test_the_longest_ids_stay_within_what_the_service_takes_as_one_event() -> No
     event = Event.stamp("comment", {"post": worst, "user": worst})
 
     assert len(event.to_json()) < 64 * 1024
+
+
+@pytest.mark.parametrize("at", [None, datetime(2026, 1, 31, 9, 30, 0, 123456, UTC)])
+def test_a_retraction_names_the_event_as_it_was_tracked(at: datetime | None) -> None:
+    given = {} if at is None else {"at": at}
+    event = Event.stamp("like", {"post": "slug", "user_id": 7, **given})  # type: ignore[typeddict-item]
+    taken_back = Retraction.of(event.event_id, {"post": "slug", **given})  # type: ignore[typeddict-item]
+    clerk = Clerk(event.engaged_timestamp, Window(timedelta(days=1), timedelta(days=1)))
+    [admitted] = retractions.read(f"[{taken_back.to_json()}]".encode(), clerk).records
+
+    assert admitted.event_id == event.event_id
+    assert admitted.engaged_timestamp == event.engaged_timestamp
+    assert admitted.post == "slug"
+
+
+def test_a_retraction_needs_the_time_where_the_id_carries_none() -> None:
+    with pytest.raises(ValueError, match="at: required"):
+        Retraction.of(uuid.uuid4(), {"post_id": 1})
+
+
+def test_what_was_kept_is_read_back_as_what_it_was() -> None:
+    event = Event.stamp("like", {"post_id": 1})
+    taken_back = Retraction.of(event.event_id, {"post_id": 1})
+
+    assert from_json(event.to_json()) == event
+    assert from_json(taken_back.to_json()) == taken_back
