@@ -119,11 +119,11 @@ class Event(Identified):
             raise ValueError("at most one of user_id and user may be given")
         _check_number("user_id", self.user_id)
         _check_text("user", self.user)
-        Identified.__post_init__(self)
+        super(Event, self).__post_init__()  # super() alone would name the class without slots
 
     def _members(self) -> dict[str, object]:
         own = {"type": self.type, "user_id": self.user_id, "user": self.user}
-        return Identified._members(self) | own
+        return super(Event, self)._members() | own
 
     @classmethod
     def stamp(cls, kind: EventType, details: Details) -> Self:
