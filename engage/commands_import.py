@@ -22,6 +22,9 @@ app = typer.Typer(
 _FAULTS_SHOWN: Final = 50
 _RANGES_SHOWN: Final = 8
 
+Lines = Callable[[], Iterator[Line]]
+"""Reads a file from its beginning."""
+
 File = Annotated[
     Path,
     typer.Argument(
@@ -57,7 +60,7 @@ def catalogue(
     is_dry_run: DryRun = False,
     is_afresh: Afresh = False,
 ) -> None:
-    r"""Put authors, posts and users into the catalogue; authors before their posts.
+    """Put authors, posts and users into the catalogue; authors before their posts.
 
     author  id, name, author_category, joined_date
     post    id, author, category, title, publish_timestamp; content_length,
@@ -68,11 +71,15 @@ def catalogue(
     """
     from engage.target import find
 
-    columns = _columns_of(kind)
+    def lines() -> Iterator[Line]:
+        return of_kind(read(file, _columns_of(kind)), kind)
+
     system = find(folder)
     way = Way(system.catalogue_url, "/catalogue/batch", system.admin_key)
-    lines: Callable[[], Iterator[Line]] = lambda: of_kind(read(file, columns), kind)  # noqa: E731
-    _deliver(lines, way, file, folder, kind, is_dry_run=is_dry_run, is_afresh=is_afresh)
+    if is_dry_run:
+        _rehearse(lines, way)
+    else:
+        _send(lines, way, _restart_point(folder, file, way, kind), is_afresh=is_afresh)
 
 
 @app.command()
@@ -92,10 +99,19 @@ def events(
     from engage.target import find
     from schema.event import Draft
 
+    def lines() -> Iterator[Line]:
+        return identified(read(file, Draft.__struct_fields__))
+
     system = find(folder)
     way = Way(system.ingest_url, "/events/batch", system.ingest_key)
-    lines = lambda: identified(read(file, Draft.__struct_fields__))  # noqa: E731
-    _deliver(lines, way, file, folder, None, is_dry_run=is_dry_run, is_afresh=is_afresh)
+    if is_dry_run:
+        _rehearse(lines, way)
+    else:
+        _send(lines, way, _restart_point(folder, file, way), is_afresh=is_afresh)
+
+
+def _restart_point(folder: Path, file: Path, way: Way, *what: str | None) -> RestartPoint:
+    return RestartPoint(Layout(folder).imports, file, way.url, way.path, *what)
 
 
 def _columns_of(kind: Kind | None) -> Collection[str]:
@@ -108,42 +124,38 @@ def _columns_of(kind: Kind | None) -> Collection[str]:
     return list(dict.fromkeys((*own, "id", *names, "delete")))
 
 
-def _deliver(  # noqa: PLR0913  (the last two by name)
-    lines: Callable[[], Iterator[Line]],
-    way: Way,
-    file: Path,
-    folder: Path,
-    kind: str | None,
-    *,
-    is_dry_run: bool,
-    is_afresh: bool,
-) -> None:
-    """Rehearse or send a file, tell what was wrong, and fail if anything was."""
+def _rehearse(lines: Lines, way: Way) -> None:
+    """Tell what is wrong with a file, storing nothing; fail if anything is."""
     from loadgen.progress import shown
 
-    total = sum(1 for _ in lines())
-    if is_dry_run:
-        with shown() as progress:
-            found = rehearse(lines(), way, total, progress)
-        _tell(found.faults)
-        print(f"{len(found.refused):,} of {found.lines:,} lines are wrong; nothing was stored")
-        if found.refused:
-            raise typer.Exit(CHECK_FAILED)
-        return
-    point = RestartPoint(Layout(folder).imports, file, way.url, way.path, kind)
+    with shown() as progress:
+        found = rehearse(lines(), way, _count(lines), progress)
+    _tell(found.faults)
+    print(f"{len(found.refused):,} of {found.lines:,} lines are wrong; nothing was stored")
+    if found.refused:
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _send(lines: Lines, way: Way, point: RestartPoint, *, is_afresh: bool) -> None:
+    """Send a file from where it was, and tell which lines were refused; fail if any were."""
+    from loadgen.progress import shown
+
     begin = 0 if is_afresh else point.line()
     if begin:
         print(f"going on after line {begin:,}, where it was interrupted (--afresh begins anew)")
+    left = (line for line in lines() if line.number > begin)
     with shown() as progress:
-        left = (line for line in lines() if line.number > begin)
-        found = send(left, way, total, progress, point.note)
+        found = send(left, way, _count(lines), progress, point.note)
     point.clear()
     _tell(found.faults)
-    taken = found.lines - len(found.refused)
-    print(f"taken {taken:,} of {found.lines:,} lines")
+    print(f"taken {found.lines - len(found.refused):,} of {found.lines:,} lines")
     if found.refused:
         print("mend the others and import the file again: what was taken does not change")
         raise typer.Exit(CHECK_FAILED)
+
+
+def _count(lines: Lines) -> int:
+    return sum(1 for _ in lines())
 
 
 def _tell(faults: Iterable[Fault]) -> None:

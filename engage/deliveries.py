@@ -60,11 +60,15 @@ def rehearse(lines: Iterable[Line], way: Way, total: int, progress: Progress) ->
 def send(
     lines: Iterable[Line], way: Way, total: int, progress: Progress, note: Callable[[int], None]
 ) -> Delivery:
-    """Send the lines, and *note* after each batch the last line of it. Raises as post_lines."""
+    """Send the lines, and *note* after each batch how far all was well. Raises as post_lines.
+
+    Lines that were refused are sent again by whoever goes on, who tells of them then.
+    """
     delivery = Delivery()
     for batch in in_batches(lines):
         delivery.add(batch, _post(batch, way, "", lambda _error, _line: False))
-        note(batch[-1].number)
+        if not delivery.refused:
+            note(batch[-1].number)
         progress("lines", delivery.lines, total, f"{len(delivery.refused):,} refused")
     return delivery
 
@@ -158,7 +162,7 @@ class RestartPoint:
         self._path = folder / f"{file.name}.json"
 
     def line(self) -> int:
-        """Return the last line that was sent, where an import did not come to its end; else 0."""
+        """Return the last line that was noted, where an import did not come to its end; else 0."""
         try:
             kept: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -166,7 +170,7 @@ class RestartPoint:
         return int(kept["line"]) if kept.get("file") == self._identity else 0
 
     def note(self, line: int) -> None:
-        """Keep that all lines up to *line* were sent."""
+        """Keep that all lines up to *line* were taken."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text(json.dumps({"file": self._identity, "line": line}), encoding="utf-8")
 

@@ -92,7 +92,17 @@ def test_what_cannot_be_sent_is_told_and_the_rest_sent() -> None:
 
     assert asked.taken == [{"id": 1}, {"id": 2}]
     assert found.faults == [(4, "has too many cells")]
-    assert noted == [4]
+    assert noted == []
+
+
+def test_how_far_all_was_well_is_noted_so_that_no_refused_line_is_passed_over() -> None:
+    noted = list[int]()
+    things: list[Any] = [{"id": n} for n in range(1_200)]
+    things[700]["wrong"] = ["bad_time"]
+    found = send(lines(*things), service(), 1_200, silent, noted.append)
+
+    assert found.refused == {702}
+    assert noted == [501]
 
 
 def test_a_batch_has_neither_too_many_lines_nor_too_many_bytes() -> None:
