@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from fastapi import Request
-from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel, TypeAdapter
 from starlette.responses import Response
 
@@ -139,21 +138,3 @@ def _wants_csv(request: Request) -> bool:
 
 def _rfc3339(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def refuse_unknown_parameters(request: Request) -> None:
-    """Refuse query parameters that the route does not have: they are typing errors.
-
-    Raises:
-        Problem: 422 ``unknown_parameter``.
-    """
-    route = request.scope["route"]
-    known = _query_parameters(route.dependant) | {"format"}
-    if not known.issuperset(request.query_params.keys()):
-        raise Problem(422, "unknown_parameter", f"known are {', '.join(sorted(known))}")
-
-
-def _query_parameters(dependant: Dependant) -> set[str]:
-    """Return the names of the query parameters of a route and of what it depends on."""
-    names = {field.alias for field in dependant.query_params}
-    return names.union(*map(_query_parameters, dependant.dependencies))

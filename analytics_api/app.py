@@ -8,8 +8,7 @@ from typing import Any
 
 import asyncpg
 from fastapi import FastAPI, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
 import sql
@@ -22,6 +21,7 @@ from schema import problems
 from schema.docs_page import add_docs
 from schema.edge import Application, Edge, key_ring
 from schema.keys import Scope
+from schema.service_routes import add_service_routes
 from schema.side_port import Readiness
 from schema.telemetry import get_logger
 from sql.pool import OUTAGES
@@ -68,7 +68,8 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.include_router(scoped_routes.router)
     app.include_router(insight_routes.router)
     app.include_router(event_routes.router)
-    _add_own_routes(app, not_ready, settings)
+    _add_own_routes(app, settings)
+    add_service_routes(app, not_ready)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")
     keys = key_ring(settings)
@@ -89,7 +90,7 @@ def _not_filled(request: Request, error: Exception) -> Response:
     return problems.unavailable("the view has not been filled yet").response()
 
 
-def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -> None:
+def _add_own_routes(app: FastAPI, settings: ApiSettings) -> None:
     @app.get("/", tags=["service"])
     async def root() -> dict[str, Any]:
         """Tell what this is and where things are."""
@@ -118,26 +119,3 @@ def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -
     @app.get("/dashboard", include_in_schema=False)
     async def dashboard() -> FileResponse:
         return FileResponse(str(_STATIC / "dashboard.html"))
-
-    @app.get("/healthz", tags=["service"])
-    async def healthz() -> dict[str, str]:
-        """Tell that the process is alive."""
-        return {"status": "alive"}
-
-    @app.get("/readyz", tags=["service"], responses=problems.responses([503]))
-    async def readyz() -> Response:
-        """Tell whether reports can be answered at this moment."""
-        reason = not_ready()
-        if reason is None:
-            return JSONResponse({"status": "ready"})
-        raise problems.unavailable(reason)
-
-    @app.get(
-        "/metrics",
-        tags=["service"],
-        response_class=PlainTextResponse,
-        responses=problems.responses(problems.BEHIND_A_KEY),
-    )
-    async def metrics() -> Response:
-        """Prometheus metrics of this process."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -17,7 +17,7 @@ from analytics_api.models import (
     SamplePost,
     TopAuthor,
 )
-from analytics_api.requests import new_router, state_of, strict_id
+from analytics_api.requests import new_router, number_of, state_of
 from analytics_api.scope import zone_of
 from schema.problems import Problem, responses
 
@@ -25,22 +25,23 @@ router = new_router()
 
 
 @router.get(
-    "/author/{author_id}/trends",
+    "/author/{author_id:path}/trends",
     response_model=AuthorTrends,
     responses=responses([404]),
     tags=["reports"],
 )
 async def author_trends(
-    request: Request, author_id: Annotated[str, Path(description="The author's id.")]
+    request: Request,
+    author_id: Annotated[str, Path(description="The author's number, or its external id.")],
 ) -> Response:
     """How do an author's posts do, and how does it change?"""
     state, now = state_of(request), datetime.now(UTC)
-    number = strict_id(author_id)
     answer = Answer(request, state.follower.live, LIVE, _minute(now))
     if unchanged := answer.unchanged:
         return unchanged
-    found = await reports.author_trends(state.pool, number, state.zone, now)
-    if found is None:
+    number = await number_of(request, "author", author_id)
+    found = number and await reports.author_trends(state.pool, number, state.zone, now)
+    if not found:
         raise Problem(404, "unknown_author", "there is no such author in the catalogue")
     return answer.of(found)
 

@@ -17,7 +17,7 @@ router = new_router()
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION_7: Final = 7
-# An id that ingest minted is a moment younger or older than the time of receipt.
+# Clients may stamp the id a moment before or after the time.
 _AROUND: Final = timedelta(seconds=5)
 
 State = Literal["stored", "retracted", "dead_lettered", "not_seen"]

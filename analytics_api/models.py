@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 Period = Literal["7d", "30d", "90d", "all"]
 CategoryMetric = Literal["engagement", "posts"]
 
+_EXTERNAL_ID = "What your own system calls it, where the catalogue knows."
+
 
 class Engagement(BaseModel):
     """How one post was engaged with."""
@@ -25,6 +27,7 @@ class Engagement(BaseModel):
     engagement_rate: float = Field(
         description="100 x (likes + comments + shares) / views, 2 decimals; 0 without views."
     )
+    external_id: str | None = Field(default=None, description=_EXTERNAL_ID)
 
 
 class Category(BaseModel):
@@ -56,6 +59,7 @@ class AuthorTrends(BaseModel):
         " before; null if there were none."
     )
     change_30d: float | None = Field(description="Likewise, 30 x 24 h.")
+    external_id: str | None = Field(default=None, description=_EXTERNAL_ID)
 
 
 class SamplePost(BaseModel):
@@ -71,6 +75,7 @@ class SamplePost(BaseModel):
     comments: int
     shares: int
     total_engagements: int
+    external_id: str | None = Field(default=None, description=_EXTERNAL_ID)
 
 
 class SampleAuthor(BaseModel):
@@ -83,6 +88,7 @@ class SampleAuthor(BaseModel):
     total_engagements: int
     avg_engagement_per_post: float
     performance_segment: str = Field(description="By the posts of the last 90 days.")
+    external_id: str | None = Field(default=None, description=_EXTERNAL_ID)
 
 
 class TopAuthor(BaseModel):

@@ -10,34 +10,34 @@ from analytics_api import reports
 from analytics_api.answers import LIVE, VIEW, Answer
 from analytics_api.ledger import balance, read_books
 from analytics_api.models import Category, CategoryMetric, Engagement, Ledger, Period
-from analytics_api.requests import new_router, state_of, strict_id
+from analytics_api.requests import new_router, number_of, state_of
 from schema.problems import Problem, responses
 
 router = new_router()
 
 
 @router.get(
-    "/engagement/{post_id}",
+    "/engagement/{post_id:path}",
     response_model=Engagement,
     responses=responses([404]),
     tags=["reports"],
 )
 async def engagement(
     request: Request,
-    post_id: Annotated[str, Path(description="The post's id.")],
+    post_id: Annotated[str, Path(description="The post's number, or its external id.")],
     period: Annotated[
         Period, Query(description="Since midnight so many days ago, in the reporting zone.")
     ] = "7d",
 ) -> Response:
     """How was a post engaged with? Fresh: an accepted event shows within a second."""
     state = state_of(request)
-    number = strict_id(post_id)
     start = reports.since(period, state.zone, datetime.now(UTC))
     answer = Answer(request, state.follower.live, LIVE, period, start)
     if unchanged := answer.unchanged:
         return unchanged
-    found = await reports.engagement(state.pool, number, start)
-    if found is None:
+    number = await number_of(request, "post", post_id)
+    found = number and await reports.engagement(state.pool, number, start)
+    if not found:
         raise Problem(404, "unknown_post", "there is no such post in the catalogue")
     return answer.of(found)
 

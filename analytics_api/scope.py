@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from fastapi import Query, Request
 
 from analytics_api.reports import midnight
-from analytics_api.requests import state_of, strict_id
+from analytics_api.requests import known_number, state_of
 from schema.event import TYPES
 from schema.problems import Problem, unavailable
 
@@ -86,7 +86,7 @@ _Day = Annotated[date | None, Query(description="YYYY-MM-DD in tz; instead of pe
 _Text = Annotated[str | None, Query(max_length=_MAX_TEXT, pattern=r"^[^\x00]+$")]
 
 
-def scope_of(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
+async def scope_of(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
     request: Request,
     period: Annotated[
         ReportPeriod | None, Query(description="Since midnight so many days ago; 30d if unset.")
@@ -97,7 +97,9 @@ def scope_of(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
     ] = None,
     tz: Annotated[str | None, Query(description="IANA zone; unset: the reporting zone.")] = None,
     category: _Text = None,
-    author: Annotated[str | None, Query(description="An author's id.")] = None,
+    author: Annotated[
+        str | None, Query(description="An author's number, or its external id.")
+    ] = None,
     type: Annotated[  # noqa: A002  (the event's field)
         EventKind | None, Query(description="Of this type alone.")
     ] = None,
@@ -119,7 +121,8 @@ def scope_of(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
     known = as_of if as_of > _EVER else datetime.now(UTC)  # before the view's first refresh
     now = known.replace(second=0, microsecond=0) + timedelta(minutes=1)
     zone = state.zone if tz is None else zone_of(tz)
-    filters = Filters(category or "", strict_id(author) if author else 0, type, tag or "", promoted)
+    author_id = await known_number(request, "author", author) if author else 0
+    filters = Filters(category or "", author_id, type, tag or "", promoted)
     if start is None and end is None:
         days = _DAYS.get(period or "30d")
         since = _EVER if days is None else midnight(days, zone, now).astimezone(UTC)

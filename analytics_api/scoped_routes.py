@@ -10,7 +10,7 @@ from starlette.responses import Response
 from analytics_api import scoped_reports
 from analytics_api.answers import VIEW, Answer, Found
 from analytics_api.report_models import Dimension, Interval, Overview, Ranked, SeriesPoint, Sort
-from analytics_api.requests import new_router, state_of, strict_id
+from analytics_api.requests import known_number, new_router, state_of
 from analytics_api.scope import Scope, scope_of
 from analytics_api.scoped_reports import Page
 from sql.pool import Pool
@@ -46,10 +46,12 @@ async def series(
     request: Request,
     scope: InScope,
     interval: Annotated[Interval, Query(description="Weeks begin on Monday.")] = "day",
-    post: Annotated[str | None, Query(description="Of this post alone.")] = None,
+    post: Annotated[
+        str | None, Query(description="Of this post alone: its number, or its external id.")
+    ] = None,
 ) -> Response:
     """How did engagement go, hour by hour, day by day or week by week?"""
-    post_id = strict_id(post) if post else None
+    post_id = await known_number(request, "post", post) if post else None
     return await answer(
         request,
         scope,

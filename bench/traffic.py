@@ -76,14 +76,19 @@ def encoded(sample: Sequence[Record]) -> list[Encoded]:
     ]
 
 
+def named_rows(table: Sequence[Row]) -> list[Row]:
+    """Return the rows with external ids in the places of numbers."""
+    return [
+        (*row[:2], f"post-{row[2]}", f"user-{row[3]}" if row[3] else None, *row[4:])
+        for row in table
+    ]
+
+
 def named(sample: Sequence[Record]) -> list[Encoded]:
     """Encode records that name their posts and users by external ids, in the same partitions."""
     found = []
-    for record in sample:
-        user = f"user-{record.user_id}" if record.user_id else None
-        other = replace(
-            record, post_id=None, post=f"post-{record.post_id}", user_id=None, user=user
-        )
+    for record, row in zip(sample, named_rows(rows(sample)), strict=True):
+        other = replace(record, post_id=None, post=row[2], user_id=None, user=row[3])
         partition = (record.post_id or 0) % PARTITIONS
         found.append(Encoded(partition, partition_key(other.post or ""), encode(other)))
     return found

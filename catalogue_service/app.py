@@ -9,8 +9,7 @@ from typing import Any, Final
 
 import asyncpg
 from fastapi import FastAPI, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import Response
 
 from catalogue_service import routes
 from catalogue_service.body_cap import BodyCap
@@ -19,6 +18,7 @@ from schema import problems
 from schema.docs_page import add_docs
 from schema.edge import Application, Edge, key_ring
 from schema.keys import Scope
+from schema.service_routes import add_service_routes
 from schema.side_port import Readiness
 from schema.telemetry import get_logger
 from sql.pool import OUTAGES, open_pool
@@ -64,7 +64,8 @@ def create_app(settings: CatalogueSettings) -> tuple[Application, Readiness]:
     for outage in (*OUTAGES, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
         app.add_exception_handler(outage, _away)
     app.include_router(routes.router)
-    _add_own_routes(app, health)
+    _add_root(app)
+    add_service_routes(app, health.not_ready)
     add_docs(app)
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
@@ -101,7 +102,7 @@ def _away(request: Request, error: Exception) -> Response:
     return problems.unavailable("PostgreSQL does not answer in time").response()
 
 
-def _add_own_routes(app: FastAPI, health: _Health) -> None:
+def _add_root(app: FastAPI) -> None:
     @app.get("/", tags=["service"])
     async def root() -> dict[str, Any]:
         """Tell what this is and where things are."""
@@ -109,28 +110,11 @@ def _add_own_routes(app: FastAPI, health: _Health) -> None:
             "name": "engagement-analytics catalogue",
             "version": app.version,
             "health": "/readyz",
-            "endpoints": [path for path in app.openapi()["paths"] if path != "/"],
+            "endpoints": [
+                "PUT, DELETE /catalogue/authors/{id}",
+                "PUT, DELETE /catalogue/posts/{id}",
+                "PUT, DELETE /catalogue/users/{id}",
+                "POST /catalogue/batch",
+            ],
             "docs": "/docs",
         }
-
-    @app.get("/healthz", tags=["service"])
-    async def healthz() -> dict[str, str]:
-        """Tell that the process is alive."""
-        return {"status": "alive"}
-
-    @app.get("/readyz", tags=["service"], responses=problems.responses([503]))
-    async def readyz() -> Response:
-        """Tell whether changes can be made at this moment."""
-        if reason := health.not_ready():
-            raise problems.unavailable(reason)
-        return JSONResponse({"status": "ready"})
-
-    @app.get(
-        "/metrics",
-        tags=["service"],
-        response_class=PlainTextResponse,
-        responses=problems.responses(problems.BEHIND_A_KEY),
-    )
-    async def metrics() -> Response:
-        """Prometheus metrics of this process."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -8,11 +8,15 @@ from pydantic import ValidationError
 
 from catalogue_service.models import MODELS, Item, Kind
 from catalogue_service.store import Refusal
-from schema.event import MAX_EXTERNAL_ID, MAX_ID
+from schema.event import MAX_EXTERNAL_ID, MAX_ID, is_external_id
 from schema.problems import told
 
 MAX_LINES: Final = 1_000
-_MAX_FAULTS: Final = 5
+_MAX_FAULTS: Final = 15
+"""More than a thing has fields; only a list of many wrong values has more."""
+_ID_RULE: Final = (
+    f"id: expected an integer from 1 to {MAX_ID}, or a text of 1 to {MAX_EXTERNAL_ID} characters"
+)
 
 
 def parse(body: bytes) -> Iterator[Item | Refusal]:
@@ -31,24 +35,17 @@ def item(line: bytes) -> Item | Refusal:
     if not isinstance(given, dict):
         return Refusal("not_an_object", "expected a JSON object")
     kind, identifier = given.pop("kind", None), given.pop("id", None)
+    refusals = [] if is_id(identifier) else [Refusal("invalid_id", _ID_RULE)]
+    content = None
     if kind not in list(Kind):
-        return Refusal("invalid_kind", f"kind: expected one of {', '.join(Kind)}")
-    if not is_id(identifier):
-        return Refusal(
-            "invalid_id",
-            f"id: expected an integer from 1 to {MAX_ID}, or a text of 1 to {MAX_EXTERNAL_ID}"
-            " characters",
-        )
-    return _item(Kind(kind), identifier, given)
-
-
-def _item(kind: Kind, identifier: int | str, given: dict[str, Any]) -> Item | Refusal:
-    if given == {"delete": True}:
-        return Item(kind=kind, id=identifier, content=None)
-    try:
-        content = MODELS[kind].model_validate_json(json.dumps(given))
-    except ValidationError as error:
-        return Refusal("invalid_content", faults(error))
+        refusals.insert(0, Refusal("invalid_kind", f"kind: expected one of {', '.join(Kind)}"))
+    elif given != {"delete": True}:
+        try:
+            content = MODELS[Kind(kind)].model_validate_json(json.dumps(given))
+        except ValidationError as error:
+            refusals.append(Refusal("invalid_content", faults(Kind(kind), error)))
+    if refusals:
+        return Refusal(refusals[0].error, "; ".join(refusal.detail for refusal in refusals))
     return Item(kind=kind, id=identifier, content=content)
 
 
@@ -56,10 +53,13 @@ def is_id(value: Any) -> bool:
     """Tell whether *value* is a number or an external id that may be stored."""
     if isinstance(value, int) and not isinstance(value, bool):
         return 1 <= value <= MAX_ID
-    return isinstance(value, str) and 1 <= len(value) <= MAX_EXTERNAL_ID and value.isprintable()
+    return isinstance(value, str) and is_external_id(value)
 
 
-def faults(error: ValidationError) -> str:
-    """Return what is wrong, the first few things of it, without any input."""
+def faults(kind: Kind, error: ValidationError) -> str:
+    """Return what is wrong with a thing of this kind, without any input."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(map(told, found[:_MAX_FAULTS]))
+    sentences = list(dict.fromkeys(map(told, found)))[:_MAX_FAULTS]
+    if any(fault["type"] == "extra_forbidden" for fault in found):
+        sentences.append(f"known are {', '.join(MODELS[kind].model_fields)}")
+    return "; ".join(sentences)

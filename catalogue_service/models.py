@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from schema.event import MAX_EXTERNAL_ID, MAX_ID
+from schema.event import MAX_EXTERNAL_ID, MAX_ID, TEXT_PATTERN
 
 MAX_TAGS = 50
 _FIRST, _LAST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -27,13 +27,11 @@ def _in_range(instant: datetime) -> datetime:
     return instant
 
 
-_Text = Annotated[
-    str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")
-]
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT_PATTERN)]
 _Id = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
 ExternalId = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=MAX_EXTERNAL_ID, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    StringConstraints(min_length=1, max_length=MAX_EXTERNAL_ID, pattern=TEXT_PATTERN),
 ]
 
 

@@ -1,9 +1,9 @@
 """The catalogue's URLs: put and delete one thing, or many at once."""
 
 import re
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, Literal, cast
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
@@ -11,39 +11,63 @@ from catalogue_service import lines
 from catalogue_service.models import Author, BatchOutcome, Item, Kind, Outcome, Post, User
 from catalogue_service.store import Refusal, Result, apply
 from schema.event import MAX_ID
+from schema.parameters import known_parameters
 from schema.problems import BEHIND_A_KEY, Problem, responses
 from sql.pool import Pool
+
+NDJSON: Final = "application/x-ndjson"
+
+
+def _body_of(wanted: str) -> Any:
+    """Return a dependency that refuses bodies of another type, whose faults would only puzzle."""
+
+    def check(request: Request) -> None:
+        given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if given != wanted:
+            raise Problem(
+                415,
+                "unsupported_media_type",
+                f"expected Content-Type: {wanted}",
+                headers={"Accept": wanted},
+            )
+
+    return Depends(check)
+
 
 router = APIRouter(
     prefix="/catalogue",
     tags=["catalogue"],
-    responses=responses([*BEHIND_A_KEY, 404, 413, 422, 503]),
+    dependencies=[Depends(known_parameters())],
+    responses=responses([*BEHIND_A_KEY, 404, 413, 415, 422, 503]),
 )
 _MAX_LISTED: Final = 100
 """Most errors a reply explains; further ones carry their tag alone, to stay in 128 KiB."""
 _CONFLICTS: Final = ("external_id_taken", "author_has_posts", "user_erased")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _Id = Annotated[str, Path(description="The number, or the external_id.")]
-_PutResponses: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"model": Outcome, "description": "Updated or unchanged"},
-    201: {"model": Outcome, "description": "Created"},
-    **responses([409]),
+_Putting: Final[dict[str, Any]] = {
+    "responses": {
+        200: {"model": Outcome, "description": "Updated or unchanged"},
+        201: {"model": Outcome, "description": "Created"},
+        **responses([409, 415]),
+    },
+    "dependencies": [_body_of("application/json")],
 }
 
 
-@router.put("/authors/{identifier:path}", responses=_PutResponses)
+@router.put("/authors/{identifier:path}", **_Putting)
 async def put_author(request: Request, identifier: _Id, author: Author) -> Response:
     """Create or replace an author."""
     return await _put(request, Kind.AUTHOR, identifier, author)
 
 
-@router.put("/posts/{identifier:path}", responses=_PutResponses)
+@router.put("/posts/{identifier:path}", **_Putting)
 async def put_post(request: Request, identifier: _Id, post: Post) -> Response:
     """Create or replace a post with its metadata; brings back a deleted one."""
     return await _put(request, Kind.POST, identifier, post)
 
 
-@router.put("/users/{identifier:path}", responses=_PutResponses)
+@router.put("/users/{identifier:path}", **_Putting)
 async def put_user(request: Request, identifier: _Id, user: User) -> Response:
     """Create or replace a user."""
     return await _put(request, Kind.USER, identifier, user)
@@ -64,15 +88,24 @@ async def delete(request: Request, kind: Kind, identifier: _Id) -> Response:
 @router.post(
     "/batch",
     response_model=BatchOutcome,
-    responses={207: {"model": BatchOutcome, "description": "Some lines were refused"}},
+    responses={
+        207: {"model": BatchOutcome, "description": "Some lines were refused"},
+        **responses([415]),
+    },
+    dependencies=[_body_of(NDJSON)],
     openapi_extra={
         "requestBody": {
-            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+            "content": {NDJSON: {"schema": {"type": "string"}}},
             "required": True,
         }
     },
 )
-async def batch(request: Request) -> Response:
+async def batch(
+    request: Request,
+    dry_run: Annotated[
+        Literal["0", "1"], Query(description="1: change nothing, tell what would come of it.")
+    ] = "0",
+) -> Response:
     """Put and delete up to 1,000 things, a line each (NDJSON).
 
     `{"kind": "post", "id": 42, "title": ...}`, or with `"delete": true` in the place of the
@@ -81,7 +114,8 @@ async def batch(request: Request) -> Response:
     parsed = list(lines.parse(await request.body()))
     if len(parsed) > lines.MAX_LINES:
         raise Problem(413, "too_many_lines", f"a batch has {lines.MAX_LINES} lines at most")
-    results = iter(await apply(_pool(request), [p for p in parsed if isinstance(p, Item)]))
+    items = [p for p in parsed if isinstance(p, Item)]
+    results = iter(await apply(_pool(request), items, is_rehearsal=dry_run == "1"))
     outcomes = [next(results) if isinstance(p, Item) else p for p in parsed]
     found = _summary(outcomes)
     if not found.received:

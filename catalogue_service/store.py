@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -51,22 +51,40 @@ class _Change:
         )
 
 
-async def apply(pool: Pool, items: Sequence[Item]) -> list[Result]:
+async def apply(pool: Pool, items: Sequence[Item], *, is_rehearsal: bool = False) -> list[Result]:
     """Make the changes and return what came of each; all or, on an error, none are made.
 
-    Doing the same again changes nothing. Raises what sql.pool.OUTAGES names.
+    Doing the same again changes nothing. A rehearsal makes the changes and takes them back.
+    Raises what sql.pool.OUTAGES names.
     """
     changes = [_Change(item) for item in items]
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(_LOCK)
-        # First, as the consumer too asks for erasures before external ids.
-        await _refuse_erased(connection, [c for c in changes if _is_put(c, Kind.USER)])
-        for kind in _PUT_ORDER:
-            await _put(connection, kind, [c for c in changes if _is_put(c, kind)])
-        for kind in reversed(_PUT_ORDER):
-            gone = [c for c in changes if c.item.kind is kind and c.item.content is None]
-            await _delete(connection, kind, gone)
-    return [change.result or Refusal("not_made", "") for change in changes]
+    async with pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await _apply(connection, changes)
+        except BaseException:
+            await transaction.rollback()
+            raise
+        await (transaction.rollback() if is_rehearsal else transaction.commit())
+    return [cast("Result", change.result) for change in changes]
+
+
+async def _apply(connection: AnyConnection, changes: Sequence[_Change]) -> None:
+    await connection.execute(_LOCK)
+    # First, as the consumer too asks for erasures before external ids.
+    await _refuse_erased(connection, [c for c in changes if _is_put(c, Kind.USER)])
+    puts = {kind: [c for c in changes if _is_put(c, kind)] for kind in _PUT_ORDER}
+    # Moves lock out consumers, who may wait for a name that is reserved here: they go first.
+    for kind in _PUT_ORDER:
+        await _attach(connection, kind, _open(puts[kind]))
+    for kind in _PUT_ORDER:
+        await _number(connection, kind, _open(puts[kind]), is_reserving=True)
+    for kind in _PUT_ORDER:
+        await _put(connection, kind, _open(puts[kind]))
+    for kind in reversed(_PUT_ORDER):
+        gone = [c for c in changes if c.item.kind is kind and c.item.content is None]
+        await _delete(connection, kind, gone)
 
 
 def _is_put(change: _Change, kind: Kind) -> bool:
@@ -74,13 +92,11 @@ def _is_put(change: _Change, kind: Kind) -> bool:
 
 
 async def _put(connection: AnyConnection, kind: Kind, changes: Sequence[_Change]) -> None:
-    await _number(connection, kind, _open(changes), is_reserving=True)
-    await _attach(connection, kind, _open(changes))
-    for change in _open(changes):
+    for change in changes:
         change.row = change.item.content.model_dump(exclude={"external_id", "author"})
         change.row["id"] = change.number
     if kind is Kind.POST:
-        await _name_authors(connection, _open(changes))
+        await _name_authors(connection, changes)
     # The last of several changes of the same thing is the one that stays.
     latest = {change.number: change for change in _open(changes)}
     found = await _rows(connection, f"catalogue_{kind}s", ids=list(latest))
@@ -119,9 +135,12 @@ async def _number(
 
 async def _attach(connection: AnyConnection, kind: Kind, changes: Sequence[_Change]) -> None:
     """Let the external ids of things that have a number stand for it."""
-    wanted = {c.name: c for c in changes if isinstance(c.item.id, int) and c.name}
+    wanted: dict[str, _Change] = {}
+    for change in (c for c in changes if isinstance(c.item.id, int) and c.name):
+        if wanted.setdefault(change.name or "", change).item.id != change.item.id:
+            change.refuse("external_id_taken", f"external_id: another {kind} has it")
     known = await _known_names(connection, kind, list(wanted)) if wanted else {}
-    moved = [name for name in wanted if known.get(name) != wanted[name].number]
+    moved = [name for name in wanted if known.get(name) != wanted[name].item.id]
     taken = await _rows(
         connection, f"catalogue_{kind}s", ids=[known[name] for name in moved if name in known]
     )
@@ -131,7 +150,7 @@ async def _attach(connection: AnyConnection, kind: Kind, changes: Sequence[_Chan
         if known.get(name) in numbers_taken:
             change.refuse("external_id_taken", f"external_id: another {kind} has it")
         else:
-            await _rows(connection, "move_external_id", kind=kind, name=name, id=change.number)
+            await _rows(connection, "move_external_id", kind=kind, name=name, id=change.item.id)
 
 
 async def _refuse_erased(connection: AnyConnection, changes: Sequence[_Change]) -> None:

@@ -11,7 +11,7 @@ import sql
 from consumer.batch import Batch
 from consumer.decode import DeadLetter, Retracted, Rules, decode
 from consumer.erased import Erasures
-from consumer.external_ids import resolve
+from consumer.external_ids import ExternalIds
 from consumer.retractions import taken_back_before
 from consumer.rows import Row, day
 from consumer.transaction import find_stored, store
@@ -105,7 +105,7 @@ class Replayer:
         if await find_stored(self._connection, [found]):
             return "duplicate"
         rows = await Erasures().obey(self._connection, _nothing(), [found])
-        rows = await resolve(self._connection, rows)
+        rows = await ExternalIds().resolve(self._connection, rows)
         if await taken_back_before(self._connection, rows):
             return "retracted"
         try:

@@ -6,7 +6,7 @@ import sql
 from consumer import rollup
 from consumer.batch import Batch
 from consumer.decode import DeadLetter, Retracted
-from consumer.external_ids import resolve
+from consumer.external_ids import ExternalIds
 from consumer.retractions import take_back, taken_back_before
 from consumer.rows import Identity, Row, copy, identities, identity
 from schema.errors import EngagementError, Halted
@@ -82,7 +82,7 @@ async def try_to_store(connection: Connection, units: Iterable[Row | Retracted])
     rows = [unit for unit in units if not isinstance(unit, Retracted)]
     await connection.execute("SAVEPOINT trial")
     try:
-        await store(connection, await resolve(connection, rows), retracted)
+        await store(connection, await ExternalIds().resolve(connection, rows), retracted)
     finally:
         await connection.execute("ROLLBACK TO SAVEPOINT trial")
 

@@ -9,7 +9,7 @@ import asyncpg
 from consumer.batch import Batch
 from consumer.decode import Retracted
 from consumer.erased import Erasures
-from consumer.external_ids import resolve
+from consumer.external_ids import ExternalIds
 from consumer.poison import find_refused
 from consumer.recent import Recent
 from consumer.rows import DAY, Identity, Row, day
@@ -64,6 +64,7 @@ class Writer:
         self._connection: Connection | None = None
         self._recent = Recent()
         self._erasures = Erasures()
+        self._external_ids = ExternalIds()
         self._wary_batches = 0
         self._days: set[date] = set()
 
@@ -120,7 +121,7 @@ class Writer:
             await self._set_duplicates_aside(connection, batch)
             rows = sorted(row for share in batch.shares.values() for row in share.rows)
             rows = await self._erasures.obey(connection, batch, rows)
-            rows = await resolve(connection, rows)
+            rows = await self._external_ids.resolve(connection, rows)
             if has_retractions and rows:
                 rows = await skip_retracted(connection, batch, rows)
             await store(connection, rows, _retracted(batch))
@@ -130,6 +131,7 @@ class Writer:
         except (Fenced, asyncpg.UniqueViolationError, *DATA_ERRORS):
             await connection.execute("ROLLBACK")
             raise
+        self._external_ids.keep()
         self._wary_batches = max(0, self._wary_batches - 1)
 
     async def _set_duplicates_aside(self, connection: Connection, batch: Batch) -> None:

@@ -1,40 +1,52 @@
 """`engage import`: a catalogue, or past events, from files."""
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from enum import StrEnum
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
-from engage.importing import (
-    Fault,
-    Line,
-    faults,
-    identified,
-    judge_catalogue,
-    judge_event,
-    of_kind,
-    read,
-)
+from engage.deliveries import Fault, RestartPoint, Way, rehearse, send
+from engage.importing import Line, identified, of_kind, read
 from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, failing_well
 from engage.stack import Layout
 
 app = typer.Typer(
     name="import",
-    help="Take a catalogue, or past events, from CSV or NDJSON files. Importing the same file"
-    " again changes nothing; after an interruption it goes on where it was.",
+    help="Take a catalogue, or past events, from CSV or NDJSON files. Importing a file again"
+    " changes nothing; one that was interrupted goes on where it was.",
     no_args_is_help=True,
 )
-_BATCH_LINES: Final = 500
-_BATCH_BYTES: Final = 512 * 1024
 _FAULTS_SHOWN: Final = 50
+_RANGES_SHOWN: Final = 8
 
-File = Annotated[Path, typer.Argument(help="CSV with a header, or NDJSON.", dir_okay=False)]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Send nothing; tell everything that is wrong.")
+Lines = Callable[[], Iterator[Line]]
+"""Reads a file from its beginning."""
+
+File = Annotated[
+    Path,
+    typer.Argument(
+        help="A CSV with a header (commas, semicolons or tabs), or NDJSON.",
+        exists=True,
+        dir_okay=False,
+    ),
 ]
-Afresh = Annotated[bool, typer.Option("--afresh", help="Begin with the first line again.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Store nothing; tell everything that is wrong.")
+]
+Afresh = Annotated[
+    bool, typer.Option("--afresh", help="Begin with the first line, also after an interruption.")
+]
+
+
+class Kind(StrEnum):
+    """What the lines of a catalogue's file are."""
+
+    AUTHOR = "author"
+    POST = "post"
+    USER = "user"
 
 
 @app.command()
@@ -43,24 +55,31 @@ def catalogue(
     file: File,
     folder: Dir = DEFAULT_DIR,
     kind: Annotated[
-        str | None, typer.Option(help="author, post or user, where lines have no `kind`.")
+        Kind | None, typer.Option(help="What all lines are; unset: each has its own `kind`.")
     ] = None,
     is_dry_run: DryRun = False,
     is_afresh: Afresh = False,
 ) -> None:
     """Put authors, posts and users into the catalogue; authors before their posts.
 
-    Columns: id (a number, or your own text), and those of PUT /catalogue/...; tags separated
-    by semicolons.
+    author  id, name, author_category, joined_date
+    post    id, author, category, title, publish_timestamp; content_length,
+            has_media, tags, is_promoted, language if there are any
+    user    id, signup_date, user_segment; country if known
+
+    An id of digits is a number, anything else your own text. Tags are separated by semicolons.
     """
     from engage.target import find
 
-    if is_dry_run:
-        _tell(faults(of_kind(read(file), kind), judge_catalogue))
-        return
+    def lines() -> Iterator[Line]:
+        return of_kind(read(file, _columns_of(kind)), kind)
+
     system = find(folder)
-    way = (system.catalogue_url, "/catalogue/batch", system.admin_key)
-    _send(of_kind(read(file), kind), file, folder, way, is_afresh=is_afresh)
+    way = Way(system.catalogue_url, "/catalogue/batch", system.admin_key)
+    if is_dry_run:
+        _rehearse(lines, way)
+    else:
+        _send(lines, way, _restart_point(folder, file, way, kind), is_afresh=is_afresh)
 
 
 @app.command()
@@ -73,93 +92,92 @@ def events(
 ) -> None:
     """Send past events the way all events go.
 
-    Columns: post_id or post, type, engaged_timestamp, and user_id or user, event_id if there
-    are any. Without event_id a line's content is its identity.
+    Columns: post, type, engaged_timestamp; user and event_id if there are any. Post and user are
+    numbers, or your own texts. Without event_id a line is an identity of its own: the same file
+    again changes nothing.
     """
     from engage.target import find
+    from schema.event import Draft
 
-    if is_dry_run:
-        _tell(faults(identified(read(file)), judge_event))
-        return
+    def lines() -> Iterator[Line]:
+        return identified(read(file, Draft.__struct_fields__))
+
     system = find(folder)
-    way = (system.ingest_url, "/events/batch", system.ingest_key)
-    _send(identified(read(file)), file, folder, way, is_afresh=is_afresh)
+    way = Way(system.ingest_url, "/events/batch", system.ingest_key)
+    if is_dry_run:
+        _rehearse(lines, way)
+    else:
+        _send(lines, way, _restart_point(folder, file, way), is_afresh=is_afresh)
 
 
-def _tell(found: Iterable[Fault]) -> None:
-    """Print faults, and fail if there are any."""
-    listed = list(found)
-    for number, fault in listed[:_FAULTS_SHOWN]:
-        print(f"line {number}: {fault}")
-    if len(listed) > _FAULTS_SHOWN:
-        print(f"and {len(listed) - _FAULTS_SHOWN:,} more")
-    if listed:
-        raise typer.Exit(CHECK_FAILED)
-    print("nothing is wrong")
+def _restart_point(folder: Path, file: Path, way: Way, *what: str | None) -> RestartPoint:
+    return RestartPoint(Layout(folder).imports, file, way.url, way.path, *what)
 
 
-def _send(
-    lines: Iterable[Line],
-    file: Path,
-    folder: Path,
-    way: tuple[str, str, str | None],
-    *,
-    is_afresh: bool,
-) -> None:
-    """Send lines in batches on their *way* (URL, path, key), noting after each how far it went."""
-    from engage.client import post_lines
+def _columns_of(kind: Kind | None) -> Collection[str]:
+    """Return the columns of a file of this kind, or of one whose lines name theirs."""
+    from catalogue_service.models import MODELS
+
+    kinds = [kind] if kind else list(MODELS)
+    own = () if kind else ("kind",)
+    names = (name for each in kinds for name in MODELS[each].model_fields)  # type: ignore[index]
+    return list(dict.fromkeys((*own, "id", *names, "delete")))
+
+
+def _rehearse(lines: Lines, way: Way) -> None:
+    """Tell what is wrong with a file, storing nothing; fail if anything is."""
     from loadgen.progress import shown
 
-    point = _RestartPoint(folder, file)
-    begin = 0 if is_afresh else point.line()
-    total = sum(1 for _ in read(file))
-    refused: list[Fault] = []
-    taken = 0
     with shown() as progress:
-        for batch in in_batches(line for line in lines if line.number > begin):
-            answer = post_lines(*way, [line.body for line in batch])
-            wrong = [(batch[e["index"]].number, f"{e['error']}: {e['detail']}") for e in answer]
-            refused += wrong
-            taken += len(batch) - len(wrong)
-            point.note(batch[-1].number)
-            progress("lines", taken + len(refused), total, f"{len(refused):,} refused")
-    resumed = f", from line {begin + 1:,} on" if begin else ""
-    print(f"taken {taken:,} of {total:,} lines{resumed}")
-    if refused:
-        _tell(refused)
+        found = rehearse(lines(), way, _count(lines), progress)
+    _tell(found.faults)
+    print(f"{len(found.refused):,} of {found.lines:,} lines are wrong; nothing was stored")
+    if found.refused:
+        raise typer.Exit(CHECK_FAILED)
 
 
-def in_batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """Yield batches that the services take: not too many lines, nor too many bytes."""
-    batch: list[Line] = []
-    size_bytes = 0
-    for line in lines:
-        size_bytes += len(line.body) + 1
-        if batch and (len(batch) == _BATCH_LINES or size_bytes > _BATCH_BYTES):
-            yield batch
-            batch, size_bytes = [], len(line.body) + 1
-        batch.append(line)
-    if batch:
-        yield batch
+def _send(lines: Lines, way: Way, point: RestartPoint, *, is_afresh: bool) -> None:
+    """Send a file from where it was, and tell which lines were refused; fail if any were."""
+    from loadgen.progress import shown
+
+    begin = 0 if is_afresh else point.line()
+    if begin:
+        print(f"going on after line {begin:,}, where it was interrupted (--afresh begins anew)")
+    left = (line for line in lines() if line.number > begin)
+    with shown() as progress:
+        found = send(left, way, _count(lines), progress, point.note)
+    point.clear()
+    _tell(found.faults)
+    print(f"taken {found.lines - len(found.refused):,} of {found.lines:,} lines")
+    if found.refused:
+        print("mend the others and import the file again: what was taken does not change")
+        raise typer.Exit(CHECK_FAILED)
 
 
-class _RestartPoint:
-    """How far the import of a file went, kept in the stack's folder."""
+def _count(lines: Lines) -> int:
+    return sum(1 for _ in lines())
 
-    def __init__(self, folder: Path, file: Path) -> None:
-        found = file.stat()
-        self._identity = [str(file.resolve()), found.st_size, found.st_mtime_ns]
-        self._path = Layout(folder).imports / f"{file.name}.json"
 
-    def line(self) -> int:
-        """Return the last line that was sent; 0 for another file of that name."""
-        try:
-            kept: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return 0
-        return int(kept["line"]) if kept.get("file") == self._identity else 0
+def _tell(faults: Iterable[Fault]) -> None:
+    """Print what was wrong, each sentence once with its lines."""
+    lines_of: dict[str, list[int]] = {}
+    for number, sentence in faults:
+        lines_of.setdefault(sentence, []).append(number)
+    for sentence, numbers in islice(lines_of.items(), _FAULTS_SHOWN):
+        print(f"{told_lines(numbers)}: {sentence}")
+    if len(lines_of) > _FAULTS_SHOWN:
+        print(f"and {len(lines_of) - _FAULTS_SHOWN:,} other things")
 
-    def note(self, line: int) -> None:
-        """Keep that all lines up to *line* were sent."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(json.dumps({"file": self._identity, "line": line}), encoding="utf-8")
+
+def told_lines(numbers: list[int]) -> str:
+    """Name lines by their numbers, ascending: ``line 7``, ``lines 2-4, 9``."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][-1] + 1:
+            ranges[-1][1:] = [number]
+        else:
+            ranges.append([number])
+    texts = ["-".join(map(str, found)) for found in ranges[:_RANGES_SHOWN]]
+    more = sum(found[-1] - found[0] + 1 for found in ranges[_RANGES_SHOWN:])
+    named = f"{'line' if len(numbers) == 1 else 'lines'} {', '.join(texts)}"
+    return f"{named} and {more:,} more" if more else named

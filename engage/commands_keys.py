@@ -26,16 +26,29 @@ config = typer.Typer(help="Settings.", no_args_is_help=True)
 @keys.command()
 @failing_well
 def create(
-    scope: Annotated[str, typer.Option(help="ingest, read or admin.")],
+    scope: Annotated[
+        str,
+        typer.Option(
+            help="ingest: send events; read: reports and dashboard; admin: all, and the catalogue."
+        ),
+    ],
     folder: Dir = DEFAULT_DIR,
     label: Annotated[str, typer.Option(help="Whose it is, for `list`.")] = "",
     origin: Annotated[
         list[str] | None,
-        typer.Option(help="For the pages of this origin alone, such as https://www.example.com."),
+        typer.Option(
+            help="For web pages of this origin alone, such as https://www.example.com; repeat it"
+            " for several. Programs need a key without."
+        ),
     ] = None,
-    rate: Annotated[str, typer.Option(help="Most requests a second, such as 50/s.")] = "",
+    rate: Annotated[
+        str, typer.Option(help="Most requests a second to each process, such as 50/s.")
+    ] = "",
 ) -> None:
-    """Make a key and print it; it is shown this once and kept as a hash."""
+    """Make a key and print it; it is shown this once and kept as a hash.
+
+    It goes into the header `Authorization: Bearer eng_...`. More in docs/keys.md.
+    """
     from schema.keys import Scope, add, mint
     from schema.origins import parse_origins
     from schema.rate_limit import parse_rate
@@ -52,6 +65,10 @@ def create(
     )
     add(key_file(folder), minted.entry)
     print(minted.plaintext)
+    typer.echo(
+        f"keep it now: it is not shown again. `engage keys revoke {minted.entry.key_id}` ends it",
+        err=True,
+    )
 
 
 def _parsed(option: str, parse: Callable[[T], R], given: T) -> R:

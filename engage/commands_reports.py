@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 from typer.core import TyperGroup
@@ -40,24 +41,24 @@ _Limit = typer.Option(min=1, help="Rows at most.")
 @app.command()
 @failing_well
 def post(
-    post_id: Annotated[int, typer.Argument(min=1)],
+    post_id: Annotated[str, typer.Argument(help="Its number, or its external id.")],
     folder: Dir = DEFAULT_DIR,
     period: Annotated[str, typer.Option(help="7d, 30d, 90d or all.")] = "7d",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """How was a post engaged with?"""
-    _print_one(_ask(folder, f"/engagement/{post_id}", period=period), output)
+    _print_one(_ask(folder, f"/engagement/{quote(post_id, safe='')}", period=period), output)
 
 
 @app.command()
 @failing_well
 def author(
-    author_id: Annotated[int, typer.Argument(min=1)],
+    author_id: Annotated[str, typer.Argument(help="The number, or the external id.")],
     folder: Dir = DEFAULT_DIR,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """How do an author's posts do, and how does it change?"""
-    _print_one(_ask(folder, f"/author/{author_id}/trends"), output)
+    _print_one(_ask(folder, f"/author/{quote(author_id, safe='')}/trends"), output)
 
 
 @app.command()

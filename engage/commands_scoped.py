@@ -79,7 +79,9 @@ def overview(  # noqa: PLR0913, PLR0917  (options of a command)
 def series(  # noqa: PLR0913, PLR0917  (options of a command)
     folder: Dir = DEFAULT_DIR,
     interval: Annotated[Interval, typer.Option(help="Weeks begin on Monday.")] = Interval.DAY,
-    post: Annotated[int | None, typer.Option(min=1, help="Of this post alone.")] = None,
+    post: Annotated[
+        str | None, typer.Option(help="Of this post alone: its number, or its external id.")
+    ] = None,
     period: Period = None,
     start: Start = None,
     end: End = None,

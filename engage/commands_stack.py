@@ -1,4 +1,4 @@
-"""`engage up`, `down`, `status`, `doctor`: a stack's life."""
+"""`engage up`, `down`, `status`, `env`, `doctor`: a stack's life."""
 
 import sys
 from collections.abc import Iterable
@@ -196,6 +196,22 @@ def _lasting(seconds: float | None) -> str:
 
 def _megabytes(size_bytes: int | None) -> str:
     return "-" if size_bytes is None else f"{size_bytes / 2**20:,.0f} MiB"
+
+
+@failing_well
+def env(folder: Dir = DEFAULT_DIR) -> None:
+    """Print a stack's addresses and keys for a shell: `eval "$(engage env)"`.
+
+    That sets ENGAGE_INGEST_URL, ENGAGE_INGEST_KEY and so on, as commands and services read them.
+    """
+    import shlex
+
+    from engage.settings import ClientSettings
+    from schema.settings import PREFIX
+
+    stack = StackFile.read(Layout(folder).stack_file)
+    for name in ClientSettings.model_fields:
+        print(f"export {PREFIX}{name.upper()}={shlex.quote(getattr(stack, name))}")
 
 
 @failing_well

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 
@@ -24,7 +25,7 @@ class Form(StrEnum):
 
 @failing_well
 def weekly(  # noqa: PLR0913, PLR0917  (options of a command)
-    author_id: Annotated[int, typer.Argument(min=1, help="The author.")],
+    author_id: Annotated[str, typer.Argument(help="The author's number, or external id.")],
     folder: Dir = DEFAULT_DIR,
     week: Annotated[
         str | None, typer.Option(help="ISO week, such as 2026-W47; the last whole one if unset.")
@@ -58,7 +59,7 @@ def monday_of(week: str | None) -> date:
         raise SetupError(f"--week {week}: expected an ISO week, such as 2026-W47") from None
 
 
-def _ask(folder: Path, author_id: int, monday: date, tz: str | None) -> "Week":
+def _ask(folder: Path, author_id: str, monday: date, tz: str | None) -> "Week":
     from engage.client import get_json
     from engage.target import find
     from engage.weekly import Week
@@ -71,7 +72,7 @@ def _ask(folder: Path, author_id: int, monday: date, tz: str | None) -> "Week":
     days = {"start": monday, "end": monday + timedelta(days=6), "tz": tz}
     return Week(
         label="{}-W{:02}".format(*monday.isocalendar()),
-        author=ask(f"/author/{author_id}/trends"),
+        author=ask(f"/author/{quote(author_id, safe='')}/trends"),
         overview=ask("/reports/overview", author=author_id, **days),
         days=ask("/reports/series", author=author_id, **days),
         posts=ask("/reports/ranking/post", author=author_id, **days),

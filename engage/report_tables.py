@@ -34,8 +34,15 @@ COLUMNS: Final[Mapping[str, Sequence[str]]] = {
 
 
 def for_people(report: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return the rows of a report with the columns that are shown, long titles cut."""
-    return [{name: _cut(row[name]) for name in COLUMNS[report]} for row in rows]
+    """Return the rows of a report with the columns that are shown, long titles cut.
+
+    External ids are among them where there are any.
+    """
+    shown = [{name: _cut(row[name]) for name in COLUMNS[report]} for row in rows]
+    if any(row.get("external_id") for row in rows):
+        for line, row in zip(shown, rows, strict=True):
+            line["external_id"] = row["external_id"]
+    return shown
 
 
 def _cut(value: Any) -> Any:

@@ -8,7 +8,7 @@ docs/python-client.md says what it promises.
 
 from engagement_client.async_client import AsyncClient
 from engagement_client.client import Client
-from engagement_client.event import Details, Event, EventType
+from engagement_client.event import Details, Event, EventType, Named, Retraction, from_json
 from engagement_client.limits import Limits
 from engagement_client.reports import Counts, Failure, Reason
 from engagement_client.session import BufferFullError, ClosedError
@@ -24,5 +24,8 @@ __all__ = [
     "EventType",
     "Failure",
     "Limits",
+    "Named",
     "Reason",
+    "Retraction",
+    "from_json",
 ]

@@ -4,16 +4,21 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from engagement_client.event import Event
 from engagement_client.limits import Limits
 
 _COMMA_OR_BRACKET_BYTES = 1
 
 
 class Entry(NamedTuple):
-    """One event as it is sent, and the monotonic time in seconds when it was tracked."""
+    """One event as it is sent, and the monotonic time in seconds when it was tracked.
+
+    ``path``: the route that it goes to; a batch goes to one.
+    """
 
     raw: bytes
     tracked_at: float
+    path: str = Event.PATH
 
 
 Batch = Sequence[Entry]
@@ -79,7 +84,7 @@ class Buffer:
         room = self._limits.batch_bytes - _COMMA_OR_BRACKET_BYTES
         while self._waiting and len(batch) < self._limits.batch_events:
             size = _size(self._waiting[0])
-            if size > room and batch:
+            if batch and (size > room or self._waiting[0].path != batch[0].path):
                 break
             room -= size
             self._waiting_bytes -= size

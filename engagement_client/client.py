@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Self, Unpack
 from uuid import UUID
 
-from engagement_client.event import Details, Event, EventType
+from engagement_client.event import Details, Event, EventType, Named, Retraction, Tracked
 from engagement_client.session import Session
 
 
@@ -39,8 +39,16 @@ class Client(Session):
         """Track an event of this type."""
         return self.add(Event.stamp(kind, details))
 
-    def add(self, event: Event) -> UUID:
-        """Track an event that has its identity already, such as one of a Failure."""
+    def retract(self, event_id: UUID | str, **named: Unpack[Named]) -> UUID:
+        """Take an event back, an unlike for instance: by its id, and its post as it was tracked.
+
+        Give ``at``, too, if the event was given one. It may be done twice, and even come before
+        its event: the event stays taken back.
+        """
+        return self.add(Retraction.of(event_id, named))
+
+    def add(self, event: Tracked) -> UUID:
+        """Track what has its identity already, such as an event of a Failure."""
         if not self._courier.put(self._courier.entry(event), self._block_seconds):
             self._no_room(event)
         return event.event_id

@@ -9,7 +9,7 @@ from dataclasses import replace
 from engagement_client import lifetime
 from engagement_client.buffer import Batch, Buffer, Entry
 from engagement_client.changes import Changes
-from engagement_client.event import Event
+from engagement_client.event import Tracked, from_json
 from engagement_client.limits import Limits
 from engagement_client.pace import Pace
 from engagement_client.replies import Verdict, judge, unanswered
@@ -51,7 +51,7 @@ class Courier:
         self._close_at: float | None = None
         self._is_over = False
         self._is_dropping = False
-        self.undelivered: tuple[Event, ...] = ()
+        self.undelivered: tuple[Tracked, ...] = ()
 
     def forget(self) -> None:
         """Start anew in a forked process: nothing waits, and there is no thread yet."""
@@ -80,9 +80,9 @@ class Courier:
             tracked = self._buffer.added + self._counts.dropped
             return replace(self._counts, tracked=tracked, waiting=len(self._buffer))
 
-    def entry(self, event: Event) -> Entry:
+    def entry(self, event: Tracked) -> Entry:
         """Write an event as it is sent."""
-        return Entry(event.to_json().encode(), self._clock())
+        return Entry(event.to_json().encode(), self._clock(), event.PATH)
 
     def offer(self, entry: Entry) -> bool:
         """Take an event in, now or not at all; False: there is no room, or it is closed."""
@@ -245,5 +245,5 @@ class Courier:
         return again, [e for batch in batches for e in batch if e.tracked_at < oldest]
 
 
-def _events(batch: Batch) -> tuple[Event, ...]:
-    return tuple(Event.from_json(entry.raw) for entry in batch)
+def _events(batch: Batch) -> tuple[Tracked, ...]:
+    return tuple(from_json(entry.raw) for entry in batch)

@@ -1,4 +1,6 @@
-"""The event: stamped once with its identity, so that every retry is the same event."""
+"""The event, stamped once with its identity so that every retry is the same event; and what
+takes one back.
+"""
 
 import json
 import os
@@ -6,7 +8,7 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, Self, TypedDict, get_args
+from typing import ClassVar, Final, Literal, Self, TypedDict, get_args
 from uuid import UUID
 
 EventType = Literal["view", "like", "comment", "share"]
@@ -19,64 +21,116 @@ _MAX_UUID: Final = 2**128 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Details(TypedDict, total=False):
-    """What may be said about an event.
+class Named(TypedDict, total=False):
+    """What says which event is meant, besides its id.
 
     Attributes:
         post_id: the post by number; exactly one of ``post_id`` and ``post`` is given.
         post: the post by the id your own system has for it.
-        user_id: the reader by number; at most one of ``user_id`` and ``user`` is given.
-        user: the reader by the id your own system has.
-        event_id: an identity of your own; minted when absent.
-        at: when it happened, aware; now when absent, or the time inside a version-7 event_id.
+        at: when it happened, aware; when absent, the time inside a version-7 event_id.
     """
 
     post_id: int
     post: str
-    user_id: int | None
-    user: str | None
-    event_id: UUID | str
     at: datetime
 
 
+class Details(Named, total=False):
+    """What may be said about an event.
+
+    Attributes:
+        user_id: the reader by number; at most one of ``user_id`` and ``user`` is given.
+        user: the reader by the id your own system has.
+        event_id: an identity of your own; minted when absent, so that it carries the time.
+    """
+
+    user_id: int | None
+    user: str | None
+    event_id: UUID | str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One event with its identity: ``event_id`` and ``engaged_timestamp``.
+class Identified:
+    """What names an event: its identity, which is id and time together, and its post.
 
     Raises:
         ValueError: the service would refuse it.
     """
 
+    PATH: ClassVar[str]
+    """The service's route for a batch of them."""
+
     event_id: UUID
-    type: EventType
     engaged_timestamp: datetime
     post_id: int | None = None
     post: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.post_id is None) == (self.post is None):
+            raise ValueError("exactly one of post_id and post is required")
+        _check_number("post_id", self.post_id)
+        _check_text("post", self.post)
+        if not 0 < self.event_id.int < _MAX_UUID:
+            raise ValueError("event_id: the nil and max UUIDs identify nothing")
+        if self.engaged_timestamp.utcoffset() is None:
+            raise ValueError("engaged_timestamp: expected an aware datetime, with a time zone")
+
+    def to_json(self) -> str:
+        """Return it as the service reads it, and as `from_json` does."""
+        given = {name: value for name, value in self._members().items() if value is not None}
+        return json.dumps(given, separators=(",", ":"))
+
+    def _members(self) -> dict[str, object]:
+        return {
+            "event_id": str(self.event_id),
+            "engaged_timestamp": self.engaged_timestamp.astimezone(UTC).isoformat(),
+            "post_id": self.post_id,
+            "post": self.post,
+        }
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote; the identity is the same. Raises ValueError."""
+        given = json.loads(text)
+        try:
+            given["event_id"] = UUID(given["event_id"])
+            given["engaged_timestamp"] = datetime.fromisoformat(given["engaged_timestamp"])
+            return cls(**given)
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"expected a JSON object as {cls.__name__}.to_json writes it"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(Identified):
+    """One event with its identity. Raises ValueError, if the service would refuse it."""
+
+    PATH: ClassVar[str] = "/events/batch"
+
+    type: EventType
     user_id: int | None = None
     user: str | None = None
 
     def __post_init__(self) -> None:
         if self.type not in _TYPES:
             raise ValueError(f"type: expected one of {', '.join(_TYPES)}")
-        if (self.post_id is None) == (self.post is None):
-            raise ValueError("exactly one of post_id and post is required")
         if self.user_id is not None and self.user is not None:
             raise ValueError("at most one of user_id and user may be given")
-        for name in ("post_id", "user_id"):
-            _check_number(name, getattr(self, name))
-        for name in ("post", "user"):
-            _check_text(name, getattr(self, name))
-        if not 0 < self.event_id.int < _MAX_UUID:
-            raise ValueError("event_id: the nil and max UUIDs identify nothing")
-        if self.engaged_timestamp.utcoffset() is None:
-            raise ValueError("engaged_timestamp: expected an aware datetime, with a time zone")
+        _check_number("user_id", self.user_id)
+        _check_text("user", self.user)
+        super(Event, self).__post_init__()  # super() alone would name the class without slots
+
+    def _members(self) -> dict[str, object]:
+        own = {"type": self.type, "user_id": self.user_id, "user": self.user}
+        return super(Event, self)._members() | own
 
     @classmethod
     def stamp(cls, kind: EventType, details: Details) -> Self:
         """Make the event of what a caller says, with an identity. Raises ValueError."""
         event_id, at = details.get("event_id"), details.get("at")
         if event_id is None:
-            event_id, at = mint(), at or datetime.now(UTC)
+            event_id = mint()
         elif not isinstance(event_id, UUID):
             event_id = UUID(event_id)
         return cls(
@@ -89,30 +143,34 @@ class Event:
             user=details.get("user"),
         )
 
-    def to_json(self) -> str:
-        """Return the event as the service reads it, and as `from_json` does."""
-        fields = {
-            "event_id": str(self.event_id),
-            "type": self.type,
-            "engaged_timestamp": self.engaged_timestamp.astimezone(UTC).isoformat(),
-            "post_id": self.post_id,
-            "post": self.post,
-            "user_id": self.user_id,
-            "user": self.user,
-        }
-        given = {name: value for name, value in fields.items() if value is not None}
-        return json.dumps(given, separators=(",", ":"))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retraction(Identified):
+    """Takes an event back: an unlike, or the deletion of a wrong event."""
+
+    PATH: ClassVar[str] = "/events/retractions"
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote; the identity is the same. Raises ValueError."""
-        fields = json.loads(text)
-        try:
-            fields["event_id"] = UUID(fields["event_id"])
-            fields["engaged_timestamp"] = datetime.fromisoformat(fields["engaged_timestamp"])
-            return cls(**fields)
-        except (KeyError, TypeError) as error:
-            raise ValueError("expected an event as Event.to_json writes it") from error
+    def of(cls, event_id: UUID | str, named: Named) -> Self:
+        """Name an event as it was tracked. Raises ValueError."""
+        identity = event_id if isinstance(event_id, UUID) else UUID(event_id)
+        at = named.get("at")
+        return cls(
+            event_id=identity,
+            engaged_timestamp=_time_inside(identity) if at is None else at,
+            post_id=named.get("post_id"),
+            post=named.get("post"),
+        )
+
+
+Tracked = Event | Retraction
+
+
+def from_json(text: str | bytes) -> Tracked:
+    """Read an event or a retraction that was kept as JSON. Raises ValueError."""
+    given = json.loads(text)
+    kind = Event if isinstance(given, dict) and "type" in given else Retraction
+    return kind.from_json(text)
 
 
 def mint() -> UUID:

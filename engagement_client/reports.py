@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from engagement_client.event import Event
+from engagement_client.event import Tracked, from_json
 from engagement_client.replies import Rejection
 
 logger: Final = logging.getLogger("engagement_client")
@@ -32,12 +32,13 @@ class Reason(StrEnum):
 class Failure:
     """Events that were not delivered and are not tried again.
 
-    Keep them (``event.to_json()``) and give them to ``Client.add`` later: their identities make
-    sure that one that had arrived after all is not counted twice.
+    Keep them (``event.to_json()``) and give them to ``Client.add`` later (``from_json(text)``):
+    their identities make sure that one that had arrived after all is not counted twice.
+    Retractions are among them.
     """
 
     reason: Reason
-    events: tuple[Event, ...]
+    events: tuple[Tracked, ...]
     detail: str = ""
 
 
@@ -66,7 +67,7 @@ class Counts:
         return replace(self, **{name: getattr(self, name) + n for name, n in further.items()})
 
 
-OnRejected = Callable[[Event, str, str], object]
+OnRejected = Callable[[Tracked, str, str], object]
 OnFailure = Callable[[Failure], object]
 
 
@@ -88,15 +89,15 @@ class Reporter:
         tags = ", ".join(sorted({rejection.error for rejection in rejections}))
         logger.warning("the service refused %d events: %s", len(rejections), tags)
         for entry, error, detail in rejections:
-            _call(self._on_rejected, Event.from_json(entry.raw), error, detail)
+            _call(self._on_rejected, from_json(entry.raw), error, detail)
 
-    def dropped(self, event: Event, *, is_first: bool) -> None:
+    def dropped(self, event: Tracked, *, is_first: bool) -> None:
         """Tell of an event that found no room; a row of them is logged once."""
         if is_first:
             logger.error("the buffer is full: events are dropped")
         _call(self._on_failure, Failure(Reason.BUFFER_FULL, (event,)))
 
-    def failed(self, reason: Reason, events: Sequence[Event], detail: str = "") -> None:
+    def failed(self, reason: Reason, events: Sequence[Tracked], detail: str = "") -> None:
         """Tell which events are not tried again."""
         if not events:
             return

@@ -4,7 +4,7 @@ import ssl
 from typing import Literal
 
 from engagement_client.courier import Courier
-from engagement_client.event import Event
+from engagement_client.event import Tracked
 from engagement_client.limits import Limits
 from engagement_client.reports import Counts, OnFailure, OnRejected, Reporter
 from engagement_client.transport import Transport
@@ -15,7 +15,7 @@ WhenFull = Literal["block", "drop"]
 class BufferFullError(Exception):
     """There was no room for an event in time; ``event`` is it, with its identity."""
 
-    def __init__(self, event: Event) -> None:
+    def __init__(self, event: Tracked) -> None:
         super().__init__("the buffer is full")
         self.event = event
 
@@ -23,7 +23,7 @@ class BufferFullError(Exception):
 class ClosedError(Exception):
     """The client was closed; ``event`` was not taken."""
 
-    def __init__(self, event: Event) -> None:
+    def __init__(self, event: Tracked) -> None:
         super().__init__("the client is closed")
         self.event = event
 
@@ -77,11 +77,11 @@ class Session:
         return self._courier.counts
 
     @property
-    def undelivered(self) -> tuple[Event, ...]:
+    def undelivered(self) -> tuple[Tracked, ...]:
         """Events that were not acknowledged before the client had to end."""
         return self._courier.undelivered
 
-    def _no_room(self, event: Event) -> None:
+    def _no_room(self, event: Tracked) -> None:
         """Deal with an event that was not taken, never silently."""
         if self._courier.is_closed:
             raise ClosedError(event)

@@ -50,7 +50,7 @@ class Transport:
         self._request_seconds = request_seconds
         if parts.scheme == "https":
             ssl_context = ssl_context or ssl.create_default_context()
-        self._path = parts.path.rstrip("/") + "/events/batch"
+        self._prefix = parts.path.rstrip("/")
         self._headers = {"Content-Type": "application/json", "User-Agent": "engagement-client"}
         if key is not None:
             self._headers["Authorization"] = f"Bearer {key}"
@@ -58,20 +58,21 @@ class Transport:
         self._connection = self._open()
 
     def post(self, batch: Batch) -> Reply:
-        """Send a batch. Raises UnansweredError."""
+        """Send a batch, all of it for one route. Raises UnansweredError."""
+        path = self._prefix + batch[0].path
         body, headers = pack(batch)
         headers |= self._headers
         deadline = time.monotonic() + self._request_seconds
         is_reused = self._connection.sock is not None
         try:
             try:
-                return self._exchange(body, headers, deadline)
+                return self._exchange(path, body, headers, deadline)
             except (ConnectionError, http.client.BadStatusLine):
                 # Servers close connections that were idle; that is no failure of theirs.
                 self.disconnect()
                 if not is_reused:
                     raise
-                return self._exchange(body, headers, deadline)
+                return self._exchange(path, body, headers, deadline)
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             self.disconnect()
             raise UnansweredError(type(error).__name__) from error
@@ -91,7 +92,7 @@ class Transport:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
-    def _exchange(self, body: bytes, headers: dict[str, str], deadline: float) -> Reply:
+    def _exchange(self, path: str, body: bytes, headers: dict[str, str], deadline: float) -> Reply:
         connection = self._connection
         remaining = max(deadline - time.monotonic(), 0.001)
         if connection.sock is None:
@@ -101,7 +102,7 @@ class Transport:
         connection.response_class = _answering_by(deadline)  # type: ignore[assignment]
         # A service may refuse a body before it has read it all; its answer tells why.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            connection.request("POST", self._path, body, headers)
+            connection.request("POST", path, body, headers)
         response = connection.getresponse()
         found = _whole(response)
         headers_found = response.headers

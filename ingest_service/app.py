@@ -5,10 +5,8 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, Query, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import FastAPI, Query
 from pydantic import BaseModel, Field
-from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ingest_service import cloudevents
 from ingest_service.browser import OnceParameter, add_browser_routes
@@ -22,6 +20,7 @@ from schema.docs_page import add_docs
 from schema.edge import Application, Edge, key_ring
 from schema.event_model import Event
 from schema.keys import Scope
+from schema.service_routes import add_service_routes
 from schema.side_port import Readiness
 
 _ERRORS = (*problems.BEHIND_A_KEY, 413, 415, 422, 503)
@@ -118,7 +117,8 @@ def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
     _add_event_routes(app)
     add_browser_routes(app, BatchOutcome)
     add_schema_routes(app)
-    _add_own_routes(app, publisher)
+    _add_root(app)
+    add_service_routes(app, publisher.not_ready)
     add_docs(app)
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
@@ -189,7 +189,7 @@ def _add_event_routes(app: FastAPI) -> None:
         """
 
 
-def _add_own_routes(app: FastAPI, publisher: Publisher) -> None:
+def _add_root(app: FastAPI) -> None:
     @app.get("/", tags=["service"])
     async def root() -> dict[str, Any]:
         """Tell what this is and where things are."""
@@ -207,26 +207,3 @@ def _add_own_routes(app: FastAPI, publisher: Publisher) -> None:
             ],
             "docs": "/docs",
         }
-
-    @app.get("/healthz", tags=["service"])
-    async def healthz() -> dict[str, str]:
-        """Tell that the process is alive."""
-        return {"status": "alive"}
-
-    @app.get("/readyz", tags=["service"], responses=problems.responses([503]))
-    async def readyz(_: Request) -> Response:
-        """Tell whether events can be accepted at this moment."""
-        reason = publisher.not_ready()
-        if reason is None:
-            return JSONResponse({"status": "ready"})
-        raise problems.unavailable(reason)
-
-    @app.get(
-        "/metrics",
-        tags=["service"],
-        response_class=PlainTextResponse,
-        responses=problems.responses(problems.BEHIND_A_KEY),
-    )
-    async def metrics() -> Response:
-        """Prometheus metrics of this process."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -36,7 +36,7 @@ async def read(scope: ASGIScope, receive: Receive, limit: int, deadline_seconds:
         raise Problem(
             415,
             "unsupported_encoding",
-            "Content-Encoding: only gzip",
+            "Content-Encoding: gzip alone is understood",
             headers={"Accept-Encoding": "gzip"},
         )
     declared = headers.get(b"content-length", b"0")
@@ -98,7 +98,10 @@ def media_type(scope: ASGIScope, *accepted: bytes) -> bytes:
     if kind.strip() not in accepted or charset not in (b"", b"utf-8"):
         names = " or ".join(name.decode() for name in accepted)
         raise Problem(
-            415, "unsupported_media_type", f"Content-Type: {names}", headers={"Accept": names}
+            415,
+            "unsupported_media_type",
+            f"expected Content-Type: {names}",
+            headers={"Accept": names},
         )
     return kind.strip()
 

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
-from uuid import UUID
+from urllib.parse import parse_qs
 
 import msgspec
-from uuid_utils.compat import uuid7
 
 from ingest_service import body, cloudevents, dry_run, metrics, once, pixel, retractions
 from ingest_service.intake import Clerk, Intake, count, elements, lines
@@ -18,12 +17,21 @@ from ingest_service.sieve import Sieve
 from schema.edge import Application, ASGIScope, Receive, Send, send_problem
 from schema.errors import InvalidEvent, Unavailable
 from schema.event import MAX_BATCH_BYTES, MAX_EVENT_BYTES, Record
+from schema.parameters import refuse_unknown
 from schema.problems import Problem, unavailable
 
 Clock = Callable[[], datetime]
 BEACON: Final = "/events/beacon"
 PIXEL: Final = "/events/pixel.gif"
 RETRACTIONS: Final = "/events/retractions"
+_DROPPED: Final = b"x-dropped-reason"
+# The pixel's are the event's fields.
+_PARAMETERS: Final = {
+    "/events": ("dry_run", "once"),
+    "/events/batch": ("dry_run", "once"),
+    BEACON: ("key", "once"),
+    RETRACTIONS: (),
+}
 
 
 class HotPath:
@@ -55,6 +63,9 @@ class HotPath:
     async def _answer(
         self, handle: Callable[..., object], scope: ASGIScope, receive: Receive, send: Send
     ) -> None:
+        if scope["query_string"] and scope["path"] in _PARAMETERS:
+            given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+            refuse_unknown(given, _PARAMETERS[scope["path"]])
         try:
             await handle(scope, receive, send)  # type: ignore[misc]
         except InvalidEvent as error:
@@ -130,7 +141,7 @@ class HotPath:
         record = self._clerk().one(pixel.event_json(scope["query_string"]))
         if (reason := self._sieve.judge(scope["headers"])(record)) is not None:
             metrics.DROPPED.labels(reason).inc()
-            await send_pixel(send, [(b"x-dropped-reason", reason.encode())])
+            await send_pixel(send, [(_DROPPED, reason.encode())])
             return
         if rules := once.rules(scope["query_string"], self._window):
             record = once.derive(record, rules, self._window)
@@ -157,6 +168,8 @@ class HotPath:
             code = "empty_batch" if not intake.received else "no_valid_event"
             raise Problem(422, code, "no event of the batch was accepted", members=members)
         headers = [(b"retry-after", b"1")] if not all(acknowledged) else []
+        if reasons := dict.fromkeys(reason for _, reason in intake.dropped):
+            headers.append((_DROPPED, ", ".join(reasons).encode()))
         status = 202 if not reply.rejected else 207
         await send_json(send, status, msgspec.json.encode(reply), headers)
 
@@ -171,8 +184,8 @@ class HotPath:
 
     def _clerk(self, read: cloudevents.Read | None = None) -> Clerk:
         if read is None:
-            return Clerk(datetime.now(UTC), self._window, _mint)
-        return Clerk(datetime.now(UTC), self._window, _mint, lambda raw: read(raw).event_json())
+            return Clerk(datetime.now(UTC), self._window)
+        return Clerk(datetime.now(UTC), self._window, lambda raw: read(raw).event_json())
 
 
 def _envelope(scope: ASGIScope) -> cloudevents.Read | None:
@@ -184,10 +197,6 @@ def _envelope(scope: ASGIScope) -> cloudevents.Read | None:
         return binary
     kind = body.media_type(scope, body.JSON, cloudevents.STRUCTURED)
     return cloudevents.structured if kind == cloudevents.STRUCTURED else binary
-
-
-def _mint() -> UUID:
-    return uuid7()
 
 
 def _status(error: InvalidEvent) -> int:

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
+from uuid_utils.compat import uuid7
 
-from schema.admission import Window, admit
+from schema.admission import Mint, Window, admit
 from schema.errors import InvalidEvent
 from schema.event import MAX_BATCH_EVENTS, MAX_EVENT_BYTES, Record, decode_draft, decode_drafts
 from schema.problems import Problem
 
+_NO_ARRAY: Final = "expected a JSON array of events; a single event goes to /events"
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -55,6 +58,11 @@ class Intake:
         self.records.append(record)
 
 
+def mint(received: datetime) -> UUID:
+    """Return a new UUIDv7 of this time."""
+    return uuid7(nanoseconds=int(received.timestamp() * 1e6) * 1000)
+
+
 @dataclass(frozen=True)
 class Clerk:
     """Admits events at a time of receipt.
@@ -64,8 +72,8 @@ class Clerk:
 
     received: datetime
     window: Window
-    mint: Callable[[], UUID]
     event_json: Callable[[bytes], bytes] = bytes
+    mint: Mint = mint
 
     def one(self, raw: bytes) -> Record:
         """Admit a single event. Raises InvalidEvent."""
@@ -129,7 +137,7 @@ def elements(body: bytes) -> list[bytes]:
     try:
         return [bytes(raw) for raw in _split(body)]
     except msgspec.ValidationError:
-        raise Problem(422, "not_an_array", "expected a JSON array of events") from None
+        raise Problem(422, "not_an_array", _NO_ARRAY) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Problem(400, "malformed_json", "expected one JSON array in UTF-8") from None
 

@@ -33,8 +33,8 @@ class IngestSettings(KafkaSettings, WindowSettings, HttpSettings):
     )
     ignored_user_ids: str = Field(
         default="",
-        pattern=r"^\s*(\d{1,19}\s*(,\s*\d{1,19}\s*)*)?$",
-        description="Comma-separated users whose events from browsers are not counted.",
+        description="Comma-separated users, by number or external id, whose events from browsers"
+        " are not counted.",
     )
     event_filter: str = Field(
         default="",

@@ -53,8 +53,9 @@ class Sieve:
     """
 
     def __init__(self, settings: IngestSettings) -> None:
-        self._bot_tokens = _words(settings.bot_tokens) if settings.bot_filter else ()
-        self._ignored_users = frozenset(int(u) for u in _words(settings.ignored_user_ids))
+        tokens = settings.bot_tokens.lower() if settings.bot_filter else ""
+        self._bot_tokens = _parts(tokens)
+        self._ignored_users = frozenset(_parts(settings.ignored_user_ids))
         self._filter = _load(settings.event_filter) if settings.event_filter else None
         self._reasons: set[str] = set()
         self._has_failed = False
@@ -68,7 +69,8 @@ class Sieve:
         def reason(record: Record) -> str | None:
             if of_request is not None:
                 return of_request
-            if record.user_id in self._ignored_users:
+            user = record.user or record.user_id
+            if user is not None and str(user) in self._ignored_users:
                 return "ignored_user"
             return None if self._filter is None else self._ask(self._filter, record, headers)
 
@@ -100,8 +102,8 @@ class Sieve:
         return label if label in self._reasons else "other"
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word for part in text.split(",") if (word := part.strip().lower()))
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(stripped for part in text.split(",") if (stripped := part.strip()))
 
 
 def _load(name: str) -> Filter:

@@ -3,8 +3,9 @@
 What ``admit`` lets pass can be stored, so an accepted event never becomes a dead letter.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -17,6 +18,8 @@ NO_IDENTITIES: Final = frozenset({bytes(16), b"\xff" * 16})
 _VERSION_7: Final = 7
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
+Mint = Callable[[datetime], UUID]
+
 
 class Window(msgspec.Struct, frozen=True):
     """How far an event's time may lie from its receipt."""
@@ -25,24 +28,22 @@ class Window(msgspec.Struct, frozen=True):
     future: timedelta
 
 
-def admit(draft: Draft, received: datetime, window: Window, mint: Any) -> Record:
+def admit(draft: Draft, received: datetime, window: Window, mint: Mint) -> Record:
     """Complete a draft into the record that is produced.
 
     Args:
         draft: what the client sent.
         received: the time of receipt, UTC.
         window: the accepted distance between engaged_timestamp and *received*.
-        mint: called without arguments for a new UUIDv7 where the client gave no id.
+        mint: makes a UUIDv7 of the time of receipt where the client gave no id.
 
     Raises:
         InvalidEvent: the id or the time is refused.
     """
-    event_id = draft.event_id
+    event_id = mint(received) if draft.event_id is None else draft.event_id
     engaged = draft.engaged_timestamp
-    if event_id is None:
-        event_id = mint()
-        engaged = engaged or received
-    elif engaged is None:
+    if engaged is None:
+        # Also of an id minted here: the answer names the id alone, and that must be enough.
         engaged = _time_inside(event_id)
     record = Record(
         event_id,

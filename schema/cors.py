@@ -25,6 +25,10 @@ _METHODS: Final = {
     Scope.READ: b"GET, HEAD",
     Scope.ADMIN: b"GET, HEAD, POST, PUT, DELETE",
 }
+_NOT_ALLOWED: Final = (
+    "pages of this origin may not ask: make a key with --origin for them, or set"
+    " ENGAGE_CORS_ORIGINS"
+)
 _MAX_AGE_SECONDS: Final = 7200  # Chromium keeps a preflight no longer
 
 
@@ -57,7 +61,7 @@ class Cors:
             Problem: 403, the origin is not allowed.
         """
         if not self._allows(origin):
-            raise Problem(403, "foreign_origin", "pages of this origin may not ask")
+            raise Problem(403, "foreign_origin", _NOT_ALLOWED)
         return (
             (b"access-control-allow-methods", _METHODS[self._scope]),
             (b"access-control-allow-headers", b"authorization, content-type, content-encoding"),

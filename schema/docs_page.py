@@ -6,6 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse
 
+from schema.codes import CODES
+
 _METHODS = ("get", "put", "post", "delete")
 
 
@@ -30,6 +32,10 @@ def render(document: dict[str, Any]) -> str:
         f'<h3 id="{escape(name)}">{escape(name)}</h3>{_fields(schema)}'
         for name, schema in document.get("components", {}).get("schemas", {}).items()
     )
+    codes = "".join(
+        f'<dt id="{code}"><code>{code}</code></dt><dd>{escape(meaning)}</dd>'
+        for code, meaning in CODES.items()
+    )
     title = escape(info["title"])
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
@@ -37,7 +43,8 @@ def render(document: dict[str, Any]) -> str:
         f"<h1>{title} {escape(info['version'])}</h1><p>{escape(info.get('description', ''))}</p>"
         '<p>The same as <a href="/openapi.json">OpenAPI</a>. Keys go into the header'
         " <code>Authorization: Bearer eng_…</code>.</p>"
-        f"<h2>Routes</h2>{operations}<h2>Schemas</h2>{schemas}</html>"
+        f"<h2>Routes</h2>{operations}<h2>Schemas</h2>{schemas}"
+        f"<h2>Errors</h2><p>By the code of their problem document.</p><dl>{codes}</dl></html>"
     )
 
 
@@ -55,13 +62,35 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
         f"<h3><code>{method.upper()} {escape(path)}</code></h3>"
         f"<p>{escape(operation.get('description', ''))}</p>"
         + (f"<ul>{parameters}</ul>" if parameters else "")
+        + _body(operation.get("requestBody", {}).get("content", {}))
         + f"<p>Answers: {answers}</p>"
     )
 
 
+def _body(content: dict[str, Any]) -> str:
+    kinds = "; ".join(f"{escape(kind)}: {_type(of['schema'])}" for kind, of in content.items())
+    return f"<p>Body: {kinds}</p>" if kinds else ""
+
+
 def _fields(schema: dict[str, Any]) -> str:
+    required = dict.fromkeys(schema.get("required", ()), ", required")
     rows = "".join(
-        f"<li><code>{escape(name)}</code> {escape(field.get('description', ''))}</li>"
+        f"<li><code>{escape(name)}</code> ({_type(field)}{required.get(name, '')})"
+        f" {escape(field.get('description', ''))}</li>"
         for name, field in schema.get("properties", {}).items()
     )
     return f"<p>{escape(schema.get('description', ''))}</p><ul>{rows}</ul>"
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """Say what a value is, with links to the schemas of this page."""
+    if "$ref" in schema:
+        name = escape(schema["$ref"].rpartition("/")[2])
+        return f'<a href="#{name}">{name}</a>'
+    if choices := schema.get("anyOf"):
+        return " or ".join(map(_type, choices))
+    if "enum" in schema:
+        return " or ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"array of {_type(schema.get('items', {}))}"
+    return escape(schema.get("format") or schema.get("type") or "any")

@@ -24,6 +24,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 
+_OTHER_ORIGINS: Final = (
+    "this key is for pages of other origins; programs take one made without --origin"
+)
 _LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MAX_TARGET_BYTES: Final = 8 * 1024
 _MAX_HEADER_BYTES: Final = 32 * 1024
@@ -180,13 +183,13 @@ class Edge:
             raise Problem(
                 401,
                 "key_required",
-                "send a key: Authorization: Bearer eng_...",
+                "send a key that is in force here: Authorization: Bearer eng_...",
                 headers={"WWW-Authenticate": "Bearer"},
             )
         if key.scope not in (self._scope, Scope.ADMIN):
             raise Problem(403, "wrong_scope", f"this needs a key of scope {self._scope}")
         if key.origins and origin not in key.origins:
-            raise Problem(403, "foreign_origin", "this key is for pages of other origins")
+            raise Problem(403, "foreign_origin", _OTHER_ORIGINS)
         if self._last_use:
             self._last_use.note(key.key_id)
         if key.rate_per_second is not None:

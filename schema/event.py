@@ -17,6 +17,9 @@ from schema.errors import InvalidEvent
 
 MAX_ID: Final = 2**63 - 1
 MAX_EXTERNAL_ID: Final = 200
+_NO_CONTROL: Final = r"[^\x00-\x1f\x7f]+"
+TEXT_PATTERN: Final = f"^{_NO_CONTROL}$"
+"""A text on one line, as pydantic and JSON Schema read a pattern."""
 MAX_EVENT_BYTES: Final = 64 * 1024
 MAX_BATCH_EVENTS: Final = 1_000
 MAX_BATCH_BYTES: Final = 1024 * 1024
@@ -43,9 +46,16 @@ TYPES: Final = tuple(t.value for t in EngagementType)
 _Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 _Name = Annotated[
     str,
-    msgspec.Meta(min_length=1, max_length=MAX_EXTERNAL_ID, pattern=r"^[^\x00-\x1f\x7f]+\Z"),
+    msgspec.Meta(min_length=1, max_length=MAX_EXTERNAL_ID, pattern=rf"^{_NO_CONTROL}\Z"),
 ]
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+# Where a text comes from JSON as Python reads it, halves of characters are in it, too.
+_is_name: Final = re.compile(_NO_CONTROL.replace("]", r"\ud800-\udfff]")).fullmatch
+
+
+def is_external_id(text: str) -> bool:
+    """Tell whether a text may be the external id of an author, a post or a user."""
+    return len(text) <= MAX_EXTERNAL_ID and _is_name(text) is not None
 
 
 class Draft(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -216,10 +226,10 @@ _INVALID_TIME: Final = InvalidEvent(
 )
 _FIELD_DETAILS: Final = {
     "event_id": "event_id: expected a UUID",
-    "post_id": f"post_id: expected an integer from 1 to {MAX_ID}",
+    "post_id": f"post_id: expected an integer from 1 to {MAX_ID}; an id that is a text: post",
     "post": f"post: expected a text of 1 to {MAX_EXTERNAL_ID} characters, none of control",
     "user": f"user: expected a text of 1 to {MAX_EXTERNAL_ID} characters, none of control",
-    "user_id": f"user_id: expected an integer from 1 to {MAX_ID}, or null",
+    "user_id": f"user_id: expected an integer from 1 to {MAX_ID}; an id that is a text: user",
     "type": f"type: expected one of {', '.join(TYPES)}",
     "engaged_timestamp": _INVALID_TIME.detail,
     "received_timestamp": "received_timestamp: expected an RFC 3339 date-time with an offset",
@@ -239,7 +249,7 @@ def _explain(error: Exception) -> InvalidEvent:
         return missing_field(found[1])
     if text.startswith("Object contains unknown field"):
         return unknown_field()
-    return InvalidEvent("not_an_object", "expected a JSON object")
+    return InvalidEvent("not_an_object", "expected one event as a JSON object")
 
 
 def invalid_field(name: str) -> InvalidEvent:

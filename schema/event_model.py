@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from schema.event import MAX_EXTERNAL_ID, MAX_ID
+from schema.event import MAX_EXTERNAL_ID, MAX_ID, TEXT_PATTERN
 
 _RFC3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -46,7 +46,7 @@ def _uuid(value: Any) -> Any:
 
 _ExternalName = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=MAX_EXTERNAL_ID, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    StringConstraints(min_length=1, max_length=MAX_EXTERNAL_ID, pattern=TEXT_PATTERN),
 ]
 
 

@@ -3,11 +3,14 @@
 A key is found by its id and compared by the hash of the whole key, in constant time.
 """
 
+import fcntl
 import hashlib
 import hmac
+import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -109,21 +112,43 @@ def write_keys(path: Path, keys: Iterable[KeyEntry]) -> None:
 
 def add(path: Path, entry: KeyEntry) -> None:
     """Add a key to the file, making the file if need be."""
-    write_keys(path, [*(read_keys(path) if path.exists() else []), entry])
+    with _alone(path):
+        write_keys(path, [*(read_keys(path) if path.exists() else []), entry])
 
 
 def revoke(path: Path, key_id: str) -> bool:
     """Revoke a key; services notice within 60 s. False: there is no such key in force."""
-    keys = read_keys(path)
-    now = datetime.now(UTC)
-    changed = [
-        msgspec.structs.replace(key, revoked_timestamp=now)
-        if key.key_id == key_id and key.revoked_timestamp is None
-        else key
-        for key in keys
-    ]
-    write_keys(path, changed)
+    with _alone(path):
+        keys = read_keys(path)
+        now = datetime.now(UTC)
+        changed = [
+            msgspec.structs.replace(key, revoked_timestamp=now)
+            if key.key_id == key_id and key.revoked_timestamp is None
+            else key
+            for key in keys
+        ]
+        if changed != keys:
+            write_keys(path, changed)
     return changed != keys
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep others from changing the file meanwhile: of two changes one would be lost.
+
+    Raises:
+        SetupError: it cannot be changed.
+    """
+    try:
+        # The folder is locked, as the file itself is replaced.
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise SetupError(f"the key file cannot be changed: {error.strerror}: {path}") from None
 
 
 class KeyRing:

@@ -1,6 +1,6 @@
 """Errors over HTTP: RFC 9457 problem documents that never echo what came in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,8 +17,23 @@ CONTENT_TYPE = "application/problem+json"
 _CODES = {400: "malformed_body", 404: "not_found", 405: "method_not_allowed"}
 _DETAILS = {
     400: "the body cannot be read",
-    404: "there is nothing here",
-    405: "this path knows other methods",
+    404: "there is nothing at this path; GET / lists what there is",
+    405: "this path takes other methods; the Allow header names them",
+}
+
+_MAX_TOLD = 20
+_DATE = "expected a date, like 2026-01-31"
+_INSTANT = "expected an RFC 3339 date-time with an offset, like 2026-01-31T09:30:00Z"
+_SENTENCES = {
+    **dict.fromkeys(("date_parsing", "date_type", "date_from_datetime_parsing"), _DATE),
+    **dict.fromkeys(("datetime_parsing", "datetime_type", "timezone_aware"), _INSTANT),
+    "datetime_from_date_parsing": _INSTANT,
+    "extra_forbidden": "an unknown field",
+    "json_invalid": "expected JSON in UTF-8",
+    "missing": "required",
+    "model_attributes_type": "expected a JSON object",
+    "model_type": "expected a JSON object",
+    "uuid_parsing": "expected a UUID",  # pydantic's own sentence quotes what was sent
 }
 
 ANYWHERE = (400, 403, 408, 414, 431)
@@ -117,18 +132,23 @@ def install(app: FastAPI) -> None:
 
     def of_validation(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
-        if bodies := [fault for fault in error.errors() if fault["loc"][0] == "body"]:
-            return Problem(
-                422, "invalid_body", "; ".join(told(fault, 1) for fault in bodies[:20])
-            ).response()
-        names = sorted({str(fault["loc"][-1]) for fault in error.errors() if _is_ours(fault)})
-        detail = f"not valid: {', '.join(names)}" if names else "the request is not valid"
-        return Problem(422, "invalid_parameter", detail).response()
+        faults = error.errors()
+        if bodies := [fault for fault in faults if fault["loc"][0] == "body"]:
+            return Problem(422, "invalid_body", _all_told(bodies)).response()
+        ours = [fault for fault in faults if _is_ours(fault)]
+        return Problem(
+            422, "invalid_parameter", _all_told(ours) or "the request is not valid"
+        ).response()
 
     app.add_exception_handler(Problem, of_problem)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(Exception, of_anything)
     app.add_exception_handler(RequestValidationError, of_validation)
+
+
+def _all_told(faults: Sequence[Mapping[str, Any]]) -> str:
+    """Say what is wrong with parameters or a body, whose name leads to each fault."""
+    return "; ".join(dict.fromkeys(told(fault, 1) for fault in faults[:_MAX_TOLD]))
 
 
 def told(fault: Mapping[str, Any], skip: int = 0) -> str:
@@ -138,12 +158,15 @@ def told(fault: Mapping[str, Any], skip: int = 0) -> str:
         fault: one of a ValidationError's errors.
         skip: how many parts of its place are not the client's business.
     """
-    if fault["type"] == "extra_forbidden":
-        return "an unknown field"
-    if fault["type"] == "json_invalid":
-        return "expected JSON in UTF-8"
+    if fault["type"] in _SENTENCES:
+        finding = _SENTENCES[fault["type"]]
+    else:
+        finding = str(fault["msg"]).removeprefix("Value error, ")
+        finding = finding.replace("Input should be ", "expected ", 1)
+    if fault["type"] in ("extra_forbidden", "json_invalid"):
+        return finding
     where = ".".join(str(part) for part in fault["loc"][skip:])
-    return f"{where}: {fault['msg']}" if where else str(fault["msg"])
+    return f"{where}: {finding}" if where else finding
 
 
 def _is_ours(fault: Mapping[str, Any]) -> bool:

@@ -28,7 +28,8 @@ WITH own AS (
 SELECT a.author_id, a.name AS author_name, a.author_category AS category,
        o.total_posts, o.total_engagements, o.avg_engagement_per_post, o.trend_7d, o.trend_30d,
        round(100.0 * (r.last_7d - r.before_7d) / nullif(r.before_7d, 0), 1)::float8    AS change_7d,
-       round(100.0 * (r.last_30d - r.before_30d) / nullif(r.before_30d, 0), 1)::float8 AS change_30d
+       round(100.0 * (r.last_30d - r.before_30d) / nullif(r.before_30d, 0), 1)::float8 AS change_30d,
+       x.external_id
   FROM authors AS a
  CROSS JOIN (
        SELECT count(*)                                             AS total_posts,
@@ -42,4 +43,5 @@ SELECT a.author_id, a.name AS author_name, a.author_category AS category,
                                                                     AS trend_30d
          FROM own) AS o
  CROSS JOIN recent AS r
+  LEFT JOIN external_ids AS x ON x.kind = 'author' AND x.id = a.author_id
  WHERE a.author_id = :author_id::bigint;

@@ -6,9 +6,10 @@
 -- One row, or none for a post that is not in the catalogue. Fresh: read from the raw rows.
 SELECT p.post_id, p.title, a.name AS author_name, p.category,
        p.publish_timestamp AS publish_date,
-       e.views, e.likes, e.comments, e.shares
+       e.views, e.likes, e.comments, e.shares, x.external_id
   FROM posts AS p
   JOIN authors AS a USING (author_id)
+  LEFT JOIN external_ids AS x ON x.kind = 'post' AND x.id = p.post_id
  CROSS JOIN LATERAL (
        SELECT count(*) FILTER (WHERE type = 'view')    AS views,
               count(*) FILTER (WHERE type = 'like')    AS likes,

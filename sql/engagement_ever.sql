@@ -8,8 +8,10 @@ SELECT p.post_id, p.title, a.name AS author_name, p.category,
        coalesce(t.views, 0)    AS views,
        coalesce(t.likes, 0)    AS likes,
        coalesce(t.comments, 0) AS comments,
-       coalesce(t.shares, 0)   AS shares
+       coalesce(t.shares, 0)   AS shares,
+       x.external_id
   FROM posts AS p
   JOIN authors AS a USING (author_id)
+  LEFT JOIN external_ids AS x ON x.kind = 'post' AND x.id = p.post_id
   LEFT JOIN post_totals AS t USING (post_id)
  WHERE p.post_id = :post_id::bigint;

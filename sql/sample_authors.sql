@@ -32,10 +32,12 @@ SELECT a.author_id, a.name, a.author_category AS category,
             WHEN r.posts >= 10 AND r.average >= b.p75 THEN 'High Volume, High Engagement'
             WHEN r.posts < 5   AND r.average >= b.p75 THEN 'Low Volume, High Quality'
             ELSE 'Average'
-        END AS performance_segment
+        END AS performance_segment,
+       x.external_id
   FROM authors AS a
   LEFT JOIN ever AS e USING (author_id)
   LEFT JOIN recent AS r USING (author_id)
   LEFT JOIN benchmark AS b ON b.author_category = a.author_category
+  LEFT JOIN external_ids AS x ON x.kind = 'author' AND x.id = a.author_id
  ORDER BY total_engagements DESC, a.author_id
  LIMIT :limit::int;

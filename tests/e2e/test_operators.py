@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -63,6 +65,15 @@ def test_a_key_lets_in_until_it_is_revoked(stack: Stack) -> None:
     assert key not in listed
     assert stack.engage("keys", "revoke", key_id).returncode == 0
     eventually(lambda: request(url, "/categories/top", key)[0] == 401, "the key is refused")
+
+
+def test_a_shell_learns_where_everything_is(stack: Stack) -> None:
+    script = f'eval "$({sys.executable} -m engage env --dir "{stack.folder}")"; env'
+    answer = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    found = dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
+
+    for name in ("ingest_url", "api_url", "catalogue_url", "ingest_key", "read_key", "admin_key"):
+        assert found[f"ENGAGE_{name.upper()}"] == stack.file[name]
 
 
 @pytest.fixture(scope="module")

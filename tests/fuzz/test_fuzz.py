@@ -23,7 +23,7 @@ from analytics_api.settings import ApiSettings
 from catalogue_service.app import create_app as create_catalogue
 from catalogue_service.settings import CatalogueSettings
 from consumer.decode import DeadLetter, Retracted, Rules, decode
-from consumer.external_ids import resolve
+from consumer.external_ids import ExternalIds
 from consumer.rows import copy, day
 from ingest_service.app import create_app as create_ingest
 from ingest_service.settings import IngestSettings
@@ -202,7 +202,9 @@ async def stored(database: Database, decoded: list[Any]) -> int:
     connection = await asyncpg.connect(database.url)
     try:
         async with connection.transaction():
-            resolved = await resolve(connection, sorted(rows.values(), key=lambda row: row[:2]))
+            resolved = await ExternalIds().resolve(
+                connection, sorted(rows.values(), key=lambda row: row[:2])
+            )
             for needed in sorted({day(row[0]) for row in resolved}):
                 await connection.execute("SELECT ensure_partition($1)", needed)
             await copy(connection, resolved)

@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from engage.configuration import settings_table
 
 ROOT = Path(__file__).parents[2]

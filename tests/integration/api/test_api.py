@@ -64,16 +64,18 @@ async def test_expired_days_stay_in_all_time_numbers_and_the_ledger_balances(api
     [
         ("/engagement/987654321", 404, "unknown_post"),
         ("/engagement/0", 422, "invalid_parameter"),
-        ("/engagement/1.0", 422, "invalid_parameter"),
-        ("/engagement/%201", 422, "invalid_parameter"),
-        ("/engagement/1_0", 422, "invalid_parameter"),
-        ("/engagement/%D9%A1", 422, "invalid_parameter"),
+        ("/engagement/1.0", 404, "unknown_post"),
+        ("/engagement/%201", 404, "unknown_post"),
+        ("/engagement/1_0", 404, "unknown_post"),
+        ("/engagement/%D9%A1", 404, "unknown_post"),
         ("/engagement/9223372036854775808", 422, "invalid_parameter"),
-        ("/engagement/%ff", 422, "invalid_parameter"),
-        ("/engagement/1%20OR%201=1", 422, "invalid_parameter"),
+        ("/engagement/%ff", 404, "unknown_post"),
+        ("/engagement/1%20OR%201=1", 404, "unknown_post"),
         ("/engagement/1?period=13mo", 422, "invalid_parameter"),
         ("/engagement/1?period=7d%00", 422, "invalid_parameter"),
-        ("/author/abc/trends", 422, "invalid_parameter"),
+        ("/engagement/a%00b", 422, "invalid_parameter"),
+        ("/engagement/" + "x" * 201, 422, "invalid_parameter"),
+        ("/author/abc/trends", 404, "unknown_author"),
         ("/author/99/trends", 404, "unknown_author"),
         ("/categories/top?limit=0", 422, "invalid_parameter"),
         ("/categories/top?limit=1000000000", 422, "invalid_parameter"),
@@ -83,7 +85,7 @@ async def test_expired_days_stay_in_all_time_numbers_and_the_ledger_balances(api
         ("/analytics/engagement-patterns?tz=UTC%27%3Bselect%201--", 422, "invalid_parameter"),
         ("/analytics/engagement-patterns?start=infinity", 422, "unknown_parameter"),
         ("/nowhere", 404, "not_found"),
-        ("/engagement/", 404, "not_found"),
+        ("/engagement/", 404, "unknown_post"),
     ],
 )
 async def test_what_cannot_be_answered_is_a_problem_with_its_code(
@@ -292,3 +294,46 @@ async def test_the_connection_cannot_write(api: Api, database: Database) -> None
             await pool.execute("DELETE FROM posts")
     finally:
         pool.terminate()
+
+
+async def test_posts_and_authors_are_found_by_their_external_ids(api: Api) -> None:
+    await api.connection.execute(
+        "INSERT INTO external_ids VALUES ('post', 'blog/größe 1', 1), ('author', 'bob', 2)"
+    )
+    await api.store([row(1), row(1, "like")])
+
+    post = await api.json("/engagement/blog%2Fgr%C3%B6%C3%9Fe%201")
+    assert post == await api.json("/engagement/1")
+    assert (post["post_id"], post["views"], post["external_id"]) == (1, 1, "blog/größe 1")
+    author = await api.json("/author/bob/trends")
+    assert author == await api.json("/author/2/trends")
+    assert (author["author_id"], author["external_id"]) == (2, "bob")
+    assert (await api.json("/engagement/2"))["external_id"] is None
+
+
+async def test_reports_may_be_narrowed_down_to_external_ids(api: Api) -> None:
+    await api.connection.execute(
+        "INSERT INTO external_ids VALUES ('post', 'slug', 1), ('author', 'bob', 2)"
+    )
+    await api.store([row(1), row(2)])
+
+    for by_name, by_number in (("author=bob", "author=2"), ("post=slug", "post=1")):
+        found = await api.json(f"/reports/series?{by_name}")
+        assert found == await api.json(f"/reports/series?{by_number}")
+    unknown = await api.get("/reports/series?author=nobody")
+    assert (unknown.status, (await unknown.json())["code"]) == (422, "invalid_parameter")
+
+
+async def test_pickers_tell_external_ids(api: Api) -> None:
+    await api.connection.execute(
+        "INSERT INTO external_ids VALUES ('post', 'slug', 1), ('author', 'bob', 2)"
+    )
+    await api.store([row(1)])
+    await api.connection.execute("SELECT refresh_engagement_stats(true)")
+
+    async def are_told() -> bool:
+        posts, authors = await api.json("/sample/posts"), await api.json("/sample/authors")
+        found = [(p["post_id"], p["external_id"]) for p in posts[:2]]
+        return found == [(1, "slug"), (2, None)] and authors[0]["external_id"] == "bob"
+
+    await until(are_told)

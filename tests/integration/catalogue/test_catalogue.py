@@ -1,5 +1,6 @@
 """The catalogue service over HTTP, on a real database."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from pydantic import SecretStr
 import sql
 from catalogue_service.app import create_app
 from catalogue_service.settings import CatalogueSettings
-from consumer.external_ids import resolve
+from consumer.decode import Row
+from consumer.external_ids import ExternalIds
 from schema.keys import Scope
 from tests.conftest import Database
 from tests.factories import record
@@ -31,6 +33,17 @@ POST = {
 }
 
 
+WAITING = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+ WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
+"""
+
+
+def named_row(post: int | str, user: int | str | None = None) -> Row:
+    made = record()
+    return (made.engaged_timestamp, made.event_id, post, user, "view", made.engaged_timestamp)
+
+
 @dataclass
 class Catalogue:
     session: aiohttp.ClientSession
@@ -42,10 +55,11 @@ class Catalogue:
         async with self.session.request(method, f"/catalogue/{path}", json=body) as answer:
             return answer.status, await answer.json()
 
-    async def batch(self, *lines: Any) -> tuple[int, Any]:
+    async def batch(self, *lines: Any, query: str = "") -> tuple[int, Any]:
         text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
         headers = {"Content-Type": "application/x-ndjson"}
-        async with self.session.post("/catalogue/batch", data=text, headers=headers) as answer:
+        path = "/catalogue/batch" + query
+        async with self.session.post(path, data=text, headers=headers) as answer:
             return answer.status, await answer.json()
 
     async def version(self) -> int:
@@ -53,15 +67,13 @@ class Catalogue:
 
     async def engage(self, post: int | str, user: int | str | None = None) -> int:
         """Store a view as a consumer does; the post's number."""
-        made = record()
-        row = (made.engaged_timestamp, made.event_id, post, user, "view", made.engaged_timestamp)
         async with self.connection.transaction():
-            [(_, event_id, post_id, user_id, _, _)] = await resolve(self.connection, [row])
-            day = made.engaged_timestamp.date()
-            await self.connection.execute("SELECT ensure_partition($1)", day)
+            rows = await ExternalIds().resolve(self.connection, [named_row(post, user)])
+            [(engaged, event_id, post_id, user_id, _, _)] = rows
+            await self.connection.execute("SELECT ensure_partition($1)", engaged.date())
             await self.connection.execute(
                 "INSERT INTO engagements VALUES ($1, $2, $3, 'view', $4, $4)",
-                event_id, post_id, user_id, made.engaged_timestamp,
+                event_id, post_id, user_id, engaged,
             )  # fmt: skip
             await self.connection.execute(
                 sql.load("add_post_totals").text, [post_id], [1], [0], [0], [0]
@@ -181,6 +193,38 @@ async def test_an_external_id_stands_for_one_thing(catalogue: Catalogue) -> None
     assert (await catalogue.send("PUT", "posts/9", {**POST, "external_id": "ann"}))[0] == 201
 
 
+async def test_two_lines_of_a_batch_cannot_have_one_external_id(catalogue: Catalogue) -> None:
+    status, found = await catalogue.batch(
+        {"kind": "author", "id": 7, "external_id": "ann", **AUTHOR},
+        {"kind": "author", "id": 8, "external_id": "ann", **AUTHOR},
+    )
+
+    assert (status, found["created"]) == (207, 1)
+    assert [(e["index"], e["error"]) for e in found["errors"]] == [(1, "external_id_taken")]
+
+
+async def test_a_batch_and_a_consumer_that_need_the_same_name_do_not_block_each_other(
+    catalogue: Catalogue,
+) -> None:
+    await catalogue.engage("old")
+    await catalogue.send("PUT", "authors/7", AUTHOR)
+    async with catalogue.connection.transaction():
+        await ExternalIds().resolve(catalogue.connection, [named_row("another")])
+        batch = asyncio.create_task(
+            catalogue.batch(
+                {"kind": "post", "id": "new", **POST},
+                {"kind": "post", "id": 5, "external_id": "old", **POST},
+            )
+        )
+        while not await catalogue.connection.fetchval(WAITING):
+            assert not batch.done()
+            await asyncio.sleep(0.02)
+        await ExternalIds().resolve(catalogue.connection, [named_row("new")])
+
+    status, found = await batch
+    assert (status, found["created"]) == (200, 2)
+
+
 async def test_a_batch_tells_what_came_of_each_line(catalogue: Catalogue) -> None:
     status, found = await catalogue.batch(
         {"kind": "post", "id": "p1", **POST, "author_id": 7},
@@ -203,6 +247,67 @@ async def test_a_batch_tells_what_came_of_each_line(catalogue: Catalogue) -> Non
     }
     everything_wrong = next(e for e in found["errors"] if e["index"] == 4)["detail"]
     assert all(name in everything_wrong for name in ("title", "category", "publish_timestamp"))
+
+
+async def test_a_line_is_told_all_that_is_wrong_with_it(catalogue: Catalogue) -> None:
+    _, found = await catalogue.batch(
+        {"kind": "post", "id": "", "author": "ann", "colour": "red", "publish_timestamp": "now"}
+    )
+
+    [error] = found["errors"]
+    for part in ("id: expected", "title: required", "publish_timestamp: expected", "known are"):
+        assert part in error["detail"]
+    assert error["error"] == "invalid_id"
+    assert "colour" not in error["detail"]
+
+
+async def test_a_dry_run_tells_what_would_come_of_it_and_changes_nothing(
+    catalogue: Catalogue,
+) -> None:
+    await catalogue.engage("old")
+    await catalogue.send("PUT", "authors/7", AUTHOR)
+    changes: list[Any] = [
+        {"kind": "author", "id": "ann", **AUTHOR},
+        {"kind": "author", "id": 7, **AUTHOR, "name": "Other"},
+        {"kind": "post", "id": 5, **POST, "external_id": "old"},
+        {"kind": "post", "id": 6, **POST, "author_id": 99},
+        {"kind": "post", "id": 6},
+    ]
+    before = await everything(catalogue)
+    rehearsed = await catalogue.batch(*changes, query="?dry_run=1")
+
+    assert await everything(catalogue) == before
+    assert rehearsed == await catalogue.batch(*changes)
+    assert await everything(catalogue) != before
+
+
+async def everything(catalogue: Catalogue) -> list[Any]:
+    tables = ("authors", "posts", "external_ids", "post_totals", "catalogue_version")
+    return [await catalogue.connection.fetch(f"SELECT * FROM {table}") for table in tables]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("PUT", "/catalogue/authors/7?dry_run=1", 422, "unknown_parameter"),
+        ("POST", "/catalogue/batch?dryrun=1", 422, "unknown_parameter"),
+        ("POST", "/catalogue/batch?dry_run=2", 422, "invalid_parameter"),
+        ("PUT", "/catalogue/authors/7", 415, "unsupported_media_type"),
+        ("POST", "/catalogue/batch", 415, "unsupported_media_type"),
+    ],
+)
+async def test_what_was_meant_otherwise_is_refused_rather_than_done(
+    catalogue: Catalogue, method: str, path: str, status: int, code: str
+) -> None:
+    kind = "text/plain" if status == 415 else "application/json"
+    kind = "application/x-ndjson" if "batch?" in path else kind
+    line = json.dumps({"kind": "author", "id": 7, **AUTHOR} if "batch" in path else AUTHOR)
+    headers = {"Content-Type": kind}
+    async with catalogue.session.request(method, path, data=line, headers=headers) as answer:
+        found = await answer.json()
+
+    assert (answer.status, found["code"]) == (status, code)
+    assert await catalogue.connection.fetchval("SELECT count(*) FROM authors") == 0
 
 
 async def test_a_batch_of_nothing_but_faults_has_a_short_answer_without_what_was_sent(

@@ -63,6 +63,25 @@ async def test_identity_and_time_are_those_that_were_given(ingest: Ingest) -> No
     assert first["engaged_timestamp"] == second["engaged_timestamp"]
 
 
+async def test_what_is_taken_back_is_named_as_it_was_sent(ingest: Ingest) -> None:
+    at = datetime.now(UTC) - timedelta(days=3)
+    async with AsyncClient(ingest.url, ingest.key) as client:
+        first = await client.like(post="slug", user="u")
+        await client.retract(first, post="slug")
+        second = await client.like(post_id=42, at=at)
+        await client.retract(second, post_id=42, at=at)
+        assert await client.flush()
+        assert (client.counts.tracked, client.counts.delivered) == (4, 4)
+
+    found = await stored(ingest)
+    taken_back = {e["retracted_event_id"]: e for e in found if "retracted_event_id" in e}
+    assert set(taken_back) == {str(first), str(second)}
+    for event in (e for e in found if "event_id" in e):
+        named = taken_back[event["event_id"]]
+        for name in ("engaged_timestamp", "post_id", "post"):
+            assert named.get(name) == event.get(name)
+
+
 async def test_what_the_service_refuses_is_told_event_by_event(ingest: Ingest) -> None:
     rejected = []
 

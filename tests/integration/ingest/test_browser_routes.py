@@ -93,8 +93,8 @@ async def test_bots_and_ignored_users_are_dropped_and_the_reply_says_so(ingest: 
     assert (body["received"], body["accepted"], body["rejected"], body["dropped"]) == (3, 1, 1, 1)
     assert body["event_ids"] == [sent[0]["event_id"], None, None]
 
-    status, body, _ = await ingest.post("/events/beacon", [event(), event()], BOT)
-    assert status == 202
+    status, body, headers = await ingest.post("/events/beacon", [event(), event()], BOT)
+    assert (status, headers["x-dropped-reason"]) == (202, "bot")
     assert (body["accepted"], body["rejected"], body["dropped"]) == (0, 0, 2)
 
     assert len(await ingest.records()) == 1

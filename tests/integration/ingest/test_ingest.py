@@ -44,10 +44,18 @@ async def test_an_accepted_event_stands_in_the_topic_as_the_contract_says(ingest
     assert datetime.fromisoformat(stands["received_timestamp"]).tzinfo is not None
 
 
-async def test_without_an_id_a_version_7_one_is_minted_and_returned(ingest: Ingest) -> None:
+async def test_without_an_id_one_that_tells_the_time_is_minted_and_returned(
+    ingest: Ingest,
+) -> None:
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
     _, body, _ = await ingest.post("/events", {"post_id": 1, "type": "like"})
+    [record] = await ingest.records()
+    minted = uuid.UUID(body["event_id"])
+    engaged = datetime.fromisoformat(json.loads(record.value)["engaged_timestamp"])
 
-    assert uuid.UUID(body["event_id"]).version == 7
+    assert minted.version == 7
+    assert minted.int >> 80 == round(engaged.timestamp() * 1000)
+    assert before <= engaged <= datetime.now(UTC)
 
 
 async def test_a_batch_is_judged_event_by_event(ingest: Ingest) -> None:
@@ -220,3 +228,18 @@ async def test_the_openapi_document_has_the_event_and_every_error(ingest: Ingest
     assert errors <= document["paths"]["/events"]["post"]["responses"].keys()
     assert errors | {"207"} <= document["paths"]["/events/batch"]["post"]["responses"].keys()
     assert "Event" in document["components"]["schemas"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/events?dryrun=1", "/events/batch?dry_run=1&onc=view:1h", "/events/retractions?dry_run=1"],
+)
+async def test_a_typing_error_in_the_query_is_refused_rather_than_stored(
+    ingest: Ingest, path: str
+) -> None:
+    sent = event()
+    body = [sent] if "batch" in path else sent
+    status, problem, _ = await ingest.post(path, body)
+
+    assert (status, problem["code"]) == (422, "unknown_parameter")
+    assert await ingest.records() == []

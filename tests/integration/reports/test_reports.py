@@ -23,7 +23,7 @@ def plain(found: BaseModel | list[Any]) -> Any:
     """What the models say, as the oracle says it."""
     if isinstance(found, list):
         return [plain(row) for row in found]
-    return found.model_dump()
+    return found.model_dump(exclude={"external_id"})  # the oracle's world has numbers alone
 
 
 @bounded

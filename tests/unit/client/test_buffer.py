@@ -59,6 +59,18 @@ def test_a_batch_has_no_more_events_and_bytes_than_allowed() -> None:
         assert len(batch) == expected
 
 
+def test_a_batch_goes_to_one_route_and_what_came_first_goes_first() -> None:
+    buffer = Buffer(Limits())
+    for n, path in enumerate("eerre"):
+        buffer.add(Entry(b"%d" % n, 0.0, path))
+    batches = []
+    while batch := buffer.take():
+        batches.append(numbers(batch))
+        buffer.settle([])
+
+    assert batches == [[0, 1], [2, 3], [4]]
+
+
 def test_a_full_batch_of_bytes_is_due_at_once() -> None:
     assert filled(3, batch_bytes=30).due_at() == 0.0
     assert filled(2, batch_bytes=30).due_at() != 0.0

@@ -7,22 +7,27 @@ from typing import Any
 
 import pytest
 
-from engagement_client import Event
+from engagement_client import Event, Retraction, from_json
 from engagement_client.event import mint
+from ingest_service import retractions
+from ingest_service.intake import Clerk
+from schema.admission import Window
 from schema.event import decode_draft
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 V7 = uuid.UUID("0198f3a0-0000-7000-8000-000000000001")
 
 
-def test_an_event_is_stamped_with_a_version_7_id_and_the_time_in_utc() -> None:
-    before = datetime.now(UTC)
+def test_an_event_is_stamped_with_a_version_7_id_that_tells_its_time() -> None:
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
     event = Event.stamp("like", {"post_id": 42})
     after = datetime.now(UTC)
 
     assert (event.event_id.version, event.event_id.variant) == (7, uuid.RFC_4122)
     assert before <= event.engaged_timestamp <= after
-    inside = datetime.fromtimestamp((event.event_id.int >> 80) / 1000, UTC)
-    assert abs(inside - event.engaged_timestamp) < timedelta(seconds=1)
+    milliseconds = (event.engaged_timestamp - EPOCH) // timedelta(milliseconds=1)
+    assert event.event_id.int >> 80 == milliseconds
+    assert event.engaged_timestamp.microsecond % 1000 == 0
 
 
 def test_no_two_minted_ids_are_the_same() -> None:
@@ -99,3 +104,29 @@ def test_the_longest_ids_stay_within_what_the_service_takes_as_one_event() -> No
     event = Event.stamp("comment", {"post": worst, "user": worst})
 
     assert len(event.to_json()) < 64 * 1024
+
+
+@pytest.mark.parametrize("at", [None, datetime(2026, 1, 31, 9, 30, 0, 123456, UTC)])
+def test_a_retraction_names_the_event_as_it_was_tracked(at: datetime | None) -> None:
+    given = {} if at is None else {"at": at}
+    event = Event.stamp("like", {"post": "slug", "user_id": 7, **given})  # type: ignore[typeddict-item]
+    taken_back = Retraction.of(event.event_id, {"post": "slug", **given})  # type: ignore[typeddict-item]
+    clerk = Clerk(event.engaged_timestamp, Window(timedelta(days=1), timedelta(days=1)))
+    [admitted] = retractions.read(f"[{taken_back.to_json()}]".encode(), clerk).records
+
+    assert admitted.event_id == event.event_id
+    assert admitted.engaged_timestamp == event.engaged_timestamp
+    assert admitted.post == "slug"
+
+
+def test_a_retraction_needs_the_time_where_the_id_carries_none() -> None:
+    with pytest.raises(ValueError, match="at: required"):
+        Retraction.of(uuid.uuid4(), {"post_id": 1})
+
+
+def test_what_was_kept_is_read_back_as_what_it_was() -> None:
+    event = Event.stamp("like", {"post_id": 1})
+    taken_back = Retraction.of(event.event_id, {"post_id": 1})
+
+    assert from_json(event.to_json()) == event
+    assert from_json(taken_back.to_json()) == taken_back

@@ -13,6 +13,7 @@ from engage.commands_ledger import changes, described, verdict
 from engage.commands_scoped import filters, with_bars
 from engage.options import Output, exit_code
 from engage.output import print_rows, shown
+from engage.report_tables import COLUMNS, for_people
 from engage.stack import Layout
 from engage.target import find
 from engage.teardown import end_stack
@@ -166,3 +167,13 @@ def test_a_series_is_shown_with_bars_to_compare() -> None:
 
     assert [len(row[""]) for row in rows] == [0, 20, 40]
     assert with_bars([]) == []
+
+
+def test_a_table_tells_external_ids_whole_where_there_are_any() -> None:
+    post = dict.fromkeys(COLUMNS["posts"], 1) | {"title": "word " * 20, "external_id": None}
+    slug = "2026/11/" + "x" * 60
+
+    assert "external_id" not in for_people("posts", [post])[0]
+    [first, second] = for_people("posts", [post, post | {"external_id": slug}])
+    assert (first["external_id"], second["external_id"]) == (None, slug)
+    assert len(second["title"]) <= 40

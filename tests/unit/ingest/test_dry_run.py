@@ -1,6 +1,7 @@
 """A dry run says what the service would do, and everything that is wrong."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,9 +20,9 @@ from schema.problems import Problem
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 WINDOW = Window(past=timedelta(days=400), future=timedelta(seconds=300))
-MINTED = UUID("019cd8a6-0000-7000-8000-000000000001")
-CLERK = Clerk(NOW, WINDOW, lambda: MINTED)
-ENVELOPED = Clerk(NOW, WINDOW, lambda: MINTED, lambda raw: cloudevents.structured(raw).event_json())
+MINTED = UUID(int=(int(NOW.timestamp()) * 1000 << 80) | (7 << 76) | (2 << 62) | 1)
+CLERK = Clerk(NOW, WINDOW, mint=lambda _: MINTED)
+ENVELOPED = replace(CLERK, event_json=lambda raw: cloudevents.structured(raw).event_json())
 NIL = "00000000-0000-0000-0000-000000000000"
 VERSION_4 = "e7c1745c-cd4a-4c19-87e4-45face935938"
 

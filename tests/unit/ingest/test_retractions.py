@@ -13,7 +13,7 @@ from schema.admission import Window
 from schema.event import decode_retraction, encode
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-CLERK = Clerk(NOW, Window(timedelta(days=400), timedelta(minutes=5)), uuid.uuid4)
+CLERK = Clerk(NOW, Window(timedelta(days=400), timedelta(minutes=5)))
 NAMED: dict[str, Any] = {
     "event_id": "e7c1745c-cd4a-4c19-87e4-45face935938",
     "engaged_timestamp": "2026-03-01T00:00:00+01:00",

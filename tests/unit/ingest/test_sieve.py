@@ -16,9 +16,11 @@ NOW = datetime(2026, 3, 10, tzinfo=UTC)
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0"
 
 
-def reason(headers: dict[str, str], user_id: int | None = None, **settings: Any) -> str | None:
+def reason(
+    headers: dict[str, str], user_id: int | None = None, user: str | None = None, **settings: Any
+) -> str | None:
     sieve = Sieve(IngestSettings(**settings))
-    record = Record(UUID(int=7), "view", NOW, 42, user_id, NOW)
+    record = Record(UUID(int=7), "view", NOW, 42, user_id, NOW, user=user)
     return sieve.judge([(n.encode(), v.encode()) for n, v in headers.items()])(record)
 
 
@@ -52,7 +54,9 @@ def test_what_is_fetched_ahead_of_a_reader_is_no_view() -> None:
 def test_ignored_users_are_dropped_and_others_are_not() -> None:
     assert reason({}, 7, ignored_user_ids="5, 7") == "ignored_user"
     assert reason({}, 6, ignored_user_ids="5, 7") is None
-    assert reason({}, None, ignored_user_ids="5, 7") is None
+    assert reason({}, None, ignored_user_ids="5, 7, None") is None
+    assert reason({}, user="Ann@example.com", ignored_user_ids="5, Ann@example.com")
+    assert reason({}, user="bob@example.com", ignored_user_ids="5, Ann@example.com") is None
 
 
 def own_filter(event: dict[str, Any], headers: dict[str, str]) -> str | None:

@@ -18,6 +18,7 @@ from schema.event_model import Event
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 WINDOW = Window(past=timedelta(days=400), future=timedelta(seconds=300))
+MINTED = uuid.UUID(int=(int(NOW.timestamp()) * 1000 << 80) | (7 << 76) | (2 << 62) | 5)
 
 ids = st.one_of(
     st.integers(-2, 3),
@@ -133,13 +134,13 @@ def test_times_are_cut_to_microseconds_in_utc(given_time: str, kept: tuple[int, 
 
 def admitted(**fields: Any) -> Any:
     draft = Draft(**({"post_id": 1, "type": "view"} | fields))
-    return admit(draft, NOW, WINDOW, lambda: uuid.UUID(int=5))
+    return admit(draft, NOW, WINDOW, lambda _: MINTED)
 
 
-def test_without_id_and_time_both_are_given() -> None:
+def test_without_id_and_time_both_are_given_so_that_the_id_tells_the_time() -> None:
     record = admitted()
 
-    assert (record.event_id, record.engaged_timestamp) == (uuid.UUID(int=5), NOW)
+    assert (record.event_id, record.engaged_timestamp) == (MINTED, NOW)
 
 
 def test_a_version_7_id_carries_the_time() -> None:

@@ -1,4 +1,5 @@
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,26 @@ def test_a_revoked_key_is_refused_at_the_next_look(path: Path) -> None:
 
     assert ring.find(bearer(minted.plaintext)) is None
     assert not revoke(path, minted.entry.key_id)
+
+
+def test_keys_that_are_made_and_revoked_at_once_are_all_kept(path: Path) -> None:
+    add(path, mint(Scope.READ).entry)
+
+    def work(_: int) -> str:
+        entry = mint(Scope.INGEST).entry
+        add(path, entry)
+        assert revoke(path, entry.key_id)
+        return entry.key_id
+
+    with ThreadPoolExecutor(8) as workers:
+        made = set(workers.map(work, range(40)))
+
+    assert {key.key_id for key in read_keys(path) if key.revoked_timestamp} == made
+
+
+def test_a_file_that_cannot_be_changed_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="nowhere"):
+        add(tmp_path / "nowhere" / "keys.json", mint(Scope.READ).entry)
 
 
 def test_a_damaged_file_stops_the_start_but_not_a_running_service(path: Path) -> None:
