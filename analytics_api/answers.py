@@ -52,8 +52,8 @@ class Answer:
         if version is None:
             raise unavailable("PostgreSQL does not answer")
         self._request = request
-        self._is_csv = _wants_csv(request)
-        self._etag = version.etag(request.url.path, *query, self._is_csv)
+        self.is_csv = _wants_csv(request)
+        self._etag = version.etag(request.url.path, *query, self.is_csv)
         self._headers = {
             "ETag": self._etag,
             "Cache-Control": cache_control,
@@ -90,12 +90,12 @@ class Answer:
         return response
 
     def _body(self, found: BaseModel | Sequence[BaseModel]) -> bytes:
-        if not self._is_csv:
+        if not self.is_csv:
             return _JSON.dump_json(found)
         return to_csv([found] if isinstance(found, BaseModel) else found).encode()
 
     def _response(self, body: bytes) -> Response:
-        if not self._is_csv:
+        if not self.is_csv:
             return Response(body, 200, self._headers, "application/json")
         headers = self._headers | {"Content-Disposition": "attachment; filename=report.csv"}
         return Response(body, 200, headers, "text/csv")

@@ -13,7 +13,14 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.staticfiles import StaticFiles
 
 import sql
-from analytics_api import author_routes, event_routes, insight_routes, routes, scoped_routes
+from analytics_api import (
+    author_routes,
+    event_routes,
+    insight_routes,
+    live_routes,
+    routes,
+    scoped_routes,
+)
 from analytics_api.deadline import Deadline
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
@@ -21,6 +28,7 @@ from schema import problems
 from schema.docs_page import add_docs
 from schema.edge import Application, Edge, key_ring
 from schema.keys import Scope
+from schema.server import END_STREAMS
 from schema.side_port import Readiness
 from schema.telemetry import get_logger
 from sql.pool import OUTAGES
@@ -35,10 +43,10 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     """Build the service. Nothing is opened until its lifespan starts."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with open_state(settings) as state:
             app.state.reports = state
-            yield
+            yield {END_STREAMS: state.board.fan_out.close}
 
     app = FastAPI(
         title="Engagement analytics",
@@ -66,6 +74,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.include_router(scoped_routes.router)
     app.include_router(insight_routes.router)
     app.include_router(event_routes.router)
+    app.include_router(live_routes.router)
     _add_own_routes(app, not_ready, settings)
     add_docs(app)
     app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")

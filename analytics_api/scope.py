@@ -115,8 +115,8 @@ def scope_of(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
     state = state_of(request)
     if state.follower.view is None:
         raise unavailable("PostgreSQL does not answer")
-    as_of = state.follower.view.as_of
-    known = as_of if as_of > _EVER else datetime.now(UTC)  # before the view's first refresh
+    view = state.follower.view
+    known = view.as_of if view.is_known else datetime.now(UTC)
     now = known.replace(second=0, microsecond=0) + timedelta(minutes=1)
     zone = state.zone if tz is None else zone_of(tz)
     filters = Filters(category or "", strict_id(author) if author else 0, type, tag or "", promoted)

@@ -131,6 +131,8 @@ async def advance(connection: Connection, topic: str, batch: Batch) -> None:
         fingerprint_timestamps=[p and p.timestamp for p in prints],
         fingerprint_crcs=[p and p.crc for p in prints],
         caught_up=[share.caught_up for share in shares],
+        # Rows stand in the log's order: the first one waited longest.
+        received=[share.rows[0][5] if share.rows else None for share in shares],
     )
     await connection.execute(query.text, *values)
     for partition, share in batch.shares.items():

@@ -105,6 +105,7 @@ REPORTS = (
     "/analytics/engagement-patterns",
     "/analytics/opportunity-authors",
     "/ops/ledger",
+    "/live",
 )
 
 
