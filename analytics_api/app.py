@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -21,6 +21,7 @@ from analytics_api import (
     routes,
     scoped_routes,
 )
+from analytics_api.chart_library import ChartLibrary
 from analytics_api.deadline import Deadline
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
@@ -34,7 +35,7 @@ from schema.telemetry import get_logger
 from sql.pool import OUTAGES
 
 _ANSWER_SECONDS = 8.0
-_STATIC = files("analytics_api") / "static"
+_STATIC = Path(__file__).with_name("static")
 
 logger = get_logger("api")
 
@@ -77,7 +78,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.include_router(live_routes.router)
     _add_own_routes(app, not_ready, settings)
     add_docs(app)
-    app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")
+    _add_pages(app, ChartLibrary(settings.chart_library))
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
     bounded = Deadline(app, _ANSWER_SECONDS)
@@ -94,6 +95,29 @@ def _not_filled(request: Request, error: Exception) -> Response:
     """Answer while the database is new: not migrated, or restored without the view's rows."""
     logger.warning("report failed", path=request.url.path, error=type(error).__name__)
     return problems.unavailable("the view has not been filled yet").response()
+
+
+class _Files(StaticFiles):
+    """The page's own files, which browsers ask for anew: they must be of one version."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def _add_pages(app: FastAPI, charts: ChartLibrary) -> None:
+    @app.get("/dashboard", include_in_schema=False)
+    async def dashboard() -> FileResponse:
+        return FileResponse(_STATIC / "dashboard.html", headers={"Cache-Control": "no-cache"})
+
+    @app.get("/static/charts/{name}", include_in_schema=False)
+    async def chart_file(name: str) -> Response:
+        if (response := charts.response(name)) is None:
+            raise problems.Problem(404, "not_found", "there is nothing here")
+        return response
+
+    app.mount("/static", _Files(directory=_STATIC), name="static")
 
 
 def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -> None:
@@ -116,10 +140,6 @@ def _add_own_routes(app: FastAPI, not_ready: Readiness, settings: ApiSettings) -
         if name not in sql.names():
             raise problems.Problem(404, "unknown_question", "see the repository's folder sql")
         return PlainTextResponse(sql.source(name))
-
-    @app.get("/dashboard", include_in_schema=False)
-    async def dashboard() -> FileResponse:
-        return FileResponse(str(_STATIC / "dashboard.html"))
 
     @app.get("/healthz", tags=["service"])
     async def healthz() -> dict[str, str]:
