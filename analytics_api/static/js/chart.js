@@ -1,0 +1,123 @@
+// The chart of a time series, by uPlot where it is installed, and the same numbers as a table.
+
+import { el, put } from "./dom.js";
+import { count, date, signed } from "./format.js";
+import { drawing } from "./spark.js";
+
+const HEIGHT = 240;
+const TIMES = {
+  hour: { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
+  day: { weekday: "short", day: "numeric", month: "short", year: "numeric" },
+  week: { day: "numeric", month: "short", year: "numeric" },
+};
+
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/**
+ * Draw a series: `points` of `{ start, value, before }`, `before` null where there was nothing.
+ * Returns elements: what the cursor is at, the chart, and the numbers.
+ */
+export function timeChart({ points, name, interval, zone }) {
+  const hasBefore = points.some((point) => point.before !== null);
+  const when = (point) => `${interval === "week" ? "week of " : ""}${date(point.start, zone, TIMES[interval])}`;
+  const at = el("p", { class: "chart-legend", "aria-hidden": "true" });
+  const tell = (place) => {
+    const point = points[place];
+    if (!point) return put(
+      at,
+      el("span", { class: "key-line" }, name),
+      hasBefore && el("span", { class: "key-line before" }, "period before"),
+      points.length > 1 && el("span", {}, "the last one is not over yet"),
+    );
+    return put(
+      at,
+      el("span", {}, when(point)),
+      el("span", { class: "key-line" }, el("b", {}, count(point.value))),
+      hasBefore && el("span", { class: "key-line before" }, count(point.before ?? 0)),
+    );
+  };
+  tell(null);
+  const place = el("div", { class: "chart" });
+  if (globalThis.uPlot) drawWithLibrary(place, { points, hasBefore, zone, tell });
+  else place.append(drawing(points.map((point) => point.value), { kind: "plain-chart", before: hasBefore ? points.map((point) => point.before ?? 0) : [] }));
+  return [at, el("figure", { "aria-label": `${name} over time; the numbers follow as a table` }, place), table(points, { name, when, hasBefore })];
+}
+
+function drawWithLibrary(place, { points, hasBefore, zone, tell }) {
+  const data = [
+    points.map((point) => new Date(point.start).getTime() / 1000),
+    points.map((point) => point.value),
+    ...(hasBefore ? [points.map((point) => point.before)] : []),
+  ];
+  let plot = null;
+  function make() {
+    plot?.destroy();
+    plot = new globalThis.uPlot(options({ width: place.clientWidth || 600, hasBefore, zone, tell }), data, place);
+  }
+  // Not before it has a place on the page, as its width is needed.
+  const watch = new ResizeObserver(() => {
+    if (!place.isConnected) return watch.disconnect();
+    if (plot) plot.setSize({ width: place.clientWidth, height: HEIGHT });
+    else make();
+  });
+  watch.observe(place);
+  new MutationObserver(() => place.isConnected && plot && make())
+    .observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+}
+
+function options({ width, hasBefore, zone, tell }) {
+  const axis = {
+    stroke: color("--quiet"),
+    grid: { stroke: color("--line"), width: 1 },
+    ticks: { show: false },
+    font: `12px ${color("--sans")}`,
+  };
+  return {
+    width,
+    height: HEIGHT,
+    padding: [8, 8, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, points: { size: 7, fill: color("--line-1") } },
+    tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), zone),
+    hooks: { setCursor: [(plot) => tell(plot.cursor.idx)] },
+    scales: { y: { range: (_plot, _least, most) => [0, Math.max(4, most * 1.08)] } },
+    axes: [
+      { ...axis, grid: { show: false }, values: [
+        [31_536_000, "{YYYY}", null, null, null, null, null, null, 1],
+        [2_419_200, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+        [86_400, "{D} {MMM}", null, null, null, null, null, null, 1],
+        [3600, "{HH}:00", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+        [60, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+      ] },
+      { ...axis, size: 52, values: (_plot, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : "")) },
+    ],
+    series: [
+      {},
+      { stroke: color("--line-1"), width: 2, fill: color("--area"), points: { show: false } },
+      ...(hasBefore ? [{ stroke: color("--line-2"), width: 1.5, dash: [4, 4], points: { show: false } }] : []),
+    ],
+  };
+}
+
+function table(points, { name, when, hasBefore }) {
+  const row = (point) => el(
+    "tr",
+    {},
+    el("th", { scope: "row" }, when(point)),
+    el("td", { class: "number" }, count(point.value)),
+    hasBefore && el("td", { class: "number" }, point.before === null ? "–" : count(point.before)),
+    hasBefore && el("td", { class: "number" }, point.before ? signed((100 * (point.value - point.before)) / point.before) : "–"),
+  );
+  return el(
+    "details",
+    { class: "numbers" },
+    el("summary", {}, "Show the numbers"),
+    el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": `${name}, as a table` }, el(
+      "table",
+      {},
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "From"), el("th", { scope: "col", class: "number" }, name),
+        hasBefore && el("th", { scope: "col", class: "number" }, "Period before"), hasBefore && el("th", { scope: "col", class: "number" }, "Change"))),
+      el("tbody", {}, points.map(row)),
+    )),
+  );
+}

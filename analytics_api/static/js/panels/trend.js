@@ -1,0 +1,113 @@
+// The totals of the period beside those of the one before, and the chart of one of them.
+
+import { ask, at } from "../api.js";
+import { current, go, scope, zone } from "../address.js";
+import { timeChart } from "../chart.js";
+import { el, put } from "../dom.js";
+import { decimal, figure, signed } from "../format.js";
+import { Panel } from "../panel.js";
+import { drawing } from "../spark.js";
+
+const TILES = [
+  ["total_engagements", "Engagements", ""],
+  ["views", "Views", "view"],
+  ["likes", "Likes", "like"],
+  ["comments", "Comments", "comment"],
+  ["shares", "Shares", "share"],
+];
+const INTERVALS = ["hour", "day", "week"];
+
+/** Days in the period, as far as the address tells. */
+function days() {
+  const { period = "30d", start, end } = current();
+  if (start) return (new Date(end ?? Date.now()) - new Date(start)) / 86_400_000 + 1;
+  return period === "all" ? Infinity : Number.parseInt(period, 10);
+}
+
+const usual = () => (days() <= 3 ? "hour" : days() <= 120 ? "day" : "week");
+const interval = () => (INTERVALS.includes(current().interval) ? current().interval : usual());
+
+/** The card of tiles and chart. */
+export class Trend {
+  constructor() {
+    this.tiles = el("div", { class: "tiles", role: "group", "aria-label": "Totals; each draws its chart" });
+    this.panel = new Panel("trend", "Engagement over time", { sql: ["series", "overview"] });
+    this.panel.element.prepend(this.tiles);
+    this.head = el("div", { class: "chart-head" });
+    this.panel.element.querySelector(".head").remove();
+    this.panel.element.setAttribute("aria-label", "Engagement over time");
+    this.panel.element.removeAttribute("aria-labelledby");
+    this.panel.body.before(this.head);
+    this.elements = [this.panel.element];
+  }
+
+  async show() {
+    const { post } = current();
+    this.tiles.hidden = Boolean(post);
+    await Promise.all([this.#chart(), post ? null : this.#totals()]);
+  }
+
+  #metric() {
+    const { metric, type } = current();
+    return TILES.find(([, , kind]) => kind === (type ?? metric ?? "")) ?? TILES[0];
+  }
+
+  #seriesPath(kind) {
+    const query = scope();
+    if (kind) query.set("type", kind);
+    query.set("interval", interval());
+    if (current().post) query.set("post", current().post);
+    return at("/reports/series", query);
+  }
+
+  async #chart() {
+    const [, name, kind] = this.#metric();
+    const state = current();
+    const button = (each) => el("button", { type: "button", "aria-pressed": String(each === interval()), onclick: () => go({ interval: each === usual() ? undefined : each }) }, each);
+    const choice = el("div", { class: "segments", role: "group", "aria-label": "Interval" }, INTERVALS.map(button));
+    put(this.head, el("h2", {}, state.post ? "This post, over time" : `${name} over time`), choice);
+    await this.panel.show(this.#seriesPath(kind), (points) => timeChart({
+      name,
+      interval: interval(),
+      zone: zone(),
+      points: points.map((point) => ({ start: point.start, value: point.total_engagements, before: point.previous_engagements })),
+    }));
+  }
+
+  async #totals() {
+    const { body } = await ask(at("/reports/overview", scope()));
+    const series = await ask(this.#seriesPath("")).catch(() => ({ body: [] }));
+    const [, , chosen] = this.#metric();
+    const only = current().type;
+    const tiles = TILES.map(([name, text, kind]) => this.#tile(text, {
+      value: figure(body.current[name]),
+      change: body.change_pct?.[name],
+      before: body.previous && figure(body.previous[name]),
+      line: series.body.map((point) => point[name]),
+      pressed: kind === chosen,
+      does: only ? null : () => go({ metric: kind || undefined }),
+      id: name,
+    }));
+    const readers = this.#tile("Readers", {
+      value: figure(body.current.active_users),
+      change: body.change_pct?.active_users,
+      before: body.previous && figure(body.previous.active_users),
+      note: `${decimal(body.current.engagement_rate)} % engage after a view`,
+      id: "active_users",
+    });
+    put(this.tiles, ...tiles, readers);
+  }
+
+  #tile(name, { value, change, before, line, note, pressed, does, id }) {
+    const better = change > 0 ? "good" : change < 0 ? "bad" : "quiet";
+    const told = change === null || change === undefined ? null : el("span", { class: `change ${better}`, title: `${before} in the period before` }, signed(change).replace(/^[+−]/, ""));
+    return el(
+      "button",
+      { class: "tile", type: "button", "aria-pressed": does ? String(pressed) : undefined, disabled: !does, onclick: does ?? undefined, data: { tile: id } },
+      el("span", { class: "name" }, name),
+      el("span", { class: "value" }, value),
+      told ?? el("span", { class: "change quiet" }, before ? "none before" : "since ever"),
+      line ? drawing(line) : el("span", { class: "quiet small" }, note),
+    );
+  }
+}
