@@ -2,7 +2,7 @@
 
 import { el, put } from "./dom.js";
 import { count, date, signed } from "./format.js";
-import { drawing } from "./spark.js";
+import { drawing, scaleTop } from "./spark.js";
 
 const HEIGHT = 240;
 const TIMES = {
@@ -10,6 +10,8 @@ const TIMES = {
   day: { weekday: "short", day: "numeric", month: "short", year: "numeric" },
   week: { day: "numeric", month: "short", year: "numeric" },
 };
+
+const SHORT = { day: "numeric", month: "short" };
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -19,6 +21,8 @@ const color = (name) => getComputedStyle(document.documentElement).getPropertyVa
  */
 export function timeChart({ points, name, interval, zone }) {
   const hasBefore = points.some((point) => point.before !== null);
+  const top = scaleTop(points.flatMap((point) => [point.value, point.before ?? 0]));
+  const beyond = points.filter((point) => point.value > top);
   const when = (point) => `${interval === "week" ? "week of " : ""}${date(point.start, zone, TIMES[interval])}`;
   const at = el("p", { class: "chart-legend", "aria-hidden": "true" });
   const tell = (place) => {
@@ -27,7 +31,7 @@ export function timeChart({ points, name, interval, zone }) {
       at,
       el("span", { class: "key-line" }, name),
       hasBefore && el("span", { class: "key-line before" }, "period before"),
-      points.length > 1 && el("span", {}, "the last one is not over yet"),
+      beyond.length > 0 && el("span", {}, `▲ beyond the scale: ${beyond.map((point) => `${date(point.start, zone, SHORT)} ${count(point.value)}`).join(", ")}`),
     );
     return put(
       at,
@@ -38,12 +42,12 @@ export function timeChart({ points, name, interval, zone }) {
   };
   tell(null);
   const place = el("div", { class: "chart" });
-  if (globalThis.uPlot) drawWithLibrary(place, { points, hasBefore, zone, tell });
+  if (globalThis.uPlot) drawWithLibrary(place, { points, hasBefore, zone, tell, top });
   else place.append(drawing(points.map((point) => point.value), { kind: "plain-chart", before: hasBefore ? points.map((point) => point.before ?? 0) : [] }));
   return [at, el("figure", { "aria-label": `${name} over time; the numbers follow as a table` }, place), table(points, { name, when, hasBefore })];
 }
 
-function drawWithLibrary(place, { points, hasBefore, zone, tell }) {
+function drawWithLibrary(place, { points, hasBefore, zone, tell, top }) {
   const data = [
     points.map((point) => new Date(point.start).getTime() / 1000),
     points.map((point) => point.value),
@@ -52,7 +56,7 @@ function drawWithLibrary(place, { points, hasBefore, zone, tell }) {
   let plot = null;
   function make() {
     plot?.destroy();
-    plot = new globalThis.uPlot(options({ width: place.clientWidth || 600, hasBefore, zone, tell }), data, place);
+    plot = new globalThis.uPlot(options({ width: place.clientWidth || 600, hasBefore, zone, tell, top }), data, place);
   }
   // Not before it has a place on the page, as its width is needed.
   const watch = new ResizeObserver(() => {
@@ -65,7 +69,7 @@ function drawWithLibrary(place, { points, hasBefore, zone, tell }) {
     .observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
 }
 
-function options({ width, hasBefore, zone, tell }) {
+function options({ width, hasBefore, zone, tell, top }) {
   const axis = {
     stroke: color("--quiet"),
     grid: { stroke: color("--line"), width: 1 },
@@ -79,8 +83,8 @@ function options({ width, hasBefore, zone, tell }) {
     legend: { show: false },
     cursor: { y: false, points: { size: 7, fill: color("--line-1") } },
     tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), zone),
-    hooks: { setCursor: [(plot) => tell(plot.cursor.idx)] },
-    scales: { y: { range: (_plot, _least, most) => [0, Math.max(4, most * 1.08)] } },
+    hooks: { setCursor: [(plot) => tell(plot.cursor.idx)], draw: [(plot) => markBeyond(plot, top)] },
+    scales: { y: { range: () => [0, Math.max(4, top * 1.08)] } },
     axes: [
       { ...axis, grid: { show: false }, values: [
         [31_536_000, "{YYYY}", null, null, null, null, null, null, 1],
@@ -97,6 +101,22 @@ function options({ width, hasBefore, zone, tell }) {
       ...(hasBefore ? [{ stroke: color("--line-2"), width: 1.5, dash: [4, 4], points: { show: false } }] : []),
     ],
   };
+}
+
+function markBeyond(plot, top) {
+  const [times, values] = plot.data;
+  plot.ctx.fillStyle = color("--line-1");
+  values.forEach((value, place) => {
+    if (value <= top) return;
+    const x = plot.valToPos(times[place], "x", true);
+    const y = plot.bbox.top;
+    const size = 6 * devicePixelRatio;
+    plot.ctx.beginPath();
+    plot.ctx.moveTo(x, y - size);
+    plot.ctx.lineTo(x + size, y + size / 2);
+    plot.ctx.lineTo(x - size, y + size / 2);
+    plot.ctx.fill();
+  });
 }
 
 function table(points, { name, when, hasBefore }) {

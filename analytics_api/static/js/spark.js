@@ -5,14 +5,24 @@ import { svg } from "./dom.js";
 const WIDTH = 300;
 const HEIGHT = 100;
 
+/**
+ * Where a scale ends: at the greatest value, or lower where a few of them would flatten all others.
+ * What is beyond it is drawn at the edge; the chart tells its number.
+ */
+export function scaleTop(values) {
+  const sorted = [...values].sort((one, other) => other - one);
+  const usual = sorted[Math.max(1, Math.ceil(sorted.length / 20))] ?? 0;
+  return usual > 0 && sorted.length >= 8 && sorted[0] > 4 * usual ? 1.5 * usual : Math.max(1, sorted[0] ?? 0);
+}
+
 function line(values, most) {
   const step = WIDTH / Math.max(1, values.length - 1);
-  return values.map((value, place) => `${place ? "L" : "M"}${(place * step).toFixed(1)} ${(HEIGHT - 2 - (value / most) * (HEIGHT - 6)).toFixed(1)}`).join("");
+  return values.map((value, place) => `${place ? "L" : "M"}${(place * step).toFixed(1)} ${(HEIGHT - 2 - (Math.min(value, most) / most) * (HEIGHT - 6)).toFixed(1)}`).join("");
 }
 
 /** Draw values as a line over an area; *before*: the dashed line of the period before. */
 export function drawing(values, { kind = "spark", before = [] } = {}) {
-  const most = Math.max(1, ...values, ...before);
+  const most = scaleTop([...values, ...before]);
   const path = line(values, most);
   return svg(
     "svg",

@@ -25,7 +25,7 @@ export class Brief {
 
   async #when() {
     const [slot] = (await nextSlots()).body;
-    if (slot) answer(this.when, WHEN, slotName(slot), `${signed(slot.lift_pct)} engagement in the first 24 hours (${range(slot.low_pct, slot.high_pct)})`, "#when", "The next slots, and all hours");
+    if (slot) answer(this.when, WHEN, slotName(slot, "long"), `${signed(slot.lift_pct)} engagement in the first 24 hours (${range(slot.low_pct, slot.high_pct)})`, "#when", "The next slots, and all hours");
     else answer(this.when, WHEN, "Any time", "no hour is clearly better than the others", "#when", "All hours");
   }
 

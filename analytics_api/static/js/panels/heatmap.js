@@ -4,7 +4,7 @@
 import { at } from "../api.js";
 import { zone } from "../address.js";
 import { el } from "../dom.js";
-import { count, DAYS, hour, nowIn, percent } from "../format.js";
+import { count, DAYS, hour, nowIn, percent, plural } from "../format.js";
 import { Panel } from "../panel.js";
 
 export const SHADES = 7;
@@ -22,7 +22,7 @@ export function shades(values) {
 /** A table of weekdays and hours. *cell* gives `{ className, title }` for a day and an hour. */
 export function week(caption, zoneName, cell) {
   const now = nowIn(zoneName);
-  const head = el("tr", {}, el("td", {}), HOURS.map((each) => el("th", { scope: "col" }, each % 3 ? el("span", { class: "hidden-text" }, String(each)) : String(each))));
+  const head = el("tr", {}, el("td", { class: "corner" }), HOURS.map((each) => el("th", { scope: "col" }, each % 3 ? el("span", { class: "hidden-text" }, String(each)) : String(each))));
   const rows = WEEK.map((day) => el("tr", {}, el("th", { scope: "row" }, DAYS[day].slice(0, 3)), HOURS.map((each) => {
     const { className, title } = cell(day, each);
     const isNow = day === now.day && each === now.hour;
@@ -34,7 +34,7 @@ export function week(caption, zoneName, cell) {
 export class Heatmap {
   constructor() {
     this.panel = new Panel("hours", "When readers engage", {
-      about: "Each hour of the week, over the last 365 days, all posts. The frame is now.",
+      about: "The busiest hours, and each hour of the week, of the last 365 days, all posts. The frame is now.",
       sql: ["engagement_patterns"],
     });
     this.elements = [this.panel.element];
@@ -45,14 +45,20 @@ export class Heatmap {
     return this.panel.show(at("/analytics/engagement-patterns", query), (cells) => {
       const found = new Map(cells.map((each) => [`${each.day_of_week}:${each.hour_of_day}`, each]));
       const shade = shades(cells.map((each) => each.total_engagements));
-      const top = cells.reduce((best, each) => (each.total_engagements > best.total_engagements ? each : best));
+      const busiest = [...cells].sort((one, other) => other.total_engagements - one.total_engagements).slice(0, 3);
       return [
+        el("ol", { class: "slots" }, busiest.map((each) => el(
+          "li",
+          {},
+          el("b", {}, `${each.day_name.trim().slice(0, 3)}, ${hour(each.hour_of_day)}`),
+          el("span", {}, `${percent(each.pct_of_total_engagement)} of all`),
+          el("span", { class: "quiet small" }, `${plural(each.total_engagements, "engagement")}`),
+        ))),
         week("Engagements by weekday and hour", zone(), (day, each) => {
           const total = found.get(`${day}:${each}`)?.total_engagements ?? 0;
           return { className: `s${shade(total)}`, title: `${count(total)} engagements` };
         }),
         el("p", { class: "scale" }, "less ", [...Array(SHADES).keys()].map((each) => el("i", { class: `s${each}` })), " more · each shade holds as many hours"),
-        el("p", { class: "small" }, `The most: ${top.day_name.trim()} ${hour(top.hour_of_day)}, ${percent(top.pct_of_total_engagement)} of all engagement.`),
       ];
     });
   }

@@ -83,7 +83,7 @@ export class Pipeline {
       fact("Stored", "stored", count(pipeline.stored), "each exactly once"),
       fact("Dead letters", "dead_letters", count(pipeline.dead_letters), "wait for a person", pipeline.dead_letters ? "bad" : ""),
       fact("Reports' age", "view_age", pipeline.view_as_of ? age(pipeline.view_as_of) : "–", "refreshed on a schedule"),
-      this.balanced !== undefined && fact("Ledger", "balanced", this.balanced ? "balanced" : "off", this.balanced ? "every record is accounted for" : "run `engage db verify`", this.balanced ? "good" : "bad"),
+      this.balanced !== undefined && fact("Ledger", "balanced", this.balanced ? "balanced" : "off", this.balanced ? "all is accounted for" : "run `engage db verify`", this.balanced ? "good" : "bad"),
     );
     put(this.alarms, pipeline.alarms.length > 0 && el("ul", { class: "alarms" }, pipeline.alarms.map((alarm) =>
       el("li", {}, el("b", {}, alarm.alarm.replaceAll("_", " ")), alarm.subject && ` (${alarm.subject})`, ": ", alarm.detail))));

@@ -19,7 +19,7 @@ export function slotsQuery() {
 
 export const nextSlots = () => ask(at("/reports/when-to-post/next", slotsQuery()));
 
-export const slotName = (slot) => `${date(slot.start, zone(), { weekday: "long", day: "numeric", month: "short" })}, ${date(slot.start, zone(), { hour: "2-digit", minute: "2-digit" })}`;
+export const slotName = (slot, weekday = "short") => `${date(slot.start, zone(), { weekday, day: "numeric", month: "short" })}, ${date(slot.start, zone(), { hour: "2-digit", minute: "2-digit" })}`;
 
 export class WhenToPost {
   constructor() {
