@@ -13,7 +13,15 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.staticfiles import StaticFiles
 
 import sql
-from analytics_api import author_routes, event_routes, insight_routes, routes, scoped_routes
+from analytics_api import (
+    author_routes,
+    event_routes,
+    fair_routes,
+    insight_routes,
+    routes,
+    scoped_routes,
+    timing_routes,
+)
 from analytics_api.deadline import Deadline
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
@@ -65,6 +73,8 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.include_router(author_routes.router)
     app.include_router(scoped_routes.router)
     app.include_router(insight_routes.router)
+    app.include_router(fair_routes.router)
+    app.include_router(timing_routes.router)
     app.include_router(event_routes.router)
     _add_own_routes(app, not_ready, settings)
     add_docs(app)
