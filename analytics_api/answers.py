@@ -73,6 +73,11 @@ class Answer:
         """The answer with a report in it."""
         return self._response(self._body(found))
 
+    def file(self, text: str, media_type: str, name: str) -> Response:
+        """The answer as a file of another kind."""
+        headers = self._headers | {"Content-Disposition": f"attachment; filename={name}"}
+        return Response(text, 200, headers, media_type)
+
     async def kept_in(self, cache: AnswerCache, ask: Callable[[], Awaitable[Found]]) -> Response:
         """The answer from the cache, or with what *ask* finds in it."""
 

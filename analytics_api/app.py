@@ -16,10 +16,12 @@ import sql
 from analytics_api import (
     author_routes,
     event_routes,
+    fair_routes,
     insight_routes,
     live_routes,
     routes,
     scoped_routes,
+    timing_routes,
 )
 from analytics_api.chart_library import ChartLibrary
 from analytics_api.deadline import Deadline
@@ -74,6 +76,8 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.include_router(author_routes.router)
     app.include_router(scoped_routes.router)
     app.include_router(insight_routes.router)
+    app.include_router(fair_routes.router)
+    app.include_router(timing_routes.router)
     app.include_router(event_routes.router)
     app.include_router(live_routes.router)
     _add_own_routes(app, not_ready, settings)

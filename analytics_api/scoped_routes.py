@@ -9,14 +9,14 @@ from starlette.responses import Response
 
 from analytics_api import scoped_reports
 from analytics_api.answers import VIEW, Answer, Found
+from analytics_api.paging import Page
 from analytics_api.report_models import Dimension, Interval, Overview, Ranked, SeriesPoint, Sort
 from analytics_api.requests import new_router, state_of, strict_id
 from analytics_api.scope import Scope, scope_of
-from analytics_api.scoped_reports import Page
 from sql.pool import Pool
 
 router = new_router()
-InScope = Annotated[Scope, Depends(scope_of)]
+InScope = Annotated[Scope, Depends(scope_of("30d"))]
 
 
 async def answer(

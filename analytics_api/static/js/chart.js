@@ -79,14 +79,14 @@ function options({ width, hasBefore, zone, tell, top }) {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 7, fill: color("--line-1") } },
     tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), zone),
     hooks: { setCursor: [(plot) => tell(plot.cursor.idx)], draw: [(plot) => markBeyond(plot, top)] },
     scales: { y: { range: () => [0, Math.max(4, top * 1.08)] } },
     axes: [
-      { ...axis, grid: { show: false }, values: [
+      { ...axis, size: 36, grid: { show: false }, values: [
         [31_536_000, "{YYYY}", null, null, null, null, null, null, 1],
         [2_419_200, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
         [86_400, "{D} {MMM}", null, null, null, null, null, null, 1],
