@@ -11,6 +11,7 @@ const TIMES = {
   week: { day: "numeric", month: "short", year: "numeric" },
 };
 
+const WHOLE_STEPS = [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
 const SHORT = { day: "numeric", month: "short" };
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -93,7 +94,7 @@ function options({ width, hasBefore, zone, tell, top }) {
         [3600, "{HH}:00", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
         [60, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
       ] },
-      { ...axis, size: 52, values: (_plot, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : "")) },
+      { ...axis, size: 52, incrs: WHOLE_STEPS, values: (_plot, ticks) => ticks.map(count) },
     ],
     series: [
       {},

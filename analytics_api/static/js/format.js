@@ -13,7 +13,7 @@ export const figure = (value) => (Math.abs(value) < 1e6 ? whole.format(value) : 
 export const decimal = (value) => two.format(value);
 export const percent = (value) => `${one.format(value)} %`;
 export const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${one.format(Math.abs(value))} %`;
-export const range = (low, high) => `${signed(low)} to ${signed(high)}`;
+export const range = (low, high) => `${signed(low).replace(" %", "")} to ${signed(high)}`;
 export const plural = (value, word) => `${whole.format(value)} ${word}${value === 1 ? "" : "s"}`;
 export const hour = (value) => `${String(value).padStart(2, "0")}:00`;
 

@@ -33,7 +33,7 @@ const ofOnePost = new Set([parts.subject, parts.trend, parts.pipeline]);
 const columns = (...pair) => el("div", { class: "columns stretch" }, pair.flatMap((part) => part.elements));
 
 put(
-  byId("main"),
+  byId("parts"),
   ...parts.subject.elements,
   ...parts.brief.elements,
   ...parts.trend.elements,
@@ -52,16 +52,20 @@ async function show() {
   const isPost = Boolean(current().post);
   const shown = all.filter((part) => !isPost || ofOnePost.has(part));
   for (const part of all) for (const element of part.elements) if (part !== parts.subject) element.hidden = !shown.includes(part);
-  for (const pair of document.querySelectorAll("main > .columns")) pair.hidden = isPost;
+  for (const pair of document.querySelectorAll(".parts > .columns")) pair.hidden = isPost;
   const outcomes = await Promise.allSettled(shown.map((part) => part.show()));
   const failures = outcomes.filter((each) => each.status === "rejected").map((each) => each.reason);
   for (const failure of failures) if (!(failure instanceof Failure)) console.error(failure);
-  const gravest = failures.filter((each) => each instanceof Failure).sort((one, other) => gravity(other) - gravity(one))[0];
-  notice(gravest && gravity(gravest) ? gravest : (await isEmpty(failures)) ? "empty" : null);
+  const isAlone = failures.length < outcomes.length / 2;
+  const gravest = failures.sort((one, other) => gravity(other, isAlone) - gravity(one, isAlone))[0];
+  notice(gravest && gravity(gravest, isAlone) ? gravest : (await isEmpty(failures)) ? "empty" : null);
 }
 
-/** Failures that concern the page as a whole, the gravest the highest. */
-const gravity = ({ status, code }) => ({ 401: 5, 403: 5, 503: 3, 429: 1 })[status] ?? (status === 0 && code !== "late" ? 4 : 0);
+/** How much a failure concerns the page as a whole; a report that is slow alone says so itself. */
+function gravity({ status, code }, isAlone) {
+  if (status === 503) return isAlone ? 0 : 3;
+  return { 401: 5, 403: 5, 429: 1 }[status] ?? (status === 0 && code === "unreachable" ? 4 : 0);
+}
 
 async function isEmpty(failures) {
   if (failures.length || chosenFilters().length || current().post) return false;

@@ -10,7 +10,7 @@ export function notice(failure) {
   const kind = failure ? kindOf(failure) : "";
   document.body.classList.toggle("stale", kind === "away" || kind === "offline");
   byId("forget").hidden = !key();
-  byId("main").hidden = kind === "key";
+  byId("parts").hidden = kind === "key";
   if (kind === shown) return;
   shown = kind;
   byId("notice").hidden = !kind;

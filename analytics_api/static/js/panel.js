@@ -56,7 +56,8 @@ export class Panel {
   }
 
   fail(error, again) {
-    const text = error.code === "late" ? `This took too long (${error.message}): choose a shorter period, or try again.` : `No answer: ${error.message}.`;
+    const isSlow = error.code === "late" || error.message.endsWith("in time");
+    const text = isSlow ? "This took too long: choose a shorter period or a filter, or try again." : `No answer: ${error.message}.`;
     this.body.replaceChildren(el("p", { class: "failed" }, text, el("button", { class: "plain", type: "button", onclick: again }, "Try again")));
   }
 

@@ -4,6 +4,8 @@ import { svg } from "./dom.js";
 
 const WIDTH = 300;
 const HEIGHT = 100;
+const LEAST = 8;
+const FEW_TIMES = 4;
 
 /**
  * Where a scale ends: at the greatest value, or lower where a few of them would flatten all others.
@@ -12,7 +14,8 @@ const HEIGHT = 100;
 export function scaleTop(values) {
   const sorted = [...values].sort((one, other) => other - one);
   const usual = sorted[Math.max(1, Math.ceil(sorted.length / 20))] ?? 0;
-  return usual > 0 && sorted.length >= 8 && sorted[0] > 4 * usual ? 1.5 * usual : Math.max(1, sorted[0] ?? 0);
+  const limit = sorted.length >= LEAST && usual > 0 ? FEW_TIMES * usual : Infinity;
+  return Math.max(1, sorted.find((value) => value <= limit) ?? 0);
 }
 
 function line(values, most) {

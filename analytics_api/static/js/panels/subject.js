@@ -24,7 +24,7 @@ export class Subject {
       else if (author) await this.#author(author);
     } catch (error) {
       if (!(error instanceof Failure) || ![404, 422].includes(error.status)) throw error;
-      put(this.card, el("h2", {}, "There is no such page"), el("p", { class: "quiet" }, `${error.message}.`), back("Back to everything", { post: undefined, author: undefined }));
+      put(this.card, el("h2", {}, "There is no such page"), el("p", { class: "quiet" }, `${error.message}.`), back("Everything", { post: undefined, author: undefined }));
     }
   }
 
@@ -36,6 +36,7 @@ export class Subject {
     const age = (Date.now() - new Date(body.publish_date)) / 86_400_000;
     put(
       this.card,
+      back("All posts", { post: undefined }),
       el("div", {}, el("p", { class: "quiet small" }, `Post ${id} · ${body.category}`), el("h2", {}, body.title),
         el("p", {}, "by ", el("a", { href: link({ author: String(body.author_id), post: undefined }), onclick: goes({ author: String(body.author_id), post: undefined }) }, body.author_name),
           `, published ${date(body.publish_date, zone(), { weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" })}`)),
@@ -44,7 +45,6 @@ export class Subject {
         fact("Views", count(body.views), null, "views"), fact("Likes", count(body.likes), null, "likes"), fact("Comments", count(body.comments), null, "comments"), fact("Shares", count(body.shares), null, "shares"),
         fact("Engage after a view", percent(body.engagement_rate), null, "engagement_rate"),
         fact("Since ever", count(ever.body.total_engagements), age > 0 ? `${decimal(ever.body.total_engagements / Math.max(1, age))} a day` : null, "ever")),
-      back("Back to all posts", { post: undefined }),
     );
   }
 
@@ -57,6 +57,7 @@ export class Subject {
     const [own] = fair.body;
     put(
       this.card,
+      back("All authors", { author: undefined }),
       el("div", {}, el("p", { class: "quiet small" }, `Author · ${body.category}`), el("h2", {}, body.author_name)),
       el("dl", { class: "facts" },
         fact("Posts", count(body.total_posts), "since ever", "total_posts"),
@@ -64,7 +65,6 @@ export class Subject {
         fact("Last 7 days", change(body.change_7d), "against the 7 before", "change_7d"),
         fact("Last 30 days", change(body.change_30d), "against the 30 before", "change_30d"),
         own && fact("At equal age", `${decimal(own.index)} ×`, `what is usual (${decimal(own.low)} to ${decimal(own.high)})`, "index")),
-      back("Back to all authors", { author: undefined }),
     );
   }
 }

@@ -4,7 +4,7 @@ import { ask, at } from "../api.js";
 import { current, go, scope, zone } from "../address.js";
 import { timeChart } from "../chart.js";
 import { el, put } from "../dom.js";
-import { decimal, figure, signed } from "../format.js";
+import { date, decimal, figure, signed } from "../format.js";
 import { Panel } from "../panel.js";
 import { drawing } from "../spark.js";
 
@@ -17,15 +17,29 @@ const TILES = [
 ];
 const INTERVALS = ["hour", "day", "week"];
 
+const DAY_MS = 86_400_000;
+
 /** Days in the period, as far as the address tells. */
 function days() {
   const { period = "30d", start, end } = current();
-  if (start) return (new Date(end ?? Date.now()) - new Date(start)) / 86_400_000 + 1;
+  if (start) return (new Date(end ?? Date.now()) - new Date(start)) / DAY_MS + 1;
   return period === "all" ? Infinity : Number.parseInt(period, 10);
 }
 
-const usual = () => (days() <= 3 ? "hour" : days() <= 120 ? "day" : "week");
-const interval = () => (INTERVALS.includes(current().interval) ? current().interval : usual());
+const usual = (of) => (of <= 4 ? "hour" : of <= 120 ? "day" : "week");
+
+/** The scope of a series: where no period was chosen, a post is shown since it was published. */
+async function seriesScope() {
+  const query = scope();
+  const { post, period, start } = current();
+  if (!post) return [query, days()];
+  query.set("post", post);
+  if (period || start) return [query, days()];
+  const { body } = await ask(`/engagement/${encodeURIComponent(post)}?period=all`);
+  query.delete("period");
+  query.set("start", date(body.publish_date, zone(), { year: "numeric", month: "2-digit", day: "2-digit" }).split("/").reverse().join("-"));
+  return [query, (Date.now() - new Date(body.publish_date)) / DAY_MS + 1];
+}
 
 /** The card of tiles and chart. */
 export class Trend {
@@ -52,23 +66,27 @@ export class Trend {
     return TILES.find(([, , kind]) => kind === (type ?? metric ?? "")) ?? TILES[0];
   }
 
-  #seriesPath(kind) {
-    const query = scope();
+  async #series(kind) {
+    const [query, length] = await seriesScope();
+    const interval = INTERVALS.includes(current().interval) ? current().interval : usual(length);
     if (kind) query.set("type", kind);
-    query.set("interval", interval());
-    if (current().post) query.set("post", current().post);
-    return at("/reports/series", query);
+    query.set("interval", interval);
+    return { path: at("/reports/series", query), interval, usual: usual(length) };
   }
 
   async #chart() {
     const [, name, kind] = this.#metric();
     const state = current();
-    const button = (each) => el("button", { type: "button", "aria-pressed": String(each === interval()), onclick: () => go({ interval: each === usual() ? undefined : each }) }, each);
+    const series = await this.#series(kind).catch((error) => {
+      this.panel.fail(error, () => this.show());
+      throw error;
+    });
+    const button = (each) => el("button", { type: "button", "aria-pressed": String(each === series.interval), onclick: () => go({ interval: each === series.usual ? undefined : each }) }, each);
     const choice = el("div", { class: "segments", role: "group", "aria-label": "Interval" }, INTERVALS.map(button));
     put(this.head, el("h2", {}, state.post ? "This post, over time" : `${name} over time`), choice);
-    await this.panel.show(this.#seriesPath(kind), (points) => timeChart({
+    await this.panel.show(series.path, (points) => timeChart({
       name,
-      interval: interval(),
+      interval: series.interval,
       zone: zone(),
       points: points.map((point) => ({ start: point.start, value: point.total_engagements, before: point.previous_engagements })),
     }));
@@ -76,7 +94,7 @@ export class Trend {
 
   async #totals() {
     const { body } = await ask(at("/reports/overview", scope()));
-    const series = await ask(this.#seriesPath("")).catch(() => ({ body: [] }));
+    const series = await this.#series("").then(({ path }) => ask(path)).catch(() => ({ body: [] }));
     const [, , chosen] = this.#metric();
     const only = current().type;
     const tiles = TILES.map(([name, text, kind]) => this.#tile(text, {

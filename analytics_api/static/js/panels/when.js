@@ -61,8 +61,8 @@ function list(slots) {
       "li",
       { data: { slot: slot.start } },
       el("b", {}, slotName(slot)),
-      el("span", { class: "good" }, `${signed(slot.lift_pct)} engagement`),
-      el("span", { class: "quiet small" }, `${range(slot.low_pct, slot.high_pct)} · ${plural(slot.posts, "post")}`),
+      el("span", { class: "good" }, signed(slot.lift_pct)),
+      el("span", { class: "quiet small" }, `${range(slot.low_pct, slot.high_pct)}, ${plural(slot.posts, "post")}`),
     ))),
     el("button", { class: "plain", type: "button", onclick: async () => download(await askText(at("/reports/when-to-post/next.ics", slotsQuery())), "when-to-publish.ics", "text/calendar") }, "Add these to a calendar"),
   ];
