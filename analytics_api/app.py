@@ -18,6 +18,7 @@ from analytics_api import (
     event_routes,
     fair_routes,
     insight_routes,
+    movers_routes,
     routes,
     scoped_routes,
     timing_routes,
@@ -75,6 +76,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.include_router(insight_routes.router)
     app.include_router(fair_routes.router)
     app.include_router(timing_routes.router)
+    app.include_router(movers_routes.router)
     app.include_router(event_routes.router)
     _add_own_routes(app, not_ready, settings)
     add_docs(app)
