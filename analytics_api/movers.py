@@ -1,5 +1,6 @@
 """What is well above or below what is usual at these hours of the week. Pure.
 
+Counts are compared by their logarithms, ln(1 + count), as engagement grows and shrinks by factors.
 Usual is the median of the weeks before, and the scatter their median absolute deviation, which one
 strange week does not move; a distance counts in units of it (Iglewicz and Hoaglin, How to Detect
 and Handle Outliers, 1993: beyond 3.5 it is an outlier). Small counts scatter by chance alone, so
@@ -39,9 +40,14 @@ class History(NamedTuple):
     before: Sequence[int]
 
     @property
+    def levels(self) -> list[float]:
+        """Logarithms of the counts before."""
+        return [math.log1p(count) for count in self.before]
+
+    @property
     def usual(self) -> float:
         """The median of the weeks before."""
-        return statistics.median(self.before)
+        return math.expm1(statistics.median(self.levels))
 
 
 class Move(NamedTuple):
@@ -89,11 +95,9 @@ def is_known(history: History) -> bool:
 
 def move_of(history: History, tide: float) -> Move:
     """Return how far an author, a category or a post that is no longer young has moved."""
-    usual = history.usual
-    scatter = statistics.median(abs(count - usual) for count in history.before)
-    expected = usual * tide
-    unit = max(_NORMAL_MAD * scatter * tide, math.sqrt(max(expected, 1.0)))
-    return Move(expected, (history.now - expected) / unit)
+    middle = statistics.median(history.levels)
+    distance = statistics.median(abs(level - middle) for level in history.levels)
+    return _move(math.log1p(history.now), history.usual * tide, distance)
 
 
 def young_move(level: float, median: float, distance: float, peers: int) -> Move | None:
@@ -105,9 +109,10 @@ def young_move(level: float, median: float, distance: float, peers: int) -> Move
         distance: median absolute deviation from it.
         peers: how many they are.
     """
-    if peers < _LEAST_PEERS:
-        return None
-    expected = math.expm1(median)
-    # What chance alone does to the logarithm of a count of that size.
+    return _move(level, math.expm1(median), distance) if peers >= _LEAST_PEERS else None
+
+
+def _move(level: float, expected: float, distance: float) -> Move:
+    # At least what chance alone does to the logarithm of a count of that size.
     unit = max(_NORMAL_MAD * distance, 1 / math.sqrt(1 + expected))
-    return Move(expected, (level - median) / unit)
+    return Move(expected, (level - math.log1p(expected)) / unit)

@@ -197,8 +197,8 @@ def _young_mover(row: Mapping[str, Any], move: Move) -> Mover:
         cause_post_id=row["post_id"],
         cause_title=row["title"],
         cause_post_excess=round(row["engagements"] - move.expected, 1),
-        sentence=f"{row['title']}: {_engagements(row['engagements'])} in its first {row['hours']} h,"
-        f" {move.expected:,.0f} usual in {row['category']}, mainly {kind}s",
+        sentence=f"{row['title']}: {_engagements(row['engagements'])} in its first"
+        f" {row['hours']} h, {move.expected:,.0f} usual in {row['category']}, mainly {kind}s",
     )
 
 
