@@ -18,6 +18,8 @@ from schema.problems import Problem, unavailable
 
 LIVE: Final = "private, no-cache"
 VIEW: Final = "private, max-age=2"
+SLOW: Final = "private, max-age=60"
+"""Of what is dear to compute and changes little within a minute."""
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _JSON: Final[TypeAdapter[Any]] = TypeAdapter(Any)
 _ETAG: Final = re.compile(r'(?:W/)?("[^"]*")')
@@ -119,11 +121,11 @@ def to_csv(rows: Sequence[BaseModel]) -> str:
 
 
 def _flat(prefix: str, fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield columns; those of a model inside have its name before theirs."""
+    """Yield columns; those of a model inside have its name before theirs, lists have none."""
     for name, value in fields.items():
         if isinstance(value, dict):
             yield from _flat(f"{prefix}{name}_", value)
-        else:
+        elif not isinstance(value, list):
             yield prefix + name, value
 
 

@@ -19,6 +19,7 @@ from analytics_api import (
     fair_routes,
     insight_routes,
     live_routes,
+    movers_routes,
     routes,
     scoped_routes,
     timing_routes,
@@ -78,6 +79,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.include_router(insight_routes.router)
     app.include_router(fair_routes.router)
     app.include_router(timing_routes.router)
+    app.include_router(movers_routes.router)
     app.include_router(event_routes.router)
     app.include_router(live_routes.router)
     _add_own_routes(app, not_ready, settings)

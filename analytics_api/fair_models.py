@@ -12,6 +12,10 @@ Age = Literal["1", "6", "24", "48", "168"]
 AGES: Final = tuple(map(int, get_args(Age)))
 FairSort = Literal["index", "engagements"]
 CohortBy = Literal["tenure", "joined"]
+ReasonName = Literal[
+    "weak_hours", "media", "promoted", "title_length", "content_length",
+    "views", "like_rate", "comment_rate", "share_rate", "age_mix",
+]  # fmt: skip
 
 
 class Indexed(BaseModel):
@@ -57,10 +61,7 @@ class FairAuthor(IndexedAuthor):
 class Reason(BaseModel):
     """What goes along with an author's distance to the median, where the data are clear."""
 
-    reason: Literal[
-        "weak_hours", "media", "promoted", "title_length", "content_length",
-        "like_rate", "comment_rate", "share_rate", "age_mix",
-    ]  # fmt: skip
+    reason: ReasonName
     author: float = Field(description="The author's value.")
     category: float = Field(description="That of all posts of the same categories.")
     unit: str

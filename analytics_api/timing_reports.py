@@ -1,8 +1,7 @@
 """When to publish, and who publishes when: a scope in, rows of the public models out."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -10,10 +9,11 @@ from typing import Any, Final, NamedTuple
 
 from analytics_api.effects import lift_percent
 from analytics_api.fair_reports import unit_of
+from analytics_api.habits import Habit
 from analytics_api.insight_reports import part_percent
 from analytics_api.scope import Scope
 from analytics_api.scoped_reports import fetch
-from analytics_api.slots import DAYS, Place, Slot, openings, slots_of
+from analytics_api.slots import DAYS, Slot, openings, slots_of
 from analytics_api.timing_models import NextSlot, PostingHours, PostingSlot
 from sql.pool import Pool
 
@@ -71,25 +71,6 @@ def _lift(slot: Slot) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Habit:
-    """How many posts an author published at which hours of the week."""
-
-    author_id: int
-    author_name: str
-    category: str
-    posts: Mapping[Place, int]
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return sum(self.posts.values())
-
-    def among(self, slots: Sequence[Slot], verdict: str) -> int:
-        """Return how many were published in slots with this verdict."""
-        return sum(self.posts.get(slot.place, 0) for slot in slots if slot.verdict == verdict)
-
-
 async def habits(pool: Pool, scope: Scope) -> list[Habit]:
     """Return when each author published in the period, by id, whichever is asked about."""
     rows = await fetch(pool, "author_slots", scope)
@@ -118,8 +99,7 @@ async def posting_hours(pool: Pool, scope: Scope, judged: Judgement) -> list[Pos
 
 
 def _spread(habit: Habit, slots: Sequence[Slot]) -> PostingHours:
-    in_good, in_weak = (habit.among(slots, verdict) for verdict in ("good", "weak"))
-    logs = [habit.posts.get(slot.place, 0) * math.log(slot.estimate.index) for slot in slots]
+    in_good, in_weak = habit.among(slots, "good"), habit.among(slots, "weak")
     return PostingHours(
         author_id=habit.author_id,
         author_name=habit.author_name,
@@ -129,5 +109,5 @@ def _spread(habit: Habit, slots: Sequence[Slot]) -> PostingHours:
         in_weak=in_weak,
         good_pct=part_percent(in_good, habit.total) or 0.0,
         weak_pct=part_percent(in_weak, habit.total) or 0.0,
-        lift_pct=lift_percent(sum(logs) / habit.total),
+        lift_pct=lift_percent(habit.log_lift(slots)),
     )

@@ -6,12 +6,12 @@ from fastapi import Query, Request
 from starlette.responses import Response
 
 from analytics_api import timing_reports
-from analytics_api.answers import VIEW, Answer
+from analytics_api.answers import SLOW, Answer
 from analytics_api.calendar_file import MEDIA_TYPE, calendar
 from analytics_api.fair_models import Age
 from analytics_api.fair_routes import Quarter, Year
 from analytics_api.requests import new_router, state_of
-from analytics_api.scoped_routes import answer
+from analytics_api.scoped_routes import slow_answer
 from analytics_api.timing_models import NextSlot, PostingHours, PostingSlot
 from analytics_api.timing_reports import Judgement
 
@@ -34,7 +34,7 @@ async def when_to_post(
     Posts are compared with their authors' other posts in the same category, at equal age.
     """
     judged = Judgement(int(hours), least)
-    return await answer(
+    return await slow_answer(
         request, scope, lambda pool: timing_reports.when_to_post(pool, scope, judged), judged
     )
 
@@ -45,7 +45,7 @@ async def next_slots(
 ) -> Response:
     """Which good hours come next? None where no hour is clearly good."""
     judged = Judgement(int(hours), least)
-    return await answer(
+    return await slow_answer(
         request,
         scope,
         lambda pool: timing_reports.next_slots(pool, scope, judged, count),
@@ -66,7 +66,7 @@ async def next_slots_calendar(
     """The next good hours, for a calendar."""
     state = state_of(request)
     judged = Judgement(int(hours), least)
-    given = Answer(request, state.follower.view, VIEW, scope, judged, count)
+    given = Answer(request, state.follower.view, SLOW, scope, judged, count)
     if unchanged := given.unchanged:
         return unchanged
     slots = await timing_reports.next_slots(state.pool, scope, judged, count)
@@ -79,6 +79,6 @@ async def posting_hours(
 ) -> Response:
     """Who publishes in weak hours, and who in good ones?"""
     judged = Judgement(int(hours), least)
-    return await answer(
+    return await slow_answer(
         request, scope, lambda pool: timing_reports.posting_hours(pool, scope, judged), judged
     )

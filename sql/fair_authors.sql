@@ -14,8 +14,8 @@
 -- mean of its category's posts of the same period, sums of y, e, y^2, y e and e^2. Categories that
 -- earned nothing at that age say nothing.
 WITH earned AS (
-    SELECT author_id, category, publish_timestamp < :'start'::timestamptz AS is_previous,
-           engagements::float8 AS y
+    SELECT author_id, category, publish_timestamp,
+           publish_timestamp < :'start'::timestamptz AS is_previous, engagements::float8 AS y
       FROM posts_at_age(:'category'::text, 0, :'tag'::text, :promoted::boolean,
                         :hours::int, :'types'::engagement_type[])
      WHERE publish_timestamp >= :'before'::timestamptz
@@ -27,6 +27,7 @@ WITH earned AS (
       FROM earned
 )
 SELECT a.author_id, a.name AS author_name, a.author_category AS category, x.is_previous,
+       min(x.publish_timestamp) AS first_published,
        count(*) AS posts, sum(y) AS observed, sum(e) AS expected,
        sum(y * y) AS observed_squares, sum(y * e) AS products, sum(e * e) AS expected_squares
   FROM expected AS x

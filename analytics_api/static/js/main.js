@@ -56,15 +56,13 @@ async function show() {
   const outcomes = await Promise.allSettled(shown.map((part) => part.show()));
   const failures = outcomes.filter((each) => each.status === "rejected").map((each) => each.reason);
   for (const failure of failures) if (!(failure instanceof Failure)) console.error(failure);
-  const isAlone = failures.length < outcomes.length / 2;
-  const gravest = failures.sort((one, other) => gravity(other, isAlone) - gravity(one, isAlone))[0];
-  notice(gravest && gravity(gravest, isAlone) ? gravest : (await isEmpty(failures)) ? "empty" : null);
+  const gravest = failures.sort((one, other) => gravity(other) - gravity(one))[0];
+  notice(gravest && gravity(gravest) ? gravest : (await isEmpty(failures)) ? "empty" : null);
 }
 
-/** How much a failure concerns the page as a whole; a report that is slow alone says so itself. */
-function gravity({ status, code }, isAlone) {
-  if (status === 503) return isAlone ? 0 : 3;
-  return { 401: 5, 403: 5, 429: 1 }[status] ?? (status === 0 && code === "unreachable" ? 4 : 0);
+/** How much a failure concerns the page as a whole; a report that is slow says so in its place. */
+function gravity({ status, isSlow }) {
+  return isSlow ? 0 : { 0: 4, 401: 5, 403: 5, 429: 1, 503: 3 }[status] ?? 0;
 }
 
 async function isEmpty(failures) {

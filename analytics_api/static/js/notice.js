@@ -21,7 +21,7 @@ function kindOf(failure) {
   if (failure === "empty") return "empty";
   if (failure.status === 401 || failure.status === 403) return "key";
   if (failure.status === 503) return failure.message.includes("view has not been filled") ? "unfilled" : "away";
-  if (failure.status === 0 && failure.code !== "late") return "offline";
+  if (failure.status === 0) return "offline";
   return failure.status === 429 ? "often" : "";
 }
 

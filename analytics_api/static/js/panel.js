@@ -56,8 +56,7 @@ export class Panel {
   }
 
   fail(error, again) {
-    const isSlow = error.code === "late" || error.message.endsWith("in time");
-    const text = isSlow ? "This took too long: choose a shorter period or a filter, or try again." : `No answer: ${error.message}.`;
+    const text = error.isSlow ? "This took too long: choose a shorter period or a filter, or try again." : `No answer: ${error.message}.`;
     this.body.replaceChildren(el("p", { class: "failed" }, text, el("button", { class: "plain", type: "button", onclick: again }, "Try again")));
   }
 
