@@ -14,6 +14,8 @@ const TIMES = {
 const WHOLE_STEPS = [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
 const SHORT = { day: "numeric", month: "short" };
 
+/** A count; nothing was recorded yet: a dash. */
+const told = (value) => (value === null ? "–" : count(value));
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /**
@@ -22,7 +24,7 @@ const color = (name) => getComputedStyle(document.documentElement).getPropertyVa
  */
 export function timeChart({ points, name, interval, zone }) {
   const hasBefore = points.some((point) => point.before !== null);
-  const top = scaleTop(points.flatMap((point) => [point.value, point.before ?? 0]));
+  const top = scaleTop(points.flatMap((point) => [point.value ?? 0, point.before ?? 0]));
   const beyond = points.filter((point) => point.value > top);
   const when = (point) => `${interval === "week" ? "week of " : ""}${date(point.start, zone, TIMES[interval])}`;
   const at = el("p", { class: "chart-legend", "aria-hidden": "true" });
@@ -37,14 +39,14 @@ export function timeChart({ points, name, interval, zone }) {
     return put(
       at,
       el("span", {}, when(point)),
-      el("span", { class: "key-line" }, el("b", {}, count(point.value))),
-      hasBefore && el("span", { class: "key-line before" }, count(point.before ?? 0)),
+      el("span", { class: "key-line" }, el("b", {}, told(point.value))),
+      hasBefore && el("span", { class: "key-line before" }, told(point.before)),
     );
   };
   tell(null);
   const place = el("div", { class: "chart" });
   if (globalThis.uPlot) drawWithLibrary(place, { points, hasBefore, zone, tell, top });
-  else place.append(drawing(points.map((point) => point.value), { kind: "plain-chart", before: hasBefore ? points.map((point) => point.before ?? 0) : [] }));
+  else place.append(drawing(points.map((point) => point.value ?? 0), { kind: "plain-chart", before: hasBefore ? points.map((point) => point.before ?? 0) : [] }));
   return [at, el("figure", { "aria-label": `${name} over time; the numbers follow as a table` }, place), table(points, { name, when, hasBefore })];
 }
 
@@ -125,9 +127,9 @@ function table(points, { name, when, hasBefore }) {
     "tr",
     {},
     el("th", { scope: "row" }, when(point)),
-    el("td", { class: "number" }, count(point.value)),
-    hasBefore && el("td", { class: "number" }, point.before === null ? "–" : count(point.before)),
-    hasBefore && el("td", { class: "number" }, point.before ? signed((100 * (point.value - point.before)) / point.before) : "–"),
+    el("td", { class: "number" }, told(point.value)),
+    hasBefore && el("td", { class: "number" }, told(point.before)),
+    hasBefore && el("td", { class: "number" }, point.before && point.value !== null ? signed((100 * (point.value - point.before)) / point.before) : "–"),
   );
   return el(
     "details",

@@ -24,11 +24,13 @@ export async function rising() {
 
 const leads = (each) => ({ post: { post: each.key }, author: { author: each.key, post: undefined }, category: { category: each.key, post: undefined }, all: {} })[each.dimension];
 
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 export class Movers {
   constructor() {
     this.panel = new Panel("movers", "Rising and falling now", {
       about: "The last 24 hours beside the same hours of the weeks before, or of a young post beside its category's posts at that age.",
-      sql: ["movers_recent", "movers_young"],
+      sql: ["movers_weeks", "movers_causes", "movers_young"],
       empty: "Nothing is far from what is usual at this time of the week.",
     });
     this.elements = [this.panel.element];
@@ -44,7 +46,7 @@ export class Movers {
         el("span", { class: `arrow ${rises ? "good" : "bad"}`, "aria-label": rises ? "rising" : "falling", role: "img" }, rises ? "▲" : "▼"),
         el("span", {}, el("a", { href: link(change), onclick: goes(change) }, each.label), el("span", { class: "tag" }, KINDS[each.dimension])),
         el("span", { class: `ratio ${rises ? "good" : "bad"}` }, each.ratio === null ? count(each.engagements) : `${decimal(each.ratio)} × the usual`),
-        el("p", {}, each.sentence),
+        el("p", {}, capital(each.sentence.replace(`${each.label}: `, ""))),
       );
     })));
   }

@@ -29,7 +29,7 @@ export class Opportunities {
   constructor() {
     this.panel = new Panel("opportunities", "Authors to coach", {
       about: "Who publishes below the category's median at equal age, over 90 days: what the median would bring, and what those posts do differently.",
-      sql: ["fair_authors", "author_habits", "posting_slots"],
+      sql: ["fair_authors", "author_rates", "post_features", "posting_slots", "author_slots"],
       empty: "No author published in the last 90 days.",
     });
     this.elements = [this.panel.element];

@@ -100,7 +100,7 @@ export const rankings = () => [
     about: ABOUT,
     label: (each) => each.title,
     leads: (each) => ({ post: String(each.post_id) }),
-    sub: (each) => `${each.author_name} · ${each.category} · ${count(each.engagements)}, usual are ${decimal(each.usual)}`,
+    sub: (each) => `${each.author_name} · ${each.category} · ${count(each.total_engagements)}, usual are ${decimal(each.usual)}`,
   } }),
   new Ranking("author", "Top authors", { fair: {
     path: "/reports/fair-authors",

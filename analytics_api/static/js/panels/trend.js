@@ -101,7 +101,7 @@ export class Trend {
       value: figure(body.current[name]),
       change: body.change_pct?.[name],
       before: body.previous && figure(body.previous[name]),
-      line: series.body.map((point) => point[name]),
+      line: series.body.map((point) => point[name] ?? 0),
       pressed: kind === chosen,
       does: only ? null : () => go({ metric: kind || undefined }),
       id: name,
