@@ -78,7 +78,7 @@ class Dashboard:
     page: Page
     api: Api
     key: str
-    expects_failures: bool = True
+    expects_failures: bool = False
     asked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 

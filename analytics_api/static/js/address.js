@@ -6,6 +6,7 @@ const FILTERS = ["category", "author", "type", "tag", "promoted"];
 export const PERIODS = ["7d", "30d", "90d", "365d", "all"];
 
 const listeners = new Set();
+let shown = location.search;
 
 /** What the address says; names that are not ours are left alone. */
 export function current() {
@@ -60,7 +61,9 @@ export function scope(without = []) {
 }
 
 function tell() {
+  shown = location.search;
   for (const listener of listeners) listener(current());
 }
 
-addEventListener("popstate", tell);
+// A link to a place on the page pops the state as well, and changes nothing.
+addEventListener("popstate", () => { if (location.search !== shown) tell(); });

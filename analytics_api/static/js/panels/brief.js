@@ -3,8 +3,8 @@
 import { Failure } from "../api.js";
 import { goes, link } from "../address.js";
 import { el, put } from "../dom.js";
-import { count, decimal, range, signed } from "../format.js";
-import { rising } from "./movers.js";
+import { count, range, signed } from "../format.js";
+import { rising, why } from "./movers.js";
 import { toCoach } from "./opportunities.js";
 import { nextSlots, slotName } from "./when.js";
 
@@ -25,7 +25,7 @@ export class Brief {
 
   async #when() {
     const [slot] = (await nextSlots()).body;
-    if (slot) answer(this.when, WHEN, slotName(slot, "long"), `${signed(slot.lift_pct)} engagement in the first 24 hours (${range(slot.low_pct, slot.high_pct)})`, "#when", "The next slots, and all hours");
+    if (slot) answer(this.when, WHEN, slotName(slot), `${signed(slot.lift_pct)} engagement in the first 24 hours (${range(slot.low_pct, slot.high_pct)})`, "#when", "The next slots, and all hours");
     else answer(this.when, WHEN, "Any time", "no hour is clearly better than the others", "#when", "All hours");
   }
 
@@ -41,7 +41,7 @@ export class Brief {
     const mover = movers.find((each) => each.dimension === "post") ?? movers[0];
     const change = mover?.dimension === "post" ? { post: mover.key } : null;
     const label = change ? el("a", { href: link(change), onclick: goes(change) }, mover.label) : mover?.label;
-    if (mover) answer(this.rising, RISING, label, `${mover.ratio === null ? "" : `${decimal(mover.ratio)} × the usual: `}${count(mover.engagements)} engagements in the last 24 hours`, "#movers", "Why, and what else moves");
+    if (mover) answer(this.rising, RISING, label, why(mover), "#movers", "Why, and what else moves");
     else answer(this.rising, RISING, "Nothing unusual", "all is as it is at this time of the week", "#movers", "See what was compared");
   }
 }

@@ -6,8 +6,6 @@ import { el } from "../dom.js";
 import { count, decimal } from "../format.js";
 import { Panel } from "../panel.js";
 
-const KINDS = { all: "everything", category: "category", author: "author", post: "post" };
-
 /** The query: movers are of the last 24 hours, whatever the page's period is. */
 export function moversPath() {
   const query = scope();
@@ -24,7 +22,8 @@ export async function rising() {
 
 const leads = (each) => ({ post: { post: each.key }, author: { author: each.key, post: undefined }, category: { category: each.key, post: undefined }, all: {} })[each.dimension];
 
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+/** What moved it, without its name. */
+export const why = ({ label, sentence }) => `${sentence.replace(`${label}: `, "")}.`;
 
 export class Movers {
   constructor() {
@@ -44,9 +43,9 @@ export class Movers {
         "li",
         { data: { key: `${each.dimension}:${each.key}` } },
         el("span", { class: `arrow ${rises ? "good" : "bad"}`, "aria-label": rises ? "rising" : "falling", role: "img" }, rises ? "▲" : "▼"),
-        el("span", {}, el("a", { href: link(change), onclick: goes(change) }, each.label), el("span", { class: "tag" }, KINDS[each.dimension])),
+        el("span", {}, each.dimension === "all" ? each.label : el("a", { href: link(change), onclick: goes(change) }, each.label), each.dimension !== "all" && el("span", { class: "tag" }, each.dimension)),
         el("span", { class: `ratio ${rises ? "good" : "bad"}` }, each.ratio === null ? count(each.engagements) : `${decimal(each.ratio)} × the usual`),
-        el("p", {}, capital(each.sentence.replace(`${each.label}: `, ""))),
+        el("p", {}, why(each)),
       );
     })));
   }

@@ -5,6 +5,7 @@ import { ask } from "../api.js";
 import { byId, el, put } from "../dom.js";
 import { age, count, decimal, plural, seconds } from "../format.js";
 import { Panel } from "../panel.js";
+import { scaleTop } from "../spark.js";
 import { row } from "./rows.js";
 
 /** The posts of the last five minutes. */
@@ -21,12 +22,12 @@ export class RightNow {
   async show() {}
 
   tell(live) {
-    const most = Math.max(1, ...live.seconds);
+    const most = scaleTop(live.seconds);
     const top = Math.max(1, ...live.top_posts.map((post) => post.total_engagements));
     put(
       this.panel.body,
       el("div", { class: "bars", role: "img", "aria-label": `Events in each of the last 60 seconds, ${decimal(live.events_per_second)} a second of late` },
-        live.seconds.map((each) => el("i", { vars: { height: `${(100 * each) / most}%` } }))),
+        live.seconds.map((each) => el("i", { vars: { height: `${(100 * Math.min(each, most)) / most}%` } }))),
       el("p", { class: "quiet small" }, `${count(live.seconds.reduce((sum, each) => sum + each, 0))} events in the last minute`),
       live.top_posts.length
         ? el("ol", { class: "rows" }, live.top_posts.slice(0, 6).map((post) => row({

@@ -71,12 +71,13 @@ export class Ranking {
       const most = Math.max(2, ...rows.map((each) => each.high));
       return [
         el("p", { class: "quiet small" }, this.fair.about),
-        el("ol", { class: "rows" }, rows.map((each) => el("li", {},
-          row({ label: this.fair.label(each), figure: `${decimal(each.index)} ×`, leads: this.fair.leads(each) }).children[1],
-          el("span", { class: "figure" }, `${decimal(each.index)} ×`),
-          interval({ low: each.low, value: each.index, high: each.high, most, mark: 1 }),
-          el("span", { class: "sub" }, this.fair.sub(each)),
-        ))),
+        el("ol", { class: "rows" }, rows.map((each) => row({
+          label: this.fair.label(each),
+          figure: `${decimal(each.index)} ×`,
+          leads: this.fair.leads(each),
+          sub: this.fair.sub(each),
+          aside: interval({ low: each.low, value: each.index, high: each.high, most, mark: 1 }),
+        }))),
         next && this.#more(),
       ];
     });

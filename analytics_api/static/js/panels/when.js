@@ -19,7 +19,9 @@ export function slotsQuery() {
 
 export const nextSlots = () => ask(at("/reports/when-to-post/next", slotsQuery()));
 
-export const slotName = (slot, weekday = "short") => `${date(slot.start, zone(), { weekday, day: "numeric", month: "short" })}, ${date(slot.start, zone(), { hour: "2-digit", minute: "2-digit" })}`;
+const hourOf = (slot) => date(slot.start, zone(), { hour: "2-digit", minute: "2-digit" });
+
+export const slotName = (slot) => `${date(slot.start, zone(), { weekday: "long", day: "numeric", month: "short" })}, ${hourOf(slot)}`;
 
 export class WhenToPost {
   constructor() {
@@ -60,9 +62,10 @@ function list(slots) {
     el("ol", { class: "slots" }, slots.map((slot) => el(
       "li",
       { data: { slot: slot.start } },
-      el("b", {}, slotName(slot)),
-      el("span", { class: "good" }, signed(slot.lift_pct)),
-      el("span", { class: "quiet small" }, `${range(slot.low_pct, slot.high_pct)}, ${plural(slot.posts, "post")}`),
+      el("b", {}, `${date(slot.start, zone(), { weekday: "short" })}, ${hourOf(slot)}`),
+      el("span", { class: "small" }, date(slot.start, zone(), { day: "numeric", month: "long" })),
+      el("span", {}, el("b", { class: "good" }, signed(slot.lift_pct)), ` · ${plural(slot.posts, "post")}`),
+      el("span", { class: "quiet small" }, range(slot.low_pct, slot.high_pct)),
     ))),
     el("button", { class: "plain", type: "button", onclick: async () => download(await askText(at("/reports/when-to-post/next.ics", slotsQuery())), "when-to-publish.ics", "text/calendar") }, "Add these to a calendar"),
   ];
