@@ -110,6 +110,14 @@ class Dashboard:
         """Return the texts of the elements, as people see them."""
         return [text.strip() for text in await self.page.locator(selector).all_inner_texts()]
 
+    async def renewed(self, more: int) -> None:
+        """Wait until the reports show so many events more than the newsroom has."""
+        stored = await self.api.connection.fetchval("SELECT count(*) FROM engagements")
+        while True:
+            total = sum(e["total_engagements"] for e in await self.json("/categories/top?limit=50"))
+            if total == stored >= more:
+                return
+
     async def json(self, path: str) -> Any:
         """Ask the API what the page asks."""
         return await self.api.json(path)

@@ -27,17 +27,68 @@ async def test_the_tiles_are_the_overviews_numbers(dashboard: Dashboard) -> None
         await expect(tile.locator(".change")).to_contain_text(told)
 
 
-@pytest.mark.parametrize("dimension", ["post", "author", "category", "tag"])
-async def test_a_ranking_is_the_apis(dashboard: Dashboard, dimension: str) -> None:
+async def test_the_rankings_are_the_apis(dashboard: Dashboard) -> None:
     await dashboard.open()
-    found = await dashboard.json(f"/reports/ranking/{dimension}?{SCOPE}&limit=8")
-    rows = f"#{dimension}-ranking .rows > li"
+    for dimension, mark in (("post", ""), ("author", ""), ("category", ""), ("tag", "#")):
+        found = await dashboard.json(f"/reports/ranking/{dimension}?{SCOPE}&limit=8")
+        rows = f"#{dimension}-ranking .rows > li"
 
-    mark = "#" if dimension == "tag" else ""
-    assert await dashboard.texts(f"{rows} .label") == [mark + each["label"] for each in found]
-    assert await dashboard.texts(f"{rows} > .figure") == [
-        f"{each['total_engagements']:,}" for each in found
-    ]
+        assert await dashboard.texts(f"{rows} .label") == [mark + each["label"] for each in found]
+        assert await dashboard.texts(f"{rows} > .figure") == [
+            f"{each['total_engagements']:,}" for each in found
+        ]
+
+
+async def test_the_fair_rankings_are_the_apis(dashboard: Dashboard) -> None:
+    await dashboard.open("?period=90d")
+    for dimension, path, label in (
+        ("post", "fair-posts", "title"),
+        ("author", "fair-authors", "author_name"),
+    ):
+        panel = dashboard.page.locator(f"#{dimension}-ranking")
+        await panel.get_by_role("button", name="Fair").click()
+        await expect(panel.locator(".interval").first).to_be_visible()
+        found = await dashboard.json(f"/reports/{path}?period=90d&tz=UTC&limit=8")
+        rows = f"#{dimension}-ranking .rows > li"
+
+        assert found
+        assert await dashboard.texts(f"{rows} .label") == [each[label] for each in found]
+        assert await dashboard.texts(f"{rows} > .figure") == [
+            f"{said(each['index'])} \N{MULTIPLICATION SIGN}" for each in found
+        ]
+
+
+async def test_the_authors_to_coach_are_the_apis_with_their_reasons(dashboard: Dashboard) -> None:
+    await dashboard.open()
+    found = [each for each in await dashboard.json("/reports/opportunity?tz=UTC") if each["gain"]]
+
+    assert found, "Bob's posts should do worse than the median author's"
+    for each in found[:3]:
+        card = dashboard.page.locator(f"#opportunities [data-author='{each['author_id']}']")
+        await expect(card.locator("h3")).to_have_text(each["author_name"])
+        await expect(card.locator(".gain")).to_have_text(f"+{each['gain']:,}")
+        for reason in each["reasons"][:4]:
+            await expect(card.locator("ul")).to_contain_text(reason["sentence"])
+    names = ", ".join(each["author_name"] for each in found[:3])
+    await expect(dashboard.page.locator("[data-answer=coach] .said")).to_have_text(names)
+
+
+async def test_what_rises_is_the_apis_with_its_cause(dashboard: Dashboard) -> None:
+    rush = [row(150, "share") for _ in range(400)]
+    await dashboard.api.store(rush)
+    await dashboard.api.connection.execute("SELECT refresh_engagement_stats()")
+    await dashboard.api.connection.execute("SELECT refresh_first_hours()")
+    await dashboard.renewed(len(rush))
+    await dashboard.open()
+    found = (await dashboard.json("/reports/movers?tz=UTC&limit=12"))[:7]
+
+    assert found, "400 shares of one post in a moment should be unusual"
+    for each in found:
+        told = dashboard.page.locator(f"#movers [data-key='{each['dimension']}:{each['key']}']")
+        await expect(told).to_contain_text(each["label"])
+        await expect(told.locator("p")).to_contain_text(
+            each["sentence"].removeprefix(f"{each['label']}: ")
+        )
 
 
 async def test_the_charts_table_is_the_series(dashboard: Dashboard) -> None:
@@ -148,18 +199,19 @@ async def test_a_click_on_an_author_filters_everything_and_the_address_says_so(
     await expect(dashboard.page.locator(".chip")).to_have_count(0)
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["period=7d", "category=Tech", "type=like", "tag=guide", "promoted=true", "start=2026-01-01"],
-)
-async def test_what_the_address_says_is_asked(dashboard: Dashboard, query: str) -> None:
-    await dashboard.open(f"?{query}")
-    scope = query if query.startswith(("period", "start")) else f"{query}&period=30d"
-    found = await dashboard.json(f"/reports/overview?{scope}&tz=UTC")
-
-    await expect(dashboard.page.locator("[data-tile=total_engagements] .value")).to_have_text(
-        f"{found['current']['total_engagements']:,}"
-    )
+async def test_what_the_address_says_is_asked(dashboard: Dashboard) -> None:
+    total = dashboard.page.locator("[data-tile=total_engagements] .value")
+    for query in (
+        "period=7d",
+        "start=2026-01-01",
+        "period=30d&category=Tech",
+        "period=30d&type=like",
+        "period=30d&tag=guide",
+        "period=30d&promoted=true",
+    ):
+        await dashboard.open(f"?{query}")
+        found = await dashboard.json(f"/reports/overview?{query}&tz=UTC")
+        await expect(total, query).to_have_text(f"{found['current']['total_engagements']:,}")
 
 
 async def test_names_are_text_and_never_markup(dashboard: Dashboard) -> None:
