@@ -257,7 +257,7 @@ async def test_each_panel_tells_its_sql_and_saves_its_rows(
     download = await saving.value
     await download.save_as(tmp_path / "saved.csv")
     expected = await dashboard.api.get(f"/reports/ranking/author?{SCOPE}&limit=8&format=csv")
-    assert (tmp_path / "saved.csv").read_bytes() == await expected.read()
+    assert (tmp_path / "saved.csv").read_bytes() == (await expected.text()).encode()
 
 
 async def test_a_link_can_be_shared_without_the_key_which_stays_in_the_browser(

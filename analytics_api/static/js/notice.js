@@ -26,7 +26,8 @@ function kindOf(failure) {
 }
 
 const heading = (text) => el("h2", {}, text);
-const text = (words) => el("p", {}, words);
+/** A sentence; what stands between backticks is a command. */
+const text = (words) => el("p", {}, words.split("`").map((part, place) => (place % 2 ? el("code", {}, part) : part)));
 const command = (words) => el("pre", { tabindex: "0", "aria-label": "command" }, words);
 
 const NOTICES = {
