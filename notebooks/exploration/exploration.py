@@ -34,7 +34,7 @@ import pandas as pd
 import psycopg
 
 stack = json.loads((Path(os.environ.get("ENGAGE_DIR", ".engage")) / "stack.json").read_text())
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8C8F97"
+BLUE, GREY = "#0072B2", "#8C8F97"
 plt.rcParams.update(
     {
         "figure.figsize": (9, 3.6),
@@ -153,7 +153,7 @@ clear = slots.assign(lift=slots["lift_pct"].where(slots["verdict"].isin(["good",
 fig, (left, right) = plt.subplots(1, 2, figsize=(13, 3.2))
 left.imshow(np.log1p(grid(patterns, "total_engagements")), cmap="Blues", aspect="auto")
 most = max(1.0, clear["lift"].abs().max())
-right.imshow(grid(clear, "lift"), cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto")
+right.imshow(grid(clear, "lift"), cmap="PuOr", vmin=-most, vmax=most, aspect="auto")
 for axes, title in ((left, "Engagement (log scale)"), (right, "Lift of publishing then, if clear")):
     axes.set(title=title, yticks=range(7), yticklabels=week, xticks=range(0, 24, 3))
     axes.grid(visible=False)

@@ -11,6 +11,7 @@ import { follow } from "./live.js";
 import { notice } from "./notice.js";
 import { Audience, Funnel } from "./panels/audience.js";
 import { Brief } from "./panels/brief.js";
+import { Cohorts } from "./panels/cohorts.js";
 import { Effects } from "./panels/effects.js";
 import { Heatmap } from "./panels/heatmap.js";
 import { Movers } from "./panels/movers.js";
@@ -25,7 +26,7 @@ const AGAIN_MS = 20_000;
 
 const parts = {
   subject: new Subject(), brief: new Brief(), trend: new Trend(), movers: new Movers(), now: new RightNow(), when: new WhenToPost(), hours: new Heatmap(),
-  opportunities: new Opportunities(), rankings: rankings(), funnel: new Funnel(), audience: new Audience(), effects: new Effects(), pipeline: new Pipeline(),
+  opportunities: new Opportunities(), rankings: rankings(), funnel: new Funnel(), audience: new Audience(), effects: new Effects(), cohorts: new Cohorts(), pipeline: new Pipeline(),
 };
 const [posts, authors, categories, tags] = parts.rankings;
 const all = Object.values(parts).flat();
@@ -43,7 +44,7 @@ put(
   columns(posts, authors),
   columns(categories, tags),
   columns(parts.funnel, parts.audience),
-  ...parts.effects.elements,
+  columns(parts.effects, parts.cohorts),
   ...parts.pipeline.elements,
 );
 
