@@ -1,7 +1,21 @@
 // What the page shows, kept in the address's query, so that links, reload and back work. The key
 // is never part of it.
 
-const NAMES = ["period", "start", "end", "tz", "category", "author", "type", "tag", "promoted", "post", "metric", "interval", "view"];
+const NAMES = [
+  "period",
+  "start",
+  "end",
+  "tz",
+  "category",
+  "author",
+  "type",
+  "tag",
+  "promoted",
+  "post",
+  "metric",
+  "interval",
+  "view",
+];
 const FILTERS = ["category", "author", "type", "tag", "promoted"];
 export const PERIODS = ["7d", "30d", "90d", "365d", "all"];
 
@@ -43,7 +57,8 @@ export const goes = (changes) => (event) => {
 
 export const onChange = (listener) => listeners.add(listener);
 export const chosenFilters = () => FILTERS.filter((name) => current()[name]);
-export const clearFilters = () => go(Object.fromEntries([...FILTERS, "post"].map((name) => [name, undefined])));
+export const clearFilters = () =>
+  go(Object.fromEntries([...FILTERS, "post"].map((name) => [name, undefined])));
 export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 export const zone = () => current().tz ?? ownZone();
 
@@ -66,4 +81,6 @@ function tell() {
 }
 
 // A link to a place on the page pops the state as well, and changes nothing.
-addEventListener("popstate", () => { if (location.search !== shown) tell(); });
+addEventListener("popstate", () => {
+  if (location.search !== shown) tell();
+});

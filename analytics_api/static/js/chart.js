@@ -26,16 +26,23 @@ export function timeChart({ points, name, interval, zone }) {
   const hasBefore = points.some((point) => point.before !== null);
   const top = scaleTop(points.flatMap((point) => [point.value ?? 0, point.before ?? 0]));
   const beyond = points.filter((point) => point.value > top);
-  const when = (point) => `${interval === "week" ? "week of " : ""}${date(point.start, zone, TIMES[interval])}`;
+  const when = (point) =>
+    `${interval === "week" ? "week of " : ""}${date(point.start, zone, TIMES[interval])}`;
   const at = el("p", { class: "chart-legend", "aria-hidden": "true" });
   const tell = (place) => {
     const point = points[place];
-    if (!point) return put(
-      at,
-      el("span", { class: "key-line" }, name),
-      hasBefore && el("span", { class: "key-line before" }, "period before"),
-      beyond.length > 0 && el("span", {}, `▲ beyond the scale: ${beyond.map((point) => `${date(point.start, zone, SHORT)} ${count(point.value)}`).join(", ")}`),
-    );
+    if (!point)
+      return put(
+        at,
+        el("span", { class: "key-line" }, name),
+        hasBefore && el("span", { class: "key-line before" }, "period before"),
+        beyond.length > 0 &&
+          el(
+            "span",
+            {},
+            `▲ beyond the scale: ${beyond.map((point) => `${date(point.start, zone, SHORT)} ${count(point.value)}`).join(", ")}`,
+          ),
+      );
     return put(
       at,
       el("span", {}, when(point)),
@@ -46,8 +53,18 @@ export function timeChart({ points, name, interval, zone }) {
   tell(null);
   const place = el("div", { class: "chart" });
   if (globalThis.uPlot) drawWithLibrary(place, { points, hasBefore, zone, tell, top });
-  else place.append(drawing(points.map((point) => point.value ?? 0), { kind: "plain-chart", before: hasBefore ? points.map((point) => point.before ?? 0) : [] }));
-  return [at, el("figure", { "aria-label": `${name} over time; the numbers follow as a table` }, place), table(points, { name, when, hasBefore })];
+  else
+    place.append(
+      drawing(
+        points.map((point) => point.value ?? 0),
+        { kind: "plain-chart", before: hasBefore ? points.map((point) => point.before ?? 0) : [] },
+      ),
+    );
+  return [
+    at,
+    el("figure", { "aria-label": `${name} over time; the numbers follow as a table` }, place),
+    table(points, { name, when, hasBefore }),
+  ];
 }
 
 function drawWithLibrary(place, { points, hasBefore, zone, tell, top }) {
@@ -59,7 +76,11 @@ function drawWithLibrary(place, { points, hasBefore, zone, tell, top }) {
   let plot = null;
   function make() {
     plot?.destroy();
-    plot = new globalThis.uPlot(options({ width: place.clientWidth || 600, hasBefore, zone, tell, top }), data, place);
+    plot = new globalThis.uPlot(
+      options({ width: place.clientWidth || 600, hasBefore, zone, tell, top }),
+      data,
+      place,
+    );
   }
   // Not before it has a place on the page, as its width is needed.
   const watch = new ResizeObserver(() => {
@@ -68,8 +89,10 @@ function drawWithLibrary(place, { points, hasBefore, zone, tell, top }) {
     else make();
   });
   watch.observe(place);
-  new MutationObserver(() => place.isConnected && plot && make())
-    .observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  new MutationObserver(() => place.isConnected && plot && make()).observe(document.documentElement, {
+    attributes: true,
+    attributeFilter: ["data-theme"],
+  });
 }
 
 function options({ width, hasBefore, zone, tell, top }) {
@@ -89,19 +112,26 @@ function options({ width, hasBefore, zone, tell, top }) {
     hooks: { setCursor: [(plot) => tell(plot.cursor.idx)], draw: [(plot) => markBeyond(plot, top)] },
     scales: { y: { range: () => [0, Math.max(4, top * 1.08)] } },
     axes: [
-      { ...axis, size: 36, grid: { show: false }, values: [
-        [31_536_000, "{YYYY}", null, null, null, null, null, null, 1],
-        [2_419_200, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
-        [86_400, "{D} {MMM}", null, null, null, null, null, null, 1],
-        [3600, "{HH}:00", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
-        [60, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
-      ] },
+      {
+        ...axis,
+        size: 36,
+        grid: { show: false },
+        values: [
+          [31_536_000, "{YYYY}", null, null, null, null, null, null, 1],
+          [2_419_200, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+          [86_400, "{D} {MMM}", null, null, null, null, null, null, 1],
+          [3600, "{HH}:00", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+          [60, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+        ],
+      },
       { ...axis, size: 52, incrs: WHOLE_STEPS, values: (_plot, ticks) => ticks.map(count) },
     ],
     series: [
       {},
       { stroke: color("--line-1"), width: 2, fill: color("--area"), points: { show: false } },
-      ...(hasBefore ? [{ stroke: color("--line-2"), width: 1.5, dash: [4, 4], points: { show: false } }] : []),
+      ...(hasBefore
+        ? [{ stroke: color("--line-2"), width: 1.5, dash: [4, 4], points: { show: false } }]
+        : []),
     ],
   };
 }
@@ -123,24 +153,46 @@ function markBeyond(plot, top) {
 }
 
 function table(points, { name, when, hasBefore }) {
-  const row = (point) => el(
-    "tr",
-    {},
-    el("th", { scope: "row" }, when(point)),
-    el("td", { class: "number" }, told(point.value)),
-    hasBefore && el("td", { class: "number" }, told(point.before)),
-    hasBefore && el("td", { class: "number" }, point.before && point.value !== null ? signed((100 * (point.value - point.before)) / point.before) : "–"),
-  );
+  const row = (point) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, when(point)),
+      el("td", { class: "number" }, told(point.value)),
+      hasBefore && el("td", { class: "number" }, told(point.before)),
+      hasBefore &&
+        el(
+          "td",
+          { class: "number" },
+          point.before && point.value !== null
+            ? signed((100 * (point.value - point.before)) / point.before)
+            : "–",
+        ),
+    );
   return el(
     "details",
     { class: "numbers" },
     el("summary", {}, "Show the numbers"),
-    el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": `${name}, as a table` }, el(
-      "table",
-      {},
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "From"), el("th", { scope: "col", class: "number" }, name),
-        hasBefore && el("th", { scope: "col", class: "number" }, "Period before"), hasBefore && el("th", { scope: "col", class: "number" }, "Change"))),
-      el("tbody", {}, points.map(row)),
-    )),
+    el(
+      "div",
+      { class: "scroll", tabindex: "0", role: "group", "aria-label": `${name}, as a table` },
+      el(
+        "table",
+        {},
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            el("th", { scope: "col" }, "From"),
+            el("th", { scope: "col", class: "number" }, name),
+            hasBefore && el("th", { scope: "col", class: "number" }, "Period before"),
+            hasBefore && el("th", { scope: "col", class: "number" }, "Change"),
+          ),
+        ),
+        el("tbody", {}, points.map(row)),
+      ),
+    ),
   );
 }

@@ -33,8 +33,12 @@ export function date(instant, zone, options = { day: "numeric", month: "short", 
 
 /** The hour of day and the weekday (0 is Sunday) that it is now in a zone. */
 export function nowIn(zone) {
-  const parts = new Intl.DateTimeFormat("en-US", { timeZone: zone, weekday: "long", hour: "numeric", hourCycle: "h23" })
-    .formatToParts(new Date());
+  const parts = new Intl.DateTimeFormat("en-US", {
+    timeZone: zone,
+    weekday: "long",
+    hour: "numeric",
+    hourCycle: "h23",
+  }).formatToParts(new Date());
   const part = (type) => parts.find((each) => each.type === type).value;
   return { hour: Number(part("hour")), day: DAYS.indexOf(part("weekday")) };
 }

@@ -15,7 +15,11 @@ const SHORTCUTS = [
   ["a", "all time", period("all")],
   ["f", "add a filter", () => byId("add-filter")?.focus()],
   ["t", "light or dark", switchTheme],
-  ["Escape", "clear the filters, leave a post", () => (chosenFilters().length || current().post) && clearFilters()],
+  [
+    "Escape",
+    "clear the filters, leave a post",
+    () => (chosenFilters().length || current().post) && clearFilters(),
+  ],
   ["?", "this help", showHelp],
 ];
 
@@ -25,9 +29,20 @@ export function showHelp() {
   box.onchange = () => (box.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "1"));
   dialog(
     "How to use this page",
-    el("p", {}, "Click an author, a category or a tag to see only that; click a post for its own page. The address always says what you see, so you can bookmark and share it: your key is not in it. Under each panel, “How is this computed?” shows the SQL behind its numbers."),
+    el(
+      "p",
+      {},
+      "Click an author, a category or a tag to see only that; click a post for its own page. The address always says what you see, so you can bookmark and share it: your key is not in it. Under each panel, “How is this computed?” shows the SQL behind its numbers.",
+    ),
     el("h3", {}, "Keyboard"),
-    el("dl", { class: "shortcuts" }, SHORTCUTS.flatMap(([key, does]) => [el("dt", {}, el("kbd", {}, key === "Escape" ? "Esc" : key)), el("dd", {}, does)])),
+    el(
+      "dl",
+      { class: "shortcuts" },
+      SHORTCUTS.flatMap(([key, does]) => [
+        el("dt", {}, el("kbd", {}, key === "Escape" ? "Esc" : key)),
+        el("dd", {}, does),
+      ]),
+    ),
     el("label", { class: "small" }, box, " use these keys in this browser"),
   );
 }

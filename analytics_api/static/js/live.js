@@ -32,7 +32,11 @@ export function follow(tell, state) {
   async function stream(signal) {
     const more = { Accept: "text/event-stream", ...(lastId ? { "Last-Event-ID": lastId } : {}) };
     const silent = new AbortController();
-    const answer = await fetch("/live", { headers: headers(more), cache: "no-store", signal: AbortSignal.any([signal, silent.signal]) });
+    const answer = await fetch("/live", {
+      headers: headers(more),
+      cache: "no-store",
+      signal: AbortSignal.any([signal, silent.signal]),
+    });
     if (!answer.ok) throw Object.assign(new Error("refused"), { status: answer.status });
     let timer = 0;
     const heard = () => {
@@ -94,5 +98,12 @@ export function follow(tell, state) {
 const pause = (milliseconds, signal) =>
   new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
   });

@@ -25,13 +25,30 @@ import { WhenToPost } from "./panels/when.js";
 const AGAIN_MS = 20_000;
 
 const parts = {
-  subject: new Subject(), brief: new Brief(), trend: new Trend(), movers: new Movers(), now: new RightNow(), when: new WhenToPost(), hours: new Heatmap(),
-  opportunities: new Opportunities(), rankings: rankings(), funnel: new Funnel(), audience: new Audience(), effects: new Effects(), cohorts: new Cohorts(), pipeline: new Pipeline(),
+  subject: new Subject(),
+  brief: new Brief(),
+  trend: new Trend(),
+  movers: new Movers(),
+  now: new RightNow(),
+  when: new WhenToPost(),
+  hours: new Heatmap(),
+  opportunities: new Opportunities(),
+  rankings: rankings(),
+  funnel: new Funnel(),
+  audience: new Audience(),
+  effects: new Effects(),
+  cohorts: new Cohorts(),
+  pipeline: new Pipeline(),
 };
 const [posts, authors, categories, tags] = parts.rankings;
 const all = Object.values(parts).flat();
 const ofOnePost = new Set([parts.subject, parts.trend, parts.pipeline]);
-const columns = (...pair) => el("div", { class: "columns stretch" }, pair.flatMap((part) => part.elements));
+const columns = (...pair) =>
+  el(
+    "div",
+    { class: "columns stretch" },
+    pair.flatMap((part) => part.elements),
+  );
 
 put(
   byId("parts"),
@@ -52,7 +69,8 @@ put(
 async function show() {
   const isPost = Boolean(current().post);
   const shown = all.filter((part) => !isPost || ofOnePost.has(part));
-  for (const part of all) for (const element of part.elements) if (part !== parts.subject) element.hidden = !shown.includes(part);
+  for (const part of all)
+    for (const element of part.elements) if (part !== parts.subject) element.hidden = !shown.includes(part);
   for (const pair of document.querySelectorAll(".parts > .columns")) pair.hidden = isPost;
   const outcomes = await Promise.allSettled(shown.map((part) => part.show()));
   const failures = outcomes.filter((each) => each.status === "rejected").map((each) => each.reason);
@@ -63,13 +81,16 @@ async function show() {
 
 /** How much a failure concerns the page as a whole; a report that is slow says so in its place. */
 function gravity({ status, isSlow }) {
-  return isSlow ? 0 : { 0: 4, 401: 5, 403: 5, 429: 1, 503: 3 }[status] ?? 0;
+  return isSlow ? 0 : ({ 0: 4, 401: 5, 403: 5, 429: 1, 503: 3 }[status] ?? 0);
 }
 
 async function isEmpty(failures) {
   if (failures.length || chosenFilters().length || current().post) return false;
   const { body, asOf } = await ask("/categories/top?limit=50");
-  put(byId("freshness"), `as of ${date(asOf, zone(), { hour: "2-digit", minute: "2-digit", second: "2-digit" })}`);
+  put(
+    byId("freshness"),
+    `as of ${date(asOf, zone(), { hour: "2-digit", minute: "2-digit", second: "2-digit" })}`,
+  );
   return body.every((each) => each.total_engagements === 0);
 }
 
@@ -92,10 +113,20 @@ async function renew() {
   await show();
 }
 
-onChange(() => { renew(); scrollTo({ top: 0 }); });
-onKey(() => { again(); renew(); });
+onChange(() => {
+  renew();
+  scrollTo({ top: 0 });
+});
+onKey(() => {
+  again();
+  renew();
+});
 byId("forget").onclick = () => setKey(null);
 listen();
 renew();
-setInterval(() => { if (!document.hidden) show(); }, AGAIN_MS);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) show(); });
+setInterval(() => {
+  if (!document.hidden) show();
+}, AGAIN_MS);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) show();
+});

@@ -32,7 +32,9 @@ export class Panel {
 
   wait() {
     this.drawn = null;
-    this.body.replaceChildren(el("div", { class: "skeleton", "aria-hidden": "true" }, el("i"), el("i"), el("i"), el("i")));
+    this.body.replaceChildren(
+      el("div", { class: "skeleton", "aria-hidden": "true" }, el("i"), el("i"), el("i"), el("i")),
+    );
   }
 
   /** Ask for *path* and draw what comes. Throws Failure for what concerns the whole page. */
@@ -44,24 +46,37 @@ export class Panel {
       if (path !== this.path || found.body === this.drawn) return found;
       this.drawn = found.body;
       const isEmpty = Array.isArray(found.body) && !found.body.length;
-      const drawn = isEmpty ? [el("p", { class: "empty" }, this.emptyText)] : [draw(found.body, found)].flat();
+      const drawn = isEmpty
+        ? [el("p", { class: "empty" }, this.emptyText)]
+        : [draw(found.body, found)].flat();
       put(this.body, ...drawn);
       this.sources();
       return found;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      if (path === this.path && this.drawn === null) this.fail(error, () => this.show(path, draw).catch(() => {}));
+      if (path === this.path && this.drawn === null)
+        this.fail(error, () => this.show(path, draw).catch(() => {}));
       throw error;
     }
   }
 
   fail(error, again) {
-    const text = error.isSlow ? "This took too long: choose a shorter period or a filter, or try again." : `No answer: ${error.message}.`;
-    this.body.replaceChildren(el("p", { class: "failed" }, text, el("button", { class: "plain", type: "button", onclick: again }, "Try again")));
+    const text = error.isSlow
+      ? "This took too long: choose a shorter period or a filter, or try again."
+      : `No answer: ${error.message}.`;
+    this.body.replaceChildren(
+      el(
+        "p",
+        { class: "failed" },
+        text,
+        el("button", { class: "plain", type: "button", onclick: again }, "Try again"),
+      ),
+    );
   }
 
   sources() {
-    const button = (text, does) => el("button", { type: "button", onclick: does, "aria-label": `${text}: ${this.title}` }, text);
+    const button = (text, does) =>
+      el("button", { type: "button", onclick: does, "aria-label": `${text}: ${this.title}` }, text);
     this.foot.replaceChildren(
       button("How is this computed?", () => showSource(this.title, this.sql, this.path)),
       button("CSV", () => save(this.path, "csv")),

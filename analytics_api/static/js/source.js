@@ -9,7 +9,12 @@ function dialog(title, ...content) {
   const found = el(
     "dialog",
     { id: "dialog", "aria-labelledby": "dialog-title", onclose: () => found.remove() },
-    el("header", {}, el("h2", { id: "dialog-title" }, title), el("button", { class: "plain push", type: "button", onclick: close }, "Close")),
+    el(
+      "header",
+      {},
+      el("h2", { id: "dialog-title" }, title),
+      el("button", { class: "plain push", type: "button", onclick: close }, "Close"),
+    ),
     ...content,
   );
   document.body.append(found);
@@ -21,18 +26,32 @@ function dialog(title, ...content) {
 export async function showSource(title, names, path) {
   const body = el("div", {}, el("p", { class: "quiet" }, "loading…"));
   dialog(`How “${title}” is computed`, body);
-  const parts = await Promise.all(names.map(async (name) => {
-    try {
-      return [name, await askText(`/sql/${name}`)];
-    } catch (error) {
-      return [name, `-- ${error.message}`];
-    }
-  }));
+  const parts = await Promise.all(
+    names.map(async (name) => {
+      try {
+        return [name, await askText(`/sql/${name}`)];
+      } catch (error) {
+        return [name, `-- ${error.message}`];
+      }
+    }),
+  );
   body.replaceChildren(
-    el("p", { class: "quiet small" }, "One question, one file. With plain psql it gives the same rows: ", el("code", {}, `psql -v name=value -f sql/${names[0]}.sql`)),
-    ...parts.flatMap(([name, text]) => [el("h3", {}, `sql/${name}.sql`), el("pre", { tabindex: "0", "aria-label": `sql/${name}.sql` }, text)]),
+    el(
+      "p",
+      { class: "quiet small" },
+      "One question, one file. With plain psql it gives the same rows: ",
+      el("code", {}, `psql -v name=value -f sql/${names[0]}.sql`),
+    ),
+    ...parts.flatMap(([name, text]) => [
+      el("h3", {}, `sql/${name}.sql`),
+      el("pre", { tabindex: "0", "aria-label": `sql/${name}.sql` }, text),
+    ]),
     el("h3", {}, "Ask for it yourself"),
-    el("pre", { tabindex: "0", "aria-label": "command" }, `curl -H "Authorization: Bearer $READ_KEY" \\\n  '${location.origin}${path}'`),
+    el(
+      "pre",
+      { tabindex: "0", "aria-label": "command" },
+      `curl -H "Authorization: Bearer $READ_KEY" \\\n  '${location.origin}${path}'`,
+    ),
   );
 }
 
@@ -40,7 +59,11 @@ export async function showSource(title, names, path) {
 export async function save(path, format) {
   const separator = path.includes("?") ? "&" : "?";
   const text = await askText(`${path}${separator}format=${format}`);
-  download(text, `${path.split("?")[0].split("/").slice(-2).join("-").replace(/^-/, "")}.${format}`, format === "csv" ? "text/csv" : "application/json");
+  download(
+    text,
+    `${path.split("?")[0].split("/").slice(-2).join("-").replace(/^-/, "")}.${format}`,
+    format === "csv" ? "text/csv" : "application/json",
+  );
 }
 
 /** Hand a text to the browser as a download. */

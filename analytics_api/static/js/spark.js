@@ -20,7 +20,12 @@ export function scaleTop(values) {
 
 function line(values, most) {
   const step = WIDTH / Math.max(1, values.length - 1);
-  return values.map((value, place) => `${place ? "L" : "M"}${(place * step).toFixed(1)} ${(HEIGHT - 2 - (Math.min(value, most) / most) * (HEIGHT - 6)).toFixed(1)}`).join("");
+  return values
+    .map(
+      (value, place) =>
+        `${place ? "L" : "M"}${(place * step).toFixed(1)} ${(HEIGHT - 2 - (Math.min(value, most) / most) * (HEIGHT - 6)).toFixed(1)}`,
+    )
+    .join("");
 }
 
 /** Draw values as a line over an area; *before*: the dashed line of the period before. */

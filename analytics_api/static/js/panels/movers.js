@@ -20,7 +20,13 @@ export async function rising() {
   return body.filter((each) => each.direction === "above" && each.dimension !== "all");
 }
 
-const leads = (each) => ({ post: { post: each.key }, author: { author: each.key, post: undefined }, category: { category: each.key, post: undefined }, all: {} })[each.dimension];
+const leads = (each) =>
+  ({
+    post: { post: each.key },
+    author: { author: each.key, post: undefined },
+    category: { category: each.key, post: undefined },
+    all: {},
+  })[each.dimension];
 
 /** What moved it, without its name. */
 export const why = ({ label, sentence }) => `${sentence.replace(`${label}: `, "")}.`;
@@ -28,7 +34,8 @@ export const why = ({ label, sentence }) => `${sentence.replace(`${label}: `, ""
 export class Movers {
   constructor() {
     this.panel = new Panel("movers", "Rising and falling now", {
-      about: "The last 24 hours beside the same hours of the weeks before, or of a young post beside its category's posts at that age.",
+      about:
+        "The last 24 hours beside the same hours of the weeks before, or of a young post beside its category's posts at that age.",
       sql: ["movers_weeks", "movers_causes", "movers_young"],
       empty: "Nothing is far from what is usual at this time of the week.",
     });
@@ -36,17 +43,42 @@ export class Movers {
   }
 
   show() {
-    return this.panel.show(moversPath(), (rows) => el("ol", { class: "movers" }, rows.slice(0, 7).map((each) => {
-      const rises = each.direction === "above";
-      const change = leads(each);
-      return el(
-        "li",
-        { data: { key: `${each.dimension}:${each.key}` } },
-        el("span", { class: `arrow ${rises ? "good" : "bad"}`, "aria-label": rises ? "rising" : "falling", role: "img" }, rises ? "▲" : "▼"),
-        el("span", {}, each.dimension === "all" ? each.label : el("a", { href: link(change), onclick: goes(change) }, each.label), each.dimension !== "all" && el("span", { class: "tag" }, each.dimension)),
-        el("span", { class: `ratio ${rises ? "good" : "bad"}` }, each.ratio === null ? count(each.engagements) : `${decimal(each.ratio)} × the usual`),
-        el("p", {}, why(each)),
-      );
-    })));
+    return this.panel.show(moversPath(), (rows) =>
+      el(
+        "ol",
+        { class: "movers" },
+        rows.slice(0, 7).map((each) => {
+          const rises = each.direction === "above";
+          const change = leads(each);
+          return el(
+            "li",
+            { data: { key: `${each.dimension}:${each.key}` } },
+            el(
+              "span",
+              {
+                class: `arrow ${rises ? "good" : "bad"}`,
+                "aria-label": rises ? "rising" : "falling",
+                role: "img",
+              },
+              rises ? "▲" : "▼",
+            ),
+            el(
+              "span",
+              {},
+              each.dimension === "all"
+                ? each.label
+                : el("a", { href: link(change), onclick: goes(change) }, each.label),
+              each.dimension !== "all" && el("span", { class: "tag" }, each.dimension),
+            ),
+            el(
+              "span",
+              { class: `ratio ${rises ? "good" : "bad"}` },
+              each.ratio === null ? count(each.engagements) : `${decimal(each.ratio)} × the usual`,
+            ),
+            el("p", {}, why(each)),
+          );
+        }),
+      ),
+    );
   }
 }

@@ -28,7 +28,8 @@ const name = (each) => el("a", { href: link(author(each)), onclick: goes(author(
 export class Opportunities {
   constructor() {
     this.panel = new Panel("opportunities", "Authors to coach", {
-      about: "Who publishes below the category's median at equal age, over 90 days: what the median would bring, and what those posts do differently.",
+      about:
+        "Who publishes below the category's median at equal age, over 90 days: what the median would bring, and what those posts do differently.",
       sql: ["fair_authors", "author_rates", "post_features", "posting_slots", "author_slots"],
       empty: "No author published in the last 90 days.",
     });
@@ -38,10 +39,17 @@ export class Opportunities {
   show() {
     return this.panel.show(opportunityPath(), (rows) => {
       const behind = rows.filter((each) => each.gain > 0);
-      if (!behind.length) return el("p", { class: "empty" }, "Every author is at or above the median of their category.");
+      if (!behind.length)
+        return el("p", { class: "empty" }, "Every author is at or above the median of their category.");
       return [
         el("ol", { class: "coach" }, behind.slice(0, FIRST).map(card)),
-        behind.length > FIRST && el("details", { class: "numbers" }, el("summary", {}, `${plural(behind.length - FIRST, "more author")} below the median`), table(behind.slice(FIRST))),
+        behind.length > FIRST &&
+          el(
+            "details",
+            { class: "numbers" },
+            el("summary", {}, `${plural(behind.length - FIRST, "more author")} below the median`),
+            table(behind.slice(FIRST)),
+          ),
       ];
     });
   }
@@ -52,23 +60,68 @@ function card(each) {
     "li",
     { data: { author: each.author_id } },
     el("h3", {}, name(each)),
-    el("p", { class: "quiet small" }, `${each.category} · ${plural(each.posts, "post")} · ${decimal(each.per_post)} engagements a post`),
+    el(
+      "p",
+      { class: "quiet small" },
+      `${each.category} · ${plural(each.posts, "post")} · ${decimal(each.per_post)} engagements a post`,
+    ),
     el("p", { class: "gain good" }, `+${count(each.gain)}`),
-    el("p", { class: "small" }, `engagements in 90 days at the category's median`, el("span", { class: "quiet" }, ` (${count(each.gain_low)} to ${count(each.gain_high)})`)),
+    el(
+      "p",
+      { class: "small" },
+      `engagements in 90 days at the category's median`,
+      el("span", { class: "quiet" }, ` (${count(each.gain_low)} to ${count(each.gain_high)})`),
+    ),
     interval({ low: each.low, value: each.index, high: each.high, most: 2, mark: each.median_index }),
-    el("p", { class: "quiet small" }, `${decimal(each.index)} × what is usual; the median author has ${decimal(each.median_index)} ×`),
+    el(
+      "p",
+      { class: "quiet small" },
+      `${decimal(each.index)} × what is usual; the median author has ${decimal(each.median_index)} ×`,
+    ),
     each.reasons.length
-      ? el("ul", { "aria-label": "Reasons" }, each.reasons.slice(0, 4).map((reason) => el("li", {}, reason.sentence)))
+      ? el(
+          "ul",
+          { "aria-label": "Reasons" },
+          each.reasons.slice(0, 4).map((reason) => el("li", {}, reason.sentence)),
+        )
       : el("ul", {}, el("li", {}, "No single habit explains it: look at the posts themselves.")),
   );
 }
 
 function table(rows) {
-  return el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "More authors below the median" }, el(
-    "table",
-    {},
-    el("thead", {}, el("tr", {}, ["Author", "Category"].map((text) => el("th", { scope: "col" }, text)), ["Posts", "A post", "At the median"].map((text) => el("th", { scope: "col", class: "number" }, text)))),
-    el("tbody", {}, rows.map((each) => el("tr", {}, el("th", { scope: "row" }, name(each)), el("td", {}, each.category), el("td", { class: "number" }, count(each.posts)),
-      el("td", { class: "number" }, decimal(each.per_post)), el("td", { class: "number" }, `+${count(each.gain)}`)))),
-  ));
+  return el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "group", "aria-label": "More authors below the median" },
+    el(
+      "table",
+      {},
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          ["Author", "Category"].map((text) => el("th", { scope: "col" }, text)),
+          ["Posts", "A post", "At the median"].map((text) =>
+            el("th", { scope: "col", class: "number" }, text),
+          ),
+        ),
+      ),
+      el(
+        "tbody",
+        {},
+        rows.map((each) =>
+          el(
+            "tr",
+            {},
+            el("th", { scope: "row" }, name(each)),
+            el("td", {}, each.category),
+            el("td", { class: "number" }, count(each.posts)),
+            el("td", { class: "number" }, decimal(each.per_post)),
+            el("td", { class: "number" }, `+${count(each.gain)}`),
+          ),
+        ),
+      ),
+    ),
+  );
 }

@@ -14,9 +14,19 @@ export function row({ label, figure, change, sub, part = 0, leads, key, aside })
     "li",
     { data: key === undefined ? {} : { key } },
     el("i", { class: "fill", "aria-hidden": "true", vars: { width: `${(100 * part).toFixed(1)}%` } }),
-    leads ? el("a", { class: "label", href: link(leads), onclick: goes(leads), title: label }, label) : el("span", { class: "label", title: label }, label),
+    leads
+      ? el("a", { class: "label", href: link(leads), onclick: goes(leads), title: label }, label)
+      : el("span", { class: "label", title: label }, label),
     el("span", { class: "figure" }, figure),
-    aside ?? (change === undefined ? el("span", {}) : el("span", { class: `change ${better}` }, change === null ? "new" : signed(change).replace(/^[+−]/, ""), spoken(" against the period before"))),
+    aside ??
+      (change === undefined
+        ? el("span", {})
+        : el(
+            "span",
+            { class: `change ${better}` },
+            change === null ? "new" : signed(change).replace(/^[+−]/, ""),
+            spoken(" against the period before"),
+          )),
     sub && el("span", { class: "sub" }, sub),
   );
 }
@@ -24,9 +34,23 @@ export function row({ label, figure, change, sub, part = 0, leads, key, aside })
 /** A choice between a few views of a panel, kept by the panel itself. */
 export function choice(name, options, chosen, does) {
   const group = el("div", { class: "segments", role: "group", "aria-label": name });
-  const draw = (now) => group.replaceChildren(...options.map(([value, text]) =>
-    el("button", { type: "button", "aria-pressed": String(value === now), onclick: () => { draw(value); does(value); } }, text)));
+  const draw = (now) =>
+    group.replaceChildren(
+      ...options.map(([value, text]) =>
+        el(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": String(value === now),
+            onclick: () => {
+              draw(value);
+              does(value);
+            },
+          },
+          text,
+        ),
+      ),
+    );
   draw(chosen);
   return group;
 }
-

@@ -7,7 +7,8 @@ import { count, date, decimal, percent, signed } from "../format.js";
 
 const PERIODS = new Set(["7d", "30d", "90d", "all"]);
 
-const fact = (name, value, note, id) => el("div", {}, el("dt", {}, name), el("dd", { data: { fact: id } }, value, note && el("small", {}, note)));
+const fact = (name, value, note, id) =>
+  el("div", {}, el("dt", {}, name), el("dd", { data: { fact: id } }, value, note && el("small", {}, note)));
 const change = (value) => (value === null ? "–" : signed(value));
 
 export class Subject {
@@ -24,7 +25,12 @@ export class Subject {
       else if (author) await this.#author(author);
     } catch (error) {
       if (!(error instanceof Failure) || ![404, 422].includes(error.status)) throw error;
-      put(this.card, el("h2", {}, "There is no such page"), el("p", { class: "quiet" }, `${error.message}.`), back("Everything", { post: undefined, author: undefined }));
+      put(
+        this.card,
+        el("h2", {}, "There is no such page"),
+        el("p", { class: "quiet" }, `${error.message}.`),
+        back("Everything", { post: undefined, author: undefined }),
+      );
     }
   }
 
@@ -37,14 +43,47 @@ export class Subject {
     put(
       this.card,
       back("All posts", { post: undefined }),
-      el("div", {}, el("p", { class: "quiet small" }, `Post ${id} · ${body.category}`), el("h2", {}, body.title),
-        el("p", {}, "by ", el("a", { href: link({ author: String(body.author_id), post: undefined }), onclick: goes({ author: String(body.author_id), post: undefined }) }, body.author_name),
-          `, published ${date(body.publish_date, zone(), { weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" })}`)),
-      el("dl", { class: "facts" },
-        fact("Engagements", count(body.total_engagements), chosen === "all" ? "since ever" : `in ${chosen.replace("d", " days")}`, "total_engagements"),
-        fact("Views", count(body.views), null, "views"), fact("Likes", count(body.likes), null, "likes"), fact("Comments", count(body.comments), null, "comments"), fact("Shares", count(body.shares), null, "shares"),
+      el(
+        "div",
+        {},
+        el("p", { class: "quiet small" }, `Post ${id} · ${body.category}`),
+        el("h2", {}, body.title),
+        el(
+          "p",
+          {},
+          "by ",
+          el(
+            "a",
+            {
+              href: link({ author: String(body.author_id), post: undefined }),
+              onclick: goes({ author: String(body.author_id), post: undefined }),
+            },
+            body.author_name,
+          ),
+          `, published ${date(body.publish_date, zone(), { weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" })}`,
+        ),
+      ),
+      el(
+        "dl",
+        { class: "facts" },
+        fact(
+          "Engagements",
+          count(body.total_engagements),
+          chosen === "all" ? "since ever" : `in ${chosen.replace("d", " days")}`,
+          "total_engagements",
+        ),
+        fact("Views", count(body.views), null, "views"),
+        fact("Likes", count(body.likes), null, "likes"),
+        fact("Comments", count(body.comments), null, "comments"),
+        fact("Shares", count(body.shares), null, "shares"),
         fact("Engage after a view", percent(body.engagement_rate), null, "engagement_rate"),
-        fact("Since ever", count(ever.body.total_engagements), age > 0 ? `${decimal(ever.body.total_engagements / Math.max(1, age))} a day` : null, "ever")),
+        fact(
+          "Since ever",
+          count(ever.body.total_engagements),
+          age > 0 ? `${decimal(ever.body.total_engagements / Math.max(1, age))} a day` : null,
+          "ever",
+        ),
+      ),
     );
   }
 
@@ -58,15 +97,35 @@ export class Subject {
     put(
       this.card,
       back("All authors", { author: undefined }),
-      el("div", {}, el("p", { class: "quiet small" }, `Author · ${body.category}`), el("h2", {}, body.author_name)),
-      el("dl", { class: "facts" },
+      el(
+        "div",
+        {},
+        el("p", { class: "quiet small" }, `Author · ${body.category}`),
+        el("h2", {}, body.author_name),
+      ),
+      el(
+        "dl",
+        { class: "facts" },
         fact("Posts", count(body.total_posts), "since ever", "total_posts"),
-        fact("Engagements", count(body.total_engagements), `${decimal(body.avg_engagement_per_post)} a post`, "total_engagements"),
+        fact(
+          "Engagements",
+          count(body.total_engagements),
+          `${decimal(body.avg_engagement_per_post)} a post`,
+          "total_engagements",
+        ),
         fact("Last 7 days", change(body.change_7d), "against the 7 before", "change_7d"),
         fact("Last 30 days", change(body.change_30d), "against the 30 before", "change_30d"),
-        own && fact("At equal age", `${decimal(own.index)} ×`, `what is usual (${decimal(own.low)} to ${decimal(own.high)})`, "index")),
+        own &&
+          fact(
+            "At equal age",
+            `${decimal(own.index)} ×`,
+            `what is usual (${decimal(own.low)} to ${decimal(own.high)})`,
+            "index",
+          ),
+      ),
     );
   }
 }
 
-const back = (text, change) => el("p", {}, el("button", { class: "plain", type: "button", onclick: () => go(change) }, `← ${text}`));
+const back = (text, change) =>
+  el("p", {}, el("button", { class: "plain", type: "button", onclick: () => go(change) }, `← ${text}`));

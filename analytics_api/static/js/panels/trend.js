@@ -37,7 +37,13 @@ async function seriesScope() {
   if (period || start) return [query, days()];
   const { body } = await ask(`/engagement/${encodeURIComponent(post)}?period=all`);
   query.delete("period");
-  query.set("start", date(body.publish_date, zone(), { year: "numeric", month: "2-digit", day: "2-digit" }).split("/").reverse().join("-"));
+  query.set(
+    "start",
+    date(body.publish_date, zone(), { year: "numeric", month: "2-digit", day: "2-digit" })
+      .split("/")
+      .reverse()
+      .join("-"),
+  );
   return [query, (Date.now() - new Date(body.publish_date)) / DAY_MS + 1];
 }
 
@@ -81,31 +87,54 @@ export class Trend {
       this.panel.fail(error, () => this.show());
       throw error;
     });
-    const button = (each) => el("button", { type: "button", "aria-pressed": String(each === series.interval), onclick: () => go({ interval: each === series.usual ? undefined : each }) }, each);
-    const choice = el("div", { class: "segments", role: "group", "aria-label": "Interval" }, INTERVALS.map(button));
+    const button = (each) =>
+      el(
+        "button",
+        {
+          type: "button",
+          "aria-pressed": String(each === series.interval),
+          onclick: () => go({ interval: each === series.usual ? undefined : each }),
+        },
+        each,
+      );
+    const choice = el(
+      "div",
+      { class: "segments", role: "group", "aria-label": "Interval" },
+      INTERVALS.map(button),
+    );
     put(this.head, el("h2", {}, state.post ? "This post, over time" : `${name} over time`), choice);
-    await this.panel.show(series.path, (points) => timeChart({
-      name,
-      interval: series.interval,
-      zone: zone(),
-      points: points.map((point) => ({ start: point.start, value: point.total_engagements, before: point.previous_engagements })),
-    }));
+    await this.panel.show(series.path, (points) =>
+      timeChart({
+        name,
+        interval: series.interval,
+        zone: zone(),
+        points: points.map((point) => ({
+          start: point.start,
+          value: point.total_engagements,
+          before: point.previous_engagements,
+        })),
+      }),
+    );
   }
 
   async #totals() {
     const { body } = await ask(at("/reports/overview", scope()));
-    const series = await this.#series("").then(({ path }) => ask(path)).catch(() => ({ body: [] }));
+    const series = await this.#series("")
+      .then(({ path }) => ask(path))
+      .catch(() => ({ body: [] }));
     const [, , chosen] = this.#metric();
     const only = current().type;
-    const tiles = TILES.map(([name, text, kind]) => this.#tile(text, {
-      value: figure(body.current[name]),
-      change: body.change_pct?.[name],
-      before: body.previous && figure(body.previous[name]),
-      line: series.body.map((point) => point[name] ?? 0),
-      pressed: kind === chosen,
-      does: only ? null : () => go({ metric: kind || undefined }),
-      id: name,
-    }));
+    const tiles = TILES.map(([name, text, kind]) =>
+      this.#tile(text, {
+        value: figure(body.current[name]),
+        change: body.change_pct?.[name],
+        before: body.previous && figure(body.previous[name]),
+        line: series.body.map((point) => point[name] ?? 0),
+        pressed: kind === chosen,
+        does: only ? null : () => go({ metric: kind || undefined }),
+        id: name,
+      }),
+    );
     const readers = this.#tile("Readers", {
       value: figure(body.current.active_users),
       change: body.change_pct?.active_users,
@@ -118,10 +147,24 @@ export class Trend {
 
   #tile(name, { value, change, before, line, note, pressed, does, id }) {
     const better = change > 0 ? "good" : change < 0 ? "bad" : "quiet";
-    const told = change === null || change === undefined ? null : el("span", { class: `change ${better}`, title: `${before} in the period before` }, signed(change).replace(/^[+−]/, ""));
+    const told =
+      change === null || change === undefined
+        ? null
+        : el(
+            "span",
+            { class: `change ${better}`, title: `${before} in the period before` },
+            signed(change).replace(/^[+−]/, ""),
+          );
     return el(
       "button",
-      { class: "tile", type: "button", "aria-pressed": does ? String(pressed) : undefined, disabled: !does, onclick: does ?? undefined, data: { tile: id } },
+      {
+        class: "tile",
+        type: "button",
+        "aria-pressed": does ? String(pressed) : undefined,
+        disabled: !does,
+        onclick: does ?? undefined,
+        data: { tile: id },
+      },
       el("span", { class: "name" }, name),
       el("span", { class: "value" }, value),
       told ?? el("span", { class: "change quiet" }, before ? "none before" : "since ever"),
