@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import jupytext
+from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
 
 CELL_SECONDS = 60
@@ -17,7 +18,8 @@ def main(target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for source in sorted(Path(__file__).parent.glob("*/*.py")):
         notebook = jupytext.read(source)
-        NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3").execute()
+        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
+        NotebookClient(notebook, km=kernel, timeout=CELL_SECONDS).execute()
         plots = sum(
             "image/png" in output.get("data", {})
             for cell in notebook.cells

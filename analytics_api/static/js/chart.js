@@ -23,7 +23,7 @@ const color = (name) => getComputedStyle(document.documentElement).getPropertyVa
  * Returns elements: what the cursor is at, the chart, and the numbers.
  */
 export function timeChart({ points, name, interval, zone }) {
-  const hasBefore = points.some((point) => point.before !== null);
+  const hasBefore = points.some((point) => point.before);
   const top = scaleTop(points.flatMap((point) => [point.value ?? 0, point.before ?? 0]));
   const beyond = points.filter((point) => point.value > top);
   const when = (point) =>
