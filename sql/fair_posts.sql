@@ -32,7 +32,8 @@ WITH earned AS (
       FROM usual
      WHERE mean > 0
 ), indexed AS (
-    SELECT e.*, s.mean AS usual, 1 / s.spread + e.engagements AS shape, 1 / s.spread + s.mean AS rate
+    SELECT e.*, s.mean AS usual,
+           1 / s.spread + e.engagements AS shape, 1 / s.spread + s.mean AS rate
       FROM earned AS e
       JOIN spread AS s USING (category)
 ), sorted AS (

@@ -1,4 +1,4 @@
--- movers_weeks: how much engagement is there now, and was there at the same hours of the week before?
+-- movers_weeks: how much engagement is there now, and at the same hours of the weeks before?
 --
 -- :starts    timestamptz[]      begins of windows, that of now first; they do not overlap
 -- :ends      timestamptz[]      and their ends, in the same order
@@ -9,7 +9,7 @@
 -- :tag       text               of posts with this tag; empty: of any
 -- :promoted  boolean            of promoted posts, or of the others; null: of both
 --
--- One row a window (1 is now) and dimension with a key: all, category, author, post; windows without
+-- One row a window (1 is now), dimension (all, category, author, post) and key; windows without
 -- engagements have none. published: of a post.
 WITH windows AS (
     SELECT *

@@ -27,9 +27,9 @@ CREATE TABLE first_hours (
     shares             integer[] NOT NULL
 ) WITH (fillfactor = 80);
 
--- unseen: the oldest transaction that the last refresh may not have seen. recorded_since: posts that
--- were published before have first hours that nobody recorded; all but a thousandth of the events
--- are younger, as clients that were offline send older ones. Null: there are none.
+-- unseen: the oldest transaction that the last refresh may not have seen. recorded_since: posts
+-- published before have first hours that nobody recorded; all but a thousandth of the events are
+-- younger, as clients that were offline send older ones. Null: there are none.
 CREATE TABLE first_hours_state (
     only_row        boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     unseen          xid8 NOT NULL,
@@ -38,9 +38,9 @@ CREATE TABLE first_hours_state (
 INSERT INTO first_hours_state (unseen) VALUES (pg_snapshot_xmin(pg_current_snapshot()));
 
 -- Count posts that passed an age since the last time, and anew those whose counts may have changed;
--- returns how many. Whatever the consumer stores or takes back, it rewrites the rows of the post
--- and of the quarter of an hour in its rollups; their transaction tells whether that was seen. So
--- nothing is missed however late it comes, and what happens at later ages costs nothing.
+-- returns how many changed. Whatever the consumer stores or takes back, it rewrites the rows of the
+-- post and of the quarter of an hour in its rollups; their transaction tells whether that was seen.
+-- So nothing is missed however late it comes, and what happens at later ages costs nothing.
 -- What was counted of days that expired stays as it is.
 CREATE FUNCTION refresh_first_hours(moment timestamptz DEFAULT now()) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -60,9 +60,10 @@ BEGIN
      WHERE age(q.xmin) <= seen_before;
     IF since IS NULL OR lower(changed) < since THEN
         SELECT least(since, min(q.quarter)) INTO since
-          FROM (SELECT quarter, sum(views + likes + comments + shares) OVER (ORDER BY quarter) AS so_far,
-                       sum(views + likes + comments + shares) OVER () AS total
-                  FROM quarter_hours) AS q
+          FROM (SELECT quarter, sum(events) OVER (ORDER BY quarter) AS so_far,
+                       sum(events) OVER () AS total
+                  FROM (SELECT quarter, views + likes + comments + shares AS events
+                          FROM quarter_hours) AS counted) AS q
          WHERE q.so_far > 0.001 * q.total;
     END IF;
     WITH due AS MATERIALIZED (
@@ -92,28 +93,32 @@ BEGIN
                   coalesce(max(until) FILTER (WHERE type = 'comment'), '{0,0,0,0,0}') AS comments,
                   coalesce(max(until) FILTER (WHERE type = 'share'),   '{0,0,0,0,0}') AS shares
              FROM (SELECT type, ARRAY[
-                          count(*) FILTER (WHERE engaged_timestamp - interval '1 hour'   < d.publish_timestamp),
-                          count(*) FILTER (WHERE engaged_timestamp - interval '6 hours'  < d.publish_timestamp),
-                          count(*) FILTER (WHERE engaged_timestamp - interval '24 hours' < d.publish_timestamp),
-                          count(*) FILTER (WHERE engaged_timestamp - interval '48 hours' < d.publish_timestamp),
-                          count(*)]::integer[] AS until
-                     FROM engagements
-                    WHERE post_id = d.post_id
-                      AND engaged_timestamp >= d.publish_timestamp
-                      AND engaged_timestamp < d.publish_timestamp + interval '168 hours'
+                              count(*) FILTER (WHERE age < interval '1 hour'),
+                              count(*) FILTER (WHERE age < interval '6 hours'),
+                              count(*) FILTER (WHERE age < interval '24 hours'),
+                              count(*) FILTER (WHERE age < interval '48 hours'),
+                              count(*)]::integer[] AS until
+                     FROM (SELECT type, engaged_timestamp - d.publish_timestamp AS age
+                             FROM engagements
+                            WHERE post_id = d.post_id
+                              AND engaged_timestamp >= d.publish_timestamp
+                              AND engaged_timestamp < d.publish_timestamp + interval '168 hours')
+                          AS event
                     GROUP BY type) AS of_type) AS e
         ON CONFLICT (post_id) DO UPDATE
        SET publish_timestamp = excluded.publish_timestamp, ages = excluded.ages,
            views = excluded.views, likes = excluded.likes,
-           comments = excluded.comments, shares = excluded.shares;
+           comments = excluded.comments, shares = excluded.shares
+     WHERE (f.publish_timestamp, f.ages, f.views, f.likes, f.comments, f.shares) IS DISTINCT FROM
+           (excluded.publish_timestamp, excluded.ages,
+            excluded.views, excluded.likes, excluded.comments, excluded.shares);
     GET DIAGNOSTICS counted = ROW_COUNT;
     UPDATE first_hours_state SET unseen = unseen_now, recorded_since = since;
     RETURN counted;
 END $$;
 
 -- The posts that a report's filters choose and that passed an age, with what they had earned then
--- by the types that count.
--- None for hours that are none of compared_ages().
+-- by the types that count. None for hours that are none of compared_ages().
 CREATE FUNCTION posts_at_age(
     only_category text, only_author bigint, only_tag text, only_promoted boolean,
     hours integer, types engagement_type[])
