@@ -17,6 +17,8 @@ AUTHORS = (
     (2, "Bob Marsh", "Tech"),
     (3, "Cy Orr", "Health"),
     (4, "Dee <b>Poe</b>", "Health"),
+    (5, "Eve Fry", "Tech"),
+    (6, "Flo Gray", "Tech"),
 )
 POSTS = 160
 USERS = 40

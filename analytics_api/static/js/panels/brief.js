@@ -60,7 +60,7 @@ export class Brief {
         this.coach,
         COACH,
         "Nobody",
-        "every author is at or above the category's median",
+        "no author is below their category's median",
         "#opportunities",
         "See all authors",
       );

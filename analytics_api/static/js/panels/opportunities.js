@@ -40,7 +40,7 @@ export class Opportunities {
     return this.panel.show(opportunityPath(), (rows) => {
       const behind = rows.filter((each) => each.gain > 0);
       if (!behind.length)
-        return el("p", { class: "empty" }, "Every author is at or above the median of their category.");
+        return el("p", { class: "empty" }, "No author is below the median of their category. A median takes three authors or more.");
       return [
         el("ol", { class: "coach" }, behind.slice(0, FIRST).map(card)),
         behind.length > FIRST &&
