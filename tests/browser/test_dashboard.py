@@ -1,6 +1,7 @@
 """The dashboard in a real browser: what it shows is what the API answers."""
 
 import re
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from tests.integration.api.conftest import row
 
 
 def said(number: float) -> str:
-    return f"{number:,.2f}".rstrip("0").rstrip(".")
+    """Return a number as the page says it: two decimals at most, halves up."""
+    rounded = Decimal(str(number)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return f"{rounded:,}".rstrip("0").rstrip(".")
 
 
 async def test_the_tiles_are_the_overviews_numbers(dashboard: Dashboard) -> None:
