@@ -11,12 +11,16 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --require-hashes -r requirements-build.lock \
  && /opt/build/bin/python -m hatchling build -t wheel -d /wheels \
  && pip install --no-deps --no-index /wheels/*.whl \
+ && PYTHONPATH="$(/opt/build/bin/python -c 'import site; print(site.getsitepackages()[0])')" \
+    engage fetch-charts --to /opt/charts \
  && pip uninstall --yes pip
 
 FROM python:3.13-slim-trixie
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent engage \
  && install -d -o engage -g engage -m 0700 /keys
 COPY --from=build /opt/engage /opt/engage
+COPY --from=build /opt/charts /opt/charts
+ENV ENGAGE_CHART_LIBRARY=/opt/charts/uplot-1.6.30.jar
 ENV PATH=/opt/engage/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 WORKDIR /

@@ -3,16 +3,17 @@
 ENGAGE := .venv/bin/engage
 PYTEST := .venv/bin/python -m pytest
 READY := .venv/.ready
+NOTEBOOKS := .venv-notebook/.ready
 DATABASE_TESTS := tests/integration/schema tests/integration/consumer tests/integration/api \
   tests/integration/refresher
 # The machine's own Python is used; none is ever downloaded.
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults browser bench check audit
+.PHONY: help setup demo up down test faults browser notebook screenshots bench check audit
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## Install everything into .venv; the command line is then .venv/bin/engage
 	@echo "ready: try $(ENGAGE) --help"
@@ -27,15 +28,28 @@ down: $(READY) ## End the stack in .engage; ARGS='--dir DIR --wipe' and so on
 	@$(ENGAGE) down $(ARGS)
 
 test: $(READY) ## Run every test on a real Kafka and PostgreSQL 18, the database's on 16 too
-	@echo "not among them: \`make faults\`, and \`make browser\`, which needs a real chromium"
+	@echo "not among them: \`make faults\`, \`make notebook\`, and \`make browser\`, which needs a chromium"
 	ENGAGE_TEST_POSTGRES_VERSION=16 $(PYTEST) -n 2 -q $(DATABASE_TESTS)
 	$(PYTEST) -n 2 -m "not faults" $(ARGS)
 
 faults: $(READY) ## Kill, freeze, cut off and fill up everything while events pass through; an hour
 	ENGAGE_TEST_KILL_EVENTS=100000 $(PYTEST) tests/faults tests/e2e/test_exactly_once.py $(ARGS)
 
-browser: $(READY) ## Run the tracker in a real chromium; ENGAGE_TEST_BROWSER names another one
-	ENGAGE_TEST_BROWSER=$${ENGAGE_TEST_BROWSER:-chromium} $(PYTEST) tests/browser $(ARGS)
+browser: $(READY) ## Test dashboard and tracker in a real chromium; ENGAGE_TEST_BROWSER names another one
+	$(PYTEST) -n 2 tests/browser $(ARGS)
+
+screenshots: $(READY) ## Take the README's pictures of the dashboard, from the stack in DIR (of a demo)
+	.venv/bin/python docs/screenshots.py "$(DIR)"
+
+notebook: $(READY) $(NOTEBOOKS) ## Execute the notebooks on a stack of their own, into build/notebooks
+	@set -eu; \
+	dir=$$(mktemp -d); \
+	trap '$(ENGAGE) down --dir "$$dir" --wipe >/dev/null; rm -rf "$$dir"' EXIT; \
+	$(ENGAGE) up --detach --dir "$$dir" --ingest-port 0 --api-port 0 >/dev/null; \
+	$(ENGAGE) seed --dir "$$dir" >/dev/null; \
+	$(ENGAGE) load --dir "$$dir" --events 40000 --history-days 90 --watch >/dev/null; \
+	$(ENGAGE) db refresh --dir "$$dir" >/dev/null; \
+	ENGAGE_DIR="$$dir" .venv-notebook/bin/python notebooks/execute.py build/notebooks
 
 bench: $(READY) ## Measure against floors taken in the same run; ARGS=sink names a scenario
 	@.venv/bin/python -m bench $(ARGS)
@@ -88,3 +102,11 @@ $(READY): requirements-dev.lock requirements-uv.lock pyproject.toml
 	"$$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation \
 	  --editable .; \
 	touch $(READY)
+
+$(NOTEBOOKS): requirements-notebook.lock $(READY)
+	@set -eu; \
+	uv=uv; uv --version >/dev/null 2>&1 || uv=.uv/bin/uv; \
+	echo "installing what notebooks need into .venv-notebook"; \
+	"$$uv" venv --quiet --clear --python .venv/bin/python .venv-notebook; \
+	"$$uv" pip sync --quiet --python .venv-notebook/bin/python --require-hashes requirements-notebook.lock; \
+	touch $(NOTEBOOKS)

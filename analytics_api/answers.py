@@ -17,6 +17,8 @@ from schema.problems import Problem, unavailable
 
 LIVE: Final = "private, no-cache"
 VIEW: Final = "private, max-age=2"
+SLOW: Final = "private, max-age=60"
+"""Of what is dear to compute and changes little within a minute."""
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _JSON: Final[TypeAdapter[Any]] = TypeAdapter(Any)
 _ETAG: Final = re.compile(r'(?:W/)?("[^"]*")')
@@ -51,8 +53,8 @@ class Answer:
         if version is None:
             raise unavailable("PostgreSQL does not answer")
         self._request = request
-        self._is_csv = _wants_csv(request)
-        self._etag = version.etag(request.url.path, *query, self._is_csv)
+        self.is_csv = _wants_csv(request)
+        self._etag = version.etag(request.url.path, *query, self.is_csv)
         self._headers = {
             "ETag": self._etag,
             "Cache-Control": cache_control,
@@ -72,6 +74,11 @@ class Answer:
         """The answer with a report in it."""
         return self._response(self._body(found))
 
+    def file(self, text: str, media_type: str, name: str) -> Response:
+        """The answer as a file of another kind."""
+        headers = self._headers | {"Content-Disposition": f"attachment; filename={name}"}
+        return Response(text, 200, headers, media_type)
+
     async def kept_in(self, cache: AnswerCache, ask: Callable[[], Awaitable[Found]]) -> Response:
         """The answer from the cache, or with what *ask* finds in it."""
 
@@ -89,12 +96,12 @@ class Answer:
         return response
 
     def _body(self, found: BaseModel | Sequence[BaseModel]) -> bytes:
-        if not self._is_csv:
+        if not self.is_csv:
             return _JSON.dump_json(found)
         return to_csv([found] if isinstance(found, BaseModel) else found).encode()
 
     def _response(self, body: bytes) -> Response:
-        if not self._is_csv:
+        if not self.is_csv:
             return Response(body, 200, self._headers, "application/json")
         headers = self._headers | {"Content-Disposition": "attachment; filename=report.csv"}
         return Response(body, 200, headers, "text/csv")
@@ -113,11 +120,11 @@ def to_csv(rows: Sequence[BaseModel]) -> str:
 
 
 def _flat(prefix: str, fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield columns; those of a model inside have its name before theirs."""
+    """Yield columns; those of a model inside have its name before theirs, lists have none."""
     for name, value in fields.items():
         if isinstance(value, dict):
             yield from _flat(f"{prefix}{name}_", value)
-        else:
+        elif not isinstance(value, list):
             yield prefix + name, value
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -12,7 +12,18 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
 import sql
-from analytics_api import author_routes, event_routes, insight_routes, routes, scoped_routes
+from analytics_api import (
+    author_routes,
+    event_routes,
+    fair_routes,
+    insight_routes,
+    live_routes,
+    movers_routes,
+    routes,
+    scoped_routes,
+    timing_routes,
+)
+from analytics_api.chart_library import ChartLibrary
 from analytics_api.deadline import Deadline
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
@@ -21,13 +32,14 @@ from schema import problems
 from schema.docs_page import add_docs
 from schema.edge import Application, Edge, key_ring
 from schema.keys import Scope
+from schema.server import END_STREAMS
 from schema.service_routes import add_service_routes
 from schema.side_port import Readiness
 from schema.telemetry import get_logger
 from sql.pool import OUTAGES
 
 _ANSWER_SECONDS = 8.0
-_STATIC = files("analytics_api") / "static"
+_STATIC = Path(__file__).with_name("static")
 
 logger = get_logger("api")
 
@@ -36,10 +48,10 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     """Build the service. Nothing is opened until its lifespan starts."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with open_state(settings) as state:
             app.state.reports = state
-            yield
+            yield {END_STREAMS: state.board.fan_out.close}
 
     app = FastAPI(
         title="Engagement analytics",
@@ -67,11 +79,15 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     app.include_router(author_routes.router)
     app.include_router(scoped_routes.router)
     app.include_router(insight_routes.router)
+    app.include_router(fair_routes.router)
+    app.include_router(timing_routes.router)
+    app.include_router(movers_routes.router)
     app.include_router(event_routes.router)
+    app.include_router(live_routes.router)
     _add_own_routes(app, settings)
     add_service_routes(app, not_ready)
     add_docs(app)
-    app.mount("/static", StaticFiles(directory=str(_STATIC)), name="static")
+    _add_pages(app, ChartLibrary(settings.chart_library))
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
     bounded = Deadline(WholeFiles(app), _ANSWER_SECONDS)
@@ -88,6 +104,29 @@ def _not_filled(request: Request, error: Exception) -> Response:
     """Answer while the database is new: not migrated, or restored without the view's rows."""
     logger.warning("report failed", path=request.url.path, error=type(error).__name__)
     return problems.unavailable("the view has not been filled yet").response()
+
+
+class _Files(StaticFiles):
+    """The page's own files, which browsers ask for anew: they must be of one version."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def _add_pages(app: FastAPI, charts: ChartLibrary) -> None:
+    @app.get("/dashboard", include_in_schema=False)
+    async def dashboard() -> FileResponse:
+        return FileResponse(_STATIC / "dashboard.html", headers={"Cache-Control": "no-cache"})
+
+    @app.get("/static/charts/{name}", include_in_schema=False)
+    async def chart_file(name: str) -> Response:
+        if (response := charts.response(name)) is None:
+            raise problems.Problem(404, "not_found", "there is nothing here")
+        return response
+
+    app.mount("/static", _Files(directory=_STATIC), name="static")
 
 
 def _add_own_routes(app: FastAPI, settings: ApiSettings) -> None:
@@ -116,6 +155,3 @@ def _add_own_routes(app: FastAPI, settings: ApiSettings) -> None:
             raise problems.Problem(404, "unknown_question", "see the repository's folder sql")
         return PlainTextResponse(sql.source(name))
 
-    @app.get("/dashboard", include_in_schema=False)
-    async def dashboard() -> FileResponse:
-        return FileResponse(str(_STATIC / "dashboard.html"))

@@ -8,8 +8,7 @@ error allows for the posts of one author resembling each other.
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 _Z_95: Final = 1.959964
@@ -18,6 +17,17 @@ _ROUNDING: Final = 1e-9
 
 Group = tuple[int, str]
 """An author, and the category of the posts."""
+
+
+class GroupSums(NamedTuple):
+    """Of a group's posts: how many, those with a feature x, and sums of x and the outcome y."""
+
+    number: int
+    number_with: int
+    x: float
+    xx: float
+    xy: float
+    y: float
 
 
 class Estimate(NamedTuple):
@@ -35,60 +45,20 @@ class Estimate(NamedTuple):
     posts_with: int
 
 
-@dataclass
-class _Sums:
-    """Of one group: how many, sums of the feature, its squares, and its products."""
-
-    number: int = 0
-    x: float = 0.0
-    xx: float = 0.0
-    xy: float = 0.0
-
-    def add(self, x: float, y: float) -> None:
-        self.number += 1
-        self.x += x
-        self.xx += x * x
-        self.xy += x * y
-
-
-class Outcomes:
-    """Posts' groups and outcomes, to estimate one feature after the other from.
-
-    Args:
-        groups: of each post.
-        outcomes: of each post, in the same order.
-    """
-
-    def __init__(self, groups: Sequence[Group], outcomes: Sequence[float]) -> None:
-        self._groups = groups
-        self._outcomes = outcomes
-        self._all: dict[Group, _Sums] = defaultdict(_Sums)
-        for group, outcome in zip(groups, outcomes, strict=True):
-            self._all[group].add(outcome, 0.0)
-
-    def estimate(self, feature: Mapping[int, float]) -> Estimate | None:
-        """Return the within estimate; None: too few authors have posts that differ in it.
-
-        Args:
-            feature: its values by a post's place in the sequence; absent: 0.
-        """
-        with_it: dict[Group, _Sums] = defaultdict(_Sums)
-        for place, value in feature.items():
-            if value:
-                with_it[self._groups[place]].add(value, self._outcomes[place])
-        squares: dict[Group, float] = {}
-        products: dict[Group, float] = {}
-        for group, sums in with_it.items():
-            number, total = self._all[group].number, self._all[group].x
-            square = sums.xx - sums.x**2 / number
-            if square > _ROUNDING * sums.xx:
-                squares[group] = square
-                products[group] = sums.xy - sums.x * total / number
-        slope_and_error = _clustered(squares, products)
-        if slope_and_error is None:
-            return None
-        posts = sum(self._all[group].number for group in squares)
-        return Estimate(*slope_and_error, posts, sum(with_it[group].number for group in squares))
+def within(groups: Mapping[Group, GroupSums]) -> Estimate | None:
+    """Return the within estimate; None: too few authors have posts that differ in the feature."""
+    squares: dict[Group, float] = {}
+    products: dict[Group, float] = {}
+    for group, sums in groups.items():
+        square = sums.xx - sums.x**2 / sums.number
+        if square > _ROUNDING * sums.xx:
+            squares[group] = square
+            products[group] = sums.xy - sums.x * sums.y / sums.number
+    slope_and_error = _clustered(squares, products)
+    if slope_and_error is None:
+        return None
+    posts = sum(groups[group].number for group in squares)
+    return Estimate(*slope_and_error, posts, sum(groups[group].number_with for group in squares))
 
 
 def _clustered(
@@ -113,7 +83,8 @@ def lift_percent(slope: float) -> float:
     return round(100 * math.expm1(slope), 1)
 
 
-def interval_percent(estimate: Estimate) -> tuple[float, float]:
-    """Return the 95 % interval of the lift in percent."""
-    reach = _Z_95 * estimate.standard_error
-    return lift_percent(estimate.slope - reach), lift_percent(estimate.slope + reach)
+def interval_percent(estimate: Estimate, step: float = 1.0) -> tuple[float, float]:
+    """Return the 95 % interval of the lift in percent, for *step* more of the feature."""
+    ends = (estimate.slope + side * _Z_95 * estimate.standard_error for side in (-1, 1))
+    low, high = sorted(lift_percent(step * end) for end in ends)
+    return low, high

@@ -1,20 +1,19 @@
 """Funnel, audience, effects: a scope in, rows of the public models out."""
 
-import asyncio
-import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from analytics_api.effects import Outcomes, interval_percent, lift_percent
+from analytics_api.effects import Group, GroupSums, interval_percent, lift_percent, within
 from analytics_api.insight_models import AudienceBy, AudienceGroup, Effect, FunnelStep
 from analytics_api.scope import Scope
 from analytics_api.scoped_reports import change_percent, fetch
 from sql.pool import Pool
 
 _LEAST_TAGGED_POSTS: Final = 30
-_TITLE_STEP: Final = 10
-_CONTENT_STEP: Final = 500
+
+Features = dict[str, dict[Group, GroupSums]]
+"""Sums by feature and group."""
 
 
 async def funnel(pool: Pool, scope: Scope) -> list[FunnelStep]:
@@ -63,19 +62,20 @@ async def audience(pool: Pool, scope: Scope, by: AudienceBy) -> list[AudienceGro
     ]
 
 
-class Feature(NamedTuple):
-    """Something that posts differ in.
+class _Feature(NamedTuple):
+    """How a feature is told: what a lift is for, and how much of it."""
 
-    Attributes:
-        name, unit: as the report tells it.
-        values: by a post's place; absent: 0.
-        is_flag: whether a post has it or not.
-    """
-
-    name: str
     unit: str
-    values: dict[int, float]
+    step: float = 1.0
     is_flag: bool = True
+
+
+_FEATURES: Final = {
+    "media": _Feature("having it"),
+    "promoted": _Feature("being it"),
+    "title_length": _Feature("10 characters more", 10, is_flag=False),
+    "content_length": _Feature("500 more", 500, is_flag=False),
+}
 
 
 async def effects(pool: Pool, scope: Scope, hours: int) -> list[Effect]:
@@ -83,54 +83,45 @@ async def effects(pool: Pool, scope: Scope, hours: int) -> list[Effect]:
 
     The outcome is the logarithm of 1 + engagements in a post's first hours, so lifts are ratios.
     """
-    posts = await fetch(pool, "post_features", scope, hours=hours)
-    return await asyncio.to_thread(effects_of, posts)
+    return effects_of(by_feature(await fetch(pool, "post_features", scope, hours=hours)))
 
 
-def effects_of(posts: Sequence[Mapping[str, Any]]) -> list[Effect]:
-    """Return the effects among rows of post_features."""
-    outcomes = Outcomes(
-        [(post["author_id"], post["category"]) for post in posts],
-        [math.log1p(post["engagements"]) for post in posts],
-    )
-    found = [_effect(feature, outcomes) for feature in _features(posts)]
+def by_feature(rows: Iterable[Mapping[str, Any]]) -> Features:
+    """Return the sums among rows of post_features."""
+    found: Features = defaultdict(dict)
+    for row in rows:
+        sums = GroupSums(*(row[name] for name in GroupSums._fields))
+        found[row["feature"]][row["author_id"], row["category"]] = sums
+    return found
+
+
+def effects_of(features: Features) -> list[Effect]:
+    """Return the effects that can be told."""
+    found = [
+        _effect(name, _FEATURES.get(name) or _Feature("having it"), groups)
+        for name, groups in features.items()
+        if name in _FEATURES or _is_common_tag(name, groups)
+    ]
     told = [effect for effect in found if effect is not None]
     return sorted(told, key=lambda effect: (not effect.is_clear, -abs(effect.lift_pct)))
 
 
-def _features(posts: Sequence[Mapping[str, Any]]) -> Iterator[Feature]:
-    yield Feature("media", "having it", _values(posts, lambda post: post["has_media"]))
-    yield Feature("promoted", "being it", _values(posts, lambda post: post["is_promoted"]))
-    title = _values(posts, lambda post: post["title_length"] / _TITLE_STEP)
-    yield Feature("title_length", f"{_TITLE_STEP} characters more", title, is_flag=False)
-    content = _values(posts, lambda post: post["content_length"] / _CONTENT_STEP)
-    yield Feature("content_length", f"{_CONTENT_STEP} more", content, is_flag=False)
-    tagged: dict[str, dict[int, float]] = defaultdict(dict)
-    for place, post in enumerate(posts):
-        for tag in post["tags"]:
-            tagged[tag][place] = 1.0
-    for tag, values in sorted(tagged.items()):
-        if len(values) >= _LEAST_TAGGED_POSTS:
-            yield Feature(f"tag:{tag}", "having it", values)
+def _is_common_tag(name: str, groups: Mapping[Group, GroupSums]) -> bool:
+    is_tag = name.startswith("tag:")
+    return is_tag and sum(sums.number_with for sums in groups.values()) >= _LEAST_TAGGED_POSTS
 
 
-def _values(
-    posts: Sequence[Mapping[str, Any]], of: Callable[[Mapping[str, Any]], float]
-) -> dict[int, float]:
-    return {place: float(of(post)) for place, post in enumerate(posts)}
-
-
-def _effect(feature: Feature, outcomes: Outcomes) -> Effect | None:
-    estimate = outcomes.estimate(feature.values)
+def _effect(name: str, told: _Feature, groups: Mapping[Group, GroupSums]) -> Effect | None:
+    estimate = within(groups)
     if estimate is None:
         return None
-    low, high = interval_percent(estimate)
+    low, high = interval_percent(estimate, told.step)
     return Effect(
-        feature=feature.name,
-        unit=feature.unit,
+        feature=name,
+        unit=told.unit,
         posts=estimate.posts,
-        posts_with=estimate.posts_with if feature.is_flag else None,
-        lift_pct=lift_percent(estimate.slope),
+        posts_with=estimate.posts_with if told.is_flag else None,
+        lift_pct=lift_percent(told.step * estimate.slope),
         low_pct=low,
         high_pct=high,
         is_clear=low > 0 or high < 0,

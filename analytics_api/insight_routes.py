@@ -6,9 +6,10 @@ from fastapi import Query, Request
 from starlette.responses import Response
 
 from analytics_api import insight_reports
+from analytics_api.fair_models import Age
 from analytics_api.insight_models import AudienceBy, AudienceGroup, Effect, FunnelStep
 from analytics_api.requests import new_router
-from analytics_api.scoped_routes import InScope, answer
+from analytics_api.scoped_routes import InScope, answer, slow_answer
 
 router = new_router()
 
@@ -33,13 +34,13 @@ async def audience(
 async def effects(
     request: Request,
     scope: InScope,
-    hours: Annotated[int, Query(ge=1, le=720, description="Of a post's life that count.")] = 48,
+    hours: Annotated[Age, Query(description="Of a post's life that count.")] = "48",
 ) -> Response:
     """What goes along with media, titles, tags? Posts published in the period; no causes.
 
     Each author's posts are compared with each other, within a category and at equal age. Posts
     may differ in more than the feature: an experiment tells whether it is the cause.
     """
-    return await answer(
-        request, scope, lambda pool: insight_reports.effects(pool, scope, hours), hours
+    return await slow_answer(
+        request, scope, lambda pool: insight_reports.effects(pool, scope, int(hours)), hours
     )

@@ -16,6 +16,7 @@ class Engagement(BaseModel):
 
     post_id: int
     title: str
+    author_id: int
     author_name: str
     category: str
     publish_date: datetime

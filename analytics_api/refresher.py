@@ -35,6 +35,9 @@ EXPIRED: Final = Counter(f"{PREFIX}_expired_rows_total", "Rows of dropped partit
 _LOCK_TIMEOUT: Final = "500ms"
 _LOCK_ATTEMPTS: Final = 10
 _KAFKA_SECONDS: Final = 3.0
+# A refresh that takes long, as in a great import, leaves PostgreSQL to the others for a while.
+_BUSY_SHARE: Final = 0.2
+_LONGEST_REST_SECONDS: Final = 30.0
 _MAINTENANCE_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtext('engagements.maintenance'))"
 
 logger = get_logger("refresher")
@@ -50,6 +53,7 @@ class Refresher:
         self.watch_lane = Lane(settings, "engage-watch")
         self.watch = Watch(settings)
         self._refreshed_at: float | None = None
+        self._resting_until = 0.0
         VIEW_AGE.set_function(self._view_age_seconds)
 
     def not_ready(self) -> str | None:
@@ -95,6 +99,8 @@ class Refresher:
     async def refresh(self, connection: Connection) -> None:
         """Refresh engagement_stats if something changed; its readers are not blocked."""
         began = time.monotonic()
+        if began < self._resting_until:
+            return
         outcome = await connection.fetchval(
             "SELECT refresh_engagement_stats()", timeout=self._settings.refresh_timeout_seconds
         )
@@ -102,8 +108,12 @@ class Refresher:
         if outcome == "busy":
             return
         self._refreshed_at = began
+        took = time.monotonic() - began
         if outcome == "refreshed":
-            DURATION.set(time.monotonic() - began)
+            DURATION.set(took)
+        rest = took / _BUSY_SHARE - took
+        if took + rest > self._settings.refresh_interval_seconds:
+            self._resting_until = began + took + min(rest, _LONGEST_REST_SECONDS)
 
     async def maintain(self, connection: Connection) -> None:
         """Make the partitions of the days ahead and drop those past retention."""

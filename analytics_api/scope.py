@@ -1,13 +1,13 @@
 """What a report is about: its period, the posts and events it counts, its zone."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request
 
 from analytics_api.reports import midnight
 from analytics_api.requests import known_number, state_of
@@ -86,16 +86,8 @@ _Day = Annotated[date | None, Query(description="YYYY-MM-DD in tz; instead of pe
 _Text = Annotated[str | None, Query(max_length=_MAX_TEXT, pattern=r"^[^\x00]+$")]
 
 
-async def scope_of(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
+async def filters_of(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
     request: Request,
-    period: Annotated[
-        ReportPeriod | None, Query(description="Since midnight so many days ago; 30d if unset.")
-    ] = None,
-    start: _Day = None,
-    end: Annotated[
-        date | None, Query(description="The last day that counts; today if unset.")
-    ] = None,
-    tz: Annotated[str | None, Query(description="IANA zone; unset: the reporting zone.")] = None,
     category: _Text = None,
     author: Annotated[
         str | None, Query(description="An author's number, or its external id.")
@@ -105,31 +97,57 @@ async def scope_of(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
     ] = None,
     tag: _Text = None,
     promoted: Annotated[bool | None, Query(description="Promoted posts, or the others.")] = None,
-) -> Scope:
-    """Read a report's scope from the URL.
-
-    The period ends at the minute in which the data were true, so that equal questions have equal
-    answers.
-
-    Raises:
-        Problem: 422 for what is no scope, 503 while PostgreSQL is away.
-    """
-    state = state_of(request)
-    if state.follower.view is None:
-        raise unavailable("PostgreSQL does not answer")
-    as_of = state.follower.view.as_of
-    known = as_of if as_of > _EVER else datetime.now(UTC)  # before the view's first refresh
-    now = known.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    zone = state.zone if tz is None else zone_of(tz)
+) -> Filters:
+    """Read a report's filters from the URL. Raises Problem 422 for what is no id."""
     author_id = await known_number(request, "author", author) if author else 0
-    filters = Filters(category or "", author_id, type, tag or "", promoted)
-    if start is None and end is None:
-        days = _DAYS.get(period or "30d")
-        since = _EVER if days is None else midnight(days, zone, now).astimezone(UTC)
-        return Scope(since, now, zone, filters, has_previous=days is not None)
-    if period is not None or start is None:
-        raise Problem(422, "invalid_parameter", "give period, or start with or without end")
-    return Scope(*_between(start, end, zone, now), zone, filters)
+    return Filters(category or "", author_id, type, tag or "", promoted)
+
+
+async def clock_of(request: Request) -> datetime:
+    """Return the end of the minute in which the data were true.
+
+    So equal questions have equal answers. Raises Problem 503 while PostgreSQL is away.
+    """
+    view = state_of(request).follower.view
+    if view is None:
+        raise unavailable("PostgreSQL does not answer")
+    known = view.as_of if view.is_known else datetime.now(UTC)
+    return known.replace(second=0, microsecond=0) + timedelta(minutes=1)
+
+
+async def zone_given(
+    request: Request,
+    tz: Annotated[str | None, Query(description="IANA zone; unset: the reporting zone.")] = None,
+) -> ZoneInfo:
+    """Return the reader's zone. Raises Problem 422 for what is none."""
+    return state_of(request).zone if tz is None else zone_of(tz)
+
+
+def scope_of(default: ReportPeriod) -> Callable[..., Awaitable[Scope]]:
+    """Return what reads a report's scope from the URL; *default* is the period if it is unset."""
+
+    async def read(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
+        now: Annotated[datetime, Depends(clock_of)],
+        zone: Annotated[ZoneInfo, Depends(zone_given)],
+        filters: Annotated[Filters, Depends(filters_of)],
+        period: Annotated[
+            ReportPeriod | None,
+            Query(description=f"Since midnight so many days ago; {default} if unset."),
+        ] = None,
+        start: _Day = None,
+        end: Annotated[
+            date | None, Query(description="The last day that counts; today if unset.")
+        ] = None,
+    ) -> Scope:
+        if start is None and end is None:
+            days = _DAYS.get(period or default)
+            since = _EVER if days is None else midnight(days, zone, now).astimezone(UTC)
+            return Scope(since, now, zone, filters, has_previous=days is not None)
+        if period is not None or start is None:
+            raise Problem(422, "invalid_parameter", "give period, or start with or without end")
+        return Scope(*_between(start, end, zone, now), zone, filters)
+
+    return read
 
 
 def _between(

@@ -1,14 +1,10 @@
 """The questions that have a period and filters: a scope in, rows of the public models out."""
 
-import base64
-import contextlib
-import json
-from typing import Annotated, Any, Final, NamedTuple
-
-import msgspec
+from typing import Any, Final
 
 import sql
 from analytics_api.answers import Paged
+from analytics_api.paging import Page, Place, place_of
 from analytics_api.report_models import (
     Change,
     Dimension,
@@ -21,22 +17,11 @@ from analytics_api.report_models import (
 )
 from analytics_api.reports import percent
 from analytics_api.scope import Scope
-from schema.event import MAX_ID
 from schema.problems import Problem
 from sql.pool import Pool
 
-_Rank = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
-_Key = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*\Z")]  # others were never in PostgreSQL
-_read_place = msgspec.json.Decoder(tuple[_Rank, float, _Key]).decode
 _MOST_POINTS: Final = 10_000
 _INTERVAL_SECONDS: Final = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
-
-
-class Page(NamedTuple):
-    """How many rows, and after which: None, from the first one on."""
-
-    limit: int
-    after: str | None = None
 
 
 async def fetch(pool: Pool, name: str, scope: Scope, **values: Any) -> list[Any]:
@@ -120,7 +105,7 @@ async def ranking(pool: Pool, scope: Scope, dimension: Dimension, sort: Sort, pa
     Raises:
         Problem: 422 for an ``after`` that no page gave.
     """
-    place, value, key = _place(page.after)
+    place = place_of(page)
     rows = await fetch(
         pool,
         "ranking",
@@ -128,26 +113,17 @@ async def ranking(pool: Pool, scope: Scope, dimension: Dimension, sort: Sort, pa
         dimension=dimension,
         sort=sort,
         limit=page.limit + 1,
-        after=value,
-        after_key=key,
+        after=place.value,
+        after_key=place.key,
     )
-    found = [_ranked(dict(row), place + number) for number, row in enumerate(rows[: page.limit], 1)]
+    shown = rows[: page.limit]
+    found = [_ranked(dict(row), rank) for rank, row in enumerate(shown, place.rank + 1)]
     if len(rows) <= page.limit:
         return Paged(found, None)
-    last = rows[page.limit - 1]
-    following = json.dumps([place + page.limit, last["sort_value"], last["key"]])
-    return Paged(found, base64.urlsafe_b64encode(following.encode()).decode().rstrip("="))
+    last = Place(place.rank + page.limit, shown[-1]["sort_value"], shown[-1]["key"])
+    return Paged(found, last.written())
 
 
 def _ranked(row: dict[str, Any], rank: int) -> Ranked:
     change = change_percent(row["total_engagements"], row["previous_engagements"])
     return Ranked(**row, rank=rank, change_pct=change)
-
-
-def _place(after: str | None) -> tuple[int, float | None, str]:
-    """Read where a page begins: the rank, the sort value and the key before it."""
-    if after is None:
-        return 0, None, ""
-    with contextlib.suppress(ValueError, RecursionError, msgspec.DecodeError):
-        return _read_place(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
-    raise Problem(422, "invalid_parameter", "after: take it from the Link of the page before")

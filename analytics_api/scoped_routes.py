@@ -8,19 +8,23 @@ from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
 from analytics_api import scoped_reports
-from analytics_api.answers import VIEW, Answer, Found
+from analytics_api.answers import SLOW, VIEW, Answer, Found
+from analytics_api.paging import Page
 from analytics_api.report_models import Dimension, Interval, Overview, Ranked, SeriesPoint, Sort
 from analytics_api.requests import known_number, new_router, state_of
 from analytics_api.scope import Scope, scope_of
-from analytics_api.scoped_reports import Page
 from sql.pool import Pool
 
 router = new_router()
-InScope = Annotated[Scope, Depends(scope_of)]
+InScope = Annotated[Scope, Depends(scope_of("30d"))]
 
 
 async def answer(
-    request: Request, scope: Scope, ask: Callable[[Pool], Awaitable[Found]], *query: object
+    request: Request,
+    scope: Scope,
+    ask: Callable[[Pool], Awaitable[Found]],
+    *query: object,
+    cache_control: str = VIEW,
 ) -> Response:
     """Answer a scoped question: 304, or from the cache, or from the database.
 
@@ -29,10 +33,18 @@ async def answer(
         scope: what it is about.
         ask: finds the answer.
         query: the question's other parameters.
+        cache_control: VIEW or SLOW.
     """
     state = state_of(request)
-    given = Answer(request, state.follower.view, VIEW, scope, *query)
+    given = Answer(request, state.follower.view, cache_control, scope, *query)
     return given.unchanged or await given.kept_in(state.cache, partial(ask, state.pool))
+
+
+async def slow_answer(
+    request: Request, scope: Scope, ask: Callable[[Pool], Awaitable[Found]], *query: object
+) -> Response:
+    """Answer what is dear to find and changes little within a minute; likewise."""
+    return await answer(request, scope, ask, *query, cache_control=SLOW)
 
 
 @router.get("/reports/overview", response_model=Overview, tags=["reports"])

@@ -23,6 +23,12 @@ class ApiSettings(DatabaseSettings, KafkaSettings, TimeZoneSettings, HttpSetting
     statement_timeout_seconds: float = Field(
         default=5.0, gt=0, description="How long a report's query may run."
     )
+    live_clients: int = Field(
+        default=500, ge=0, description="Most streams of /live of this process at the same time."
+    )
+    chart_library: str | None = Field(
+        default=None, description="The WebJar of uPlot, which draws the dashboard's charts."
+    )
 
 
 class RefresherSettings(DatabaseSettings, KafkaSettings, WindowSettings, ProcessSettings):

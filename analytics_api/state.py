@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from analytics_api.answer_cache import AnswerCache
+from analytics_api.fan_out import FanOut
 from analytics_api.ledger import DayCounts
+from analytics_api.live import Board
 from analytics_api.log_ends import LogEnds
 from analytics_api.settings import ApiSettings
 from analytics_api.versions import Follower
@@ -29,6 +31,7 @@ class State:
     log_ends: LogEnds
     day_counts: DayCounts
     cache: AnswerCache
+    board: Board
     topic: str
     zone: ZoneInfo
 
@@ -55,10 +58,18 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
     with contextlib.suppress(*OUTAGES, asyncpg.PostgresError):
         async with asyncio.timeout(_FIRST_LOOK_SECONDS):
             await follower.look()
-    tasks = [asyncio.create_task(follower.run()), asyncio.create_task(log_ends.run())]
+    board = Board(pool, follower, log_ends, settings.topic, FanOut(settings.live_clients))
+    tasks = [asyncio.create_task(each.run()) for each in (follower, log_ends, board)]
     try:
         yield State(
-            pool, follower, log_ends, DayCounts(), AnswerCache(), settings.topic, settings.zone
+            pool=pool,
+            follower=follower,
+            log_ends=log_ends,
+            day_counts=DayCounts(),
+            cache=AnswerCache(),
+            board=board,
+            topic=settings.topic,
+            zone=settings.zone,
         )
     finally:
         for task in tasks:

@@ -31,6 +31,11 @@ class Version:
     label: str
     as_of: datetime
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the view was ever refreshed, or the consumer ever caught up."""
+        return self.as_of > _NEVER
+
     def etag(self, *query: object) -> str:
         """Return the entity tag of a question asked of this state."""
         text = "\x1f".join([self.label, *map(str, query)])

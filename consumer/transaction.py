@@ -8,7 +8,7 @@ from consumer.batch import Batch
 from consumer.decode import DeadLetter, Retracted
 from consumer.external_ids import ExternalIds
 from consumer.retractions import take_back, taken_back_before
-from consumer.rows import Identity, Row, copy, identities, identity
+from consumer.rows import Identity, Row, copy, identities, identity, instant
 from schema.errors import EngagementError, Halted
 from sql.pool import Connection
 
@@ -130,6 +130,8 @@ async def advance(connection: Connection, topic: str, batch: Batch) -> None:
         fingerprint_timestamps=[p and p.timestamp for p in prints],
         fingerprint_crcs=[p and p.crc for p in prints],
         caught_up=[share.caught_up for share in shares],
+        # Rows stand in the log's order: the first one waited longest.
+        received=[instant(share.rows[0][5]) if share.rows else None for share in shares],
     )
     await connection.execute(query.text, *values)
     for partition, share in batch.shares.items():

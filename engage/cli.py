@@ -3,6 +3,7 @@
 import typer
 
 from engage import (
+    commands_charts,
     commands_db,
     commands_dead_letters,
     commands_demo,
@@ -11,6 +12,7 @@ from engage import (
     commands_keys,
     commands_ledger,
     commands_load,
+    commands_monitor,
     commands_ops,
     commands_privacy,
     commands_reports,
@@ -49,9 +51,11 @@ commands_reports.app.command()(commands_weekly.weekly)
 app.add_typer(commands_reports.app, name="report", rich_help_panel=DATA)
 app.add_typer(commands_experiment.app, name="experiment", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(commands_ledger.ledger)
+app.command(rich_help_panel=CARE)(commands_monitor.monitor)
 app.add_typer(commands_db.app, name="db", rich_help_panel=CARE)
 app.add_typer(commands_dead_letters.app, name="dead-letters", rich_help_panel=CARE)
 app.add_typer(commands_ops.consumer, name="consumer", rich_help_panel=CARE)
 app.add_typer(commands_privacy.app, name="users", rich_help_panel=CARE)
+app.command(rich_help_panel=CARE)(commands_charts.fetch_charts)
 app.add_typer(commands_keys.keys, name="keys", rich_help_panel=CARE)
 app.add_typer(commands_keys.config, name="config", rich_help_panel=CARE)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from engage.settings import ClientSettings
+from engage.settings import ClientSettings, MonitorSettings
 from schema.errors import SetupError
 from schema.settings import PREFIX, Settings
 
@@ -27,7 +27,7 @@ def settings_classes() -> list[type[Settings]]:
         RefresherSettings,
         ApiSettings,
     ]
-    return [*services, CatalogueSettings, ClientSettings]
+    return [*services, CatalogueSettings, MonitorSettings, ClientSettings]
 
 
 def settings_in_force() -> list[dict[str, Any]]:

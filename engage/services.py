@@ -4,8 +4,11 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from engage.embedded.errors import StackError
+from engage.embedded.jars import CHART_LIBRARY, JarStore
 from engage.member import Service
 from engage.stack import Layout
 from engage.state import MemberState
@@ -92,8 +95,18 @@ def _settings(place: MemberState, wiring: Wiring, layout: Layout) -> dict[str, s
         settings["DATABASE_URL"] = url
         if wiring.is_external:
             settings["DATABASE_ROLE"] = DATABASE_ROLES[place.role]
+    if place.role == "api" and (jar := _chart_library()):
+        settings["CHART_LIBRARY"] = str(jar)
     if place.role == "refresher":
         settings["WATCHED_DISKS"] = str(layout.folder)
     if place.role == "consumer":
         settings["CONSUMER_INSTANCE_ID"] = f"engage-consumer-{place.slot}"
     return settings
+
+
+def _chart_library() -> Path | None:
+    """Return what the dashboard's charts are drawn with, if it was fetched: it can do without."""
+    try:
+        return JarStore().verified_webjar(CHART_LIBRARY)
+    except StackError:
+        return None

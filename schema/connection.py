@@ -58,6 +58,8 @@ class Connection(HttpToolsProtocol):
         self._heads = 0
         self._is_refused = False
         self._previous: RequestResponseCycle | None = None
+        # None while the client takes what it is sent.
+        self._stalled_at: float | None = None
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless the connection is given up already."""
@@ -112,8 +114,24 @@ class Connection(HttpToolsProtocol):
             return
         self._refuse(Problem(400, "malformed_request", "this is not a valid HTTP request"))
 
+    def pause_writing(self) -> None:
+        """Note that the client does not take its answer."""
+        super().pause_writing()
+        self._stalled_at = self.loop.time()
+
+    def resume_writing(self) -> None:
+        """Note that it takes it again."""
+        super().resume_writing()
+        self._stalled_at = None
+
     def expire(self, began_before: float) -> None:
-        """Refuse a request that began to arrive before this moment and is not here yet."""
+        """Give up a request, or an answer, that began to wait for the client before this moment.
+
+        A request gets an answer that says so; of an answer that is not read nothing can be said.
+        """
+        if self._stalled_at is not None and self._stalled_at < began_before:
+            self.transport.abort()
+            return
         if self._began_at is not None and self._began_at < began_before:
             self._began_at = None
             self._refuse(Problem(408, "request_too_slow", "the request took too long to arrive"))
@@ -174,6 +192,6 @@ def _tolerated(data: bytes) -> bytes:
 
 
 def expire(connections: Iterable[Any], began_before: float) -> None:
-    """Refuse every request that began before this moment of the loop's time and is not here."""
+    """Give up what waits for its client since before this moment of the loop's time."""
     for connection in list(connections):
         connection.expire(began_before)

@@ -20,6 +20,7 @@ _EXPOSED: Final = (
     # Date: the tracker corrects a reader's clock by it.
     b"Data-As-Of, Date, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Dropped-Reason",
 )
+_ASKED: Final = b"authorization, content-type, content-encoding, if-none-match, last-event-id"
 _METHODS: Final = {
     Scope.INGEST: b"GET, HEAD, POST",
     Scope.READ: b"GET, HEAD",
@@ -64,7 +65,7 @@ class Cors:
             raise Problem(403, "foreign_origin", _NOT_ALLOWED)
         return (
             (b"access-control-allow-methods", _METHODS[self._scope]),
-            (b"access-control-allow-headers", b"authorization, content-type, content-encoding"),
+            (b"access-control-allow-headers", _ASKED),
             (b"access-control-max-age", b"%d" % _MAX_AGE_SECONDS),
         )
 

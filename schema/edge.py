@@ -47,6 +47,10 @@ _OPEN_PREFIXES: Final = ("/static/", "/schemas/")
 logger = get_logger("http")
 
 
+class _Revoked(Exception):  # noqa: N818
+    """The key was revoked while its answer was being sent."""
+
+
 def key_ring(settings: HttpSettings) -> KeyRing | None:
     """Return the keys to demand, or None where a service may go without.
 
@@ -107,6 +111,8 @@ class Edge:
 
         async def send_noting(message: Message) -> None:
             nonlocal started, finished
+            if message.get("more_body") and not self._still_admits(scope):
+                raise _Revoked
             if extra and not started:
                 message["headers"] = with_headers(message["headers"], extra)
             started = True
@@ -114,13 +120,12 @@ class Edge:
             finished = message["type"] == "http.response.body" and not message.get("more_body")
 
         try:
-            if self._judge(scope, extra):
-                await self._app(scope, receive, send_noting)
-            else:
-                await send_noting({"type": "http.response.start", "status": 204, "headers": []})
-                await send_noting({"type": "http.response.body", "body": b""})
+            answer = self._app if self._judge(scope, extra) else _nothing
+            await answer(scope, receive, send_noting)
         except Problem as problem:
             await send_problem(send_noting, problem)
+        except _Revoked:
+            await send({"type": "http.response.body", "body": b""})
         except Exception:
             request_id = secrets.token_hex(8)
             # The route, where one was found: a path may hold what a user is called.
@@ -163,7 +168,7 @@ class Edge:
         if self._is_loopback_only:
             _refuse_strangers(scope["headers"], self._cors.listed)
         path = scope["path"]
-        is_open = path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES)
+        is_open = _is_open(path)
         if self._throttle.counts_clients and not is_open:
             self._throttle.client(scope, extra)
         if origin is not None and _is_preflight(scope):
@@ -175,6 +180,12 @@ class Edge:
             authorization = _query_key(scope["query_string"])
         self._admit(self._keys.find(authorization), origin, extra)
         return True
+
+    def _still_admits(self, scope: ASGIScope) -> bool:
+        """Tell whether the key of an answer that goes on is still in force."""
+        if self._keys is None or _is_open(scope["path"]):
+            return True
+        return self._keys.find(_header(scope["headers"], b"authorization")) is not None
 
     def _admit(
         self, key: KeyEntry | None, origin: str | None, extra: list[tuple[bytes, bytes]]
@@ -194,6 +205,10 @@ class Edge:
             self._last_use.note(key.key_id)
         if key.rate_per_second is not None:
             self._throttle.key(key.key_id, key.rate_per_second, extra)
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES)
 
 
 def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, bytes | None, str | None]:
@@ -245,6 +260,11 @@ def _header(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes | No
         if name == wanted:
             return value
     return None
+
+
+async def _nothing(_scope: ASGIScope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def send_problem(send: Send, problem: Problem) -> None:

@@ -22,6 +22,8 @@ _BACKLOG: Final = 2048
 _TICKS_A_SECOND: Final = 10
 # What remains of a SIGTERM's time for the lifespan's end, which closes connections.
 _FAREWELL_SECONDS: Final = 5.0
+END_STREAMS: Final = "end_streams"
+"""In its lifespan's state an application may leave a function that ends its endless answers."""
 
 
 _Settings = TypeVar("_Settings", bound=HttpSettings)
@@ -40,6 +42,12 @@ class Server(uvicorn.Server):
             now = asyncio.get_running_loop().time()
             expire(self.server_state.connections, now - self._arrival_seconds)
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End in order: answers that never end by themselves first."""
+        if end_streams := self.lifespan.state.get(END_STREAMS):
+            end_streams()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End in order; the process then ends by itself with 0, not by the signal."""

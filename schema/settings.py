@@ -153,7 +153,9 @@ class HttpSettings(ProcessSettings):
         default=None, description="An inherited listening socket; it wins over host and port."
     )
     arrival_deadline_seconds: float = Field(
-        default=10.0, gt=0, description="A request that has not arrived whole by then is refused."
+        default=10.0,
+        gt=0,
+        description="A request not here whole, or an answer not taken, by then is given up.",
     )
     api_keys_file: str | None = Field(
         default=None, description="JSON file of hashed API keys; unset: loopback only."

@@ -12,6 +12,7 @@
 -- :fingerprint_timestamps  bigint[]       its time, milliseconds since 1970
 -- :fingerprint_crcs        bigint[]       CRC-32 of its key and value
 -- :caught_up               timestamptz[]  when each one's log was read to its end; null: it was not
+-- :received                timestamptz[]  when each one's first row was received; null: it has none
 --
 -- No rows.
 UPDATE consumer_offsets AS o
@@ -25,11 +26,13 @@ UPDATE consumer_offsets AS o
        fingerprint_timestamp = coalesce(b.fingerprint_timestamp, o.fingerprint_timestamp),
        fingerprint_crc       = coalesce(b.fingerprint_crc, o.fingerprint_crc),
        caught_up_timestamp   = coalesce(b.caught_up, o.caught_up_timestamp),
+       latency_seconds       = extract(epoch FROM clock_timestamp() - b.received),
        updated_timestamp     = now()
   FROM unnest(:partitions::int[], :next_offsets::bigint[], :stored::int[], :duplicates::int[],
               :dead_lettered::int[], :skipped::int[], :dead_in_a_row::int[],
               :fingerprint_offsets::bigint[], :fingerprint_timestamps::bigint[],
-              :fingerprint_crcs::bigint[], :caught_up::timestamptz[])
+              :fingerprint_crcs::bigint[], :caught_up::timestamptz[],
+              :received::timestamptz[])
        AS b (partition, next_offset, stored, duplicates, dead_lettered, skipped, dead_in_a_row,
-             fingerprint_offset, fingerprint_timestamp, fingerprint_crc, caught_up)
+             fingerprint_offset, fingerprint_timestamp, fingerprint_crc, caught_up, received)
  WHERE o.topic = :topic::text AND o.partition = b.partition;

@@ -4,7 +4,7 @@
 -- :since    timestamptz  engagements from here on
 --
 -- One row, or none for a post that is not in the catalogue. Fresh: read from the raw rows.
-SELECT p.post_id, p.title, a.name AS author_name, p.category,
+SELECT p.post_id, p.title, a.author_id, a.name AS author_name, p.category,
        p.publish_timestamp AS publish_date,
        e.views, e.likes, e.comments, e.shares, x.external_id
   FROM posts AS p

@@ -3,7 +3,7 @@
 -- :post_id  bigint  the post
 --
 -- One row, or none for a post that is not in the catalogue. Fresh: kept with each event.
-SELECT p.post_id, p.title, a.name AS author_name, p.category,
+SELECT p.post_id, p.title, a.author_id, a.name AS author_name, p.category,
        p.publish_timestamp AS publish_date,
        coalesce(t.views, 0)    AS views,
        coalesce(t.likes, 0)    AS likes,

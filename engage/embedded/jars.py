@@ -6,8 +6,9 @@ environment's for proxies and certificates hold. Nothing is run or read whose ha
 """
 
 import hashlib
+import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from engage.embedded.progress import Report, silent
 
 LOCK_FILE: Final = Path(__file__).with_name("jgo.lock.toml")
 WEBJARS: Final = "org.webjars"
+CHART_LIBRARY: Final = "uplot"
 STEP: Final = "Kafka's jars"
 _AT_ONCE: Final = 4
 _TIMEOUT_SECONDS: Final = 15
@@ -76,6 +78,24 @@ class JarStore:
         """Return the jar of a page's library, such as ``uplot``."""
         return next(self.path(jar) for jar in locked_jars() if jar.artifact == artifact)
 
+    def verified_webjar(self, artifact: str) -> Path | None:
+        """Return the jar of a page's library if it is here, and what the lock file says."""
+        path = self.webjar(artifact)
+        return None if path in map(self.path, self.missing()) else path
+
+    def fetch_webjar(self, artifact: str, to: Path | None = None) -> Path:
+        """Fetch the jar of a page's library if need be, and copy it; returns where it is.
+
+        Raises:
+            DownloadFailed, JarRefused: as ``ensure``.
+        """
+        self.ensure(only=[jar for jar in locked_jars() if jar.artifact == artifact])
+        path = self.webjar(artifact)
+        if to is None:
+            return path
+        to.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy(path, to))
+
     def missing(self) -> list[Jar]:
         """Return the jars that are absent, or whose content is not the locked one.
 
@@ -88,22 +108,26 @@ class JarStore:
             write_whole(self._stamps_path, msgspec.json.encode(verified))
         return [jar for jar in locked_jars() if jar.filename not in verified]
 
-    def ensure(self, report: Report = silent) -> None:
+    def ensure(self, report: Report = silent, only: Collection[Jar] | None = None) -> None:
         """Fetch what is missing. Blocks; safe when several processes do it at once.
+
+        Args:
+            report: is told how it goes.
+            only: these jars alone; None: all.
 
         Raises:
             DownloadFailed: a jar cannot be had.
             JarRefused: what came is not what the lock file says.
         """
-        if not self.missing():
+        wanted = set(locked_jars() if only is None else only)
+        if wanted.isdisjoint(self.missing()):
             return
         report(STEP, 0.0)
         with locked(self._base, "jars"):
-            missing = self.missing()
-            if missing:
+            if missing := [jar for jar in self.missing() if jar in wanted]:
                 self._fetch(missing, report)
-                if broken := self.missing():
-                    raise _refusal(broken[0])
+                if broken := wanted.intersection(self.missing()):
+                    raise _refusal(broken.pop())
         report(STEP, 1.0)
 
     def try_download(self) -> None:

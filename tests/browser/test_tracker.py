@@ -5,8 +5,6 @@ Run by `make browser`. What the page did stands in Kafka, each event once.
 
 import asyncio
 import json
-import os
-import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -18,6 +16,7 @@ from uuid import UUID
 
 import pytest
 from aiohttp import web
+from playwright.async_api import Browser
 
 from schema.edge import Application, ASGIScope, Message, Receive, Send, send_problem
 from schema.keys import Scope
@@ -26,17 +25,7 @@ from tests.conftest import Kafka
 from tests.ingesting import Ingest, ingesting
 from tests.serving import new_key
 
-NAMED = "ENGAGE_TEST_BROWSER"
-AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0"
 PATIENCE_SECONDS = 30
-OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--no-first-run",
-)
 ARTICLE = """<!doctype html><meta charset="utf-8"><title>A post</title>
 <script>{before}</script>
 <script defer src="{src}" data-key="{key}" {data}></script>
@@ -48,18 +37,6 @@ CLICK = 'document.querySelector("b").click();'
 def when_ready(*statements: str) -> str:
     """Return a script that runs after the deferred ones."""
     return f'document.addEventListener("DOMContentLoaded", () => {{ {"".join(statements)} }});'
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """The browser's program; missing is a failure only where one was asked for."""
-    names = [named] if (named := os.environ.get(NAMED)) else ["chromium", "google-chrome"]
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None and named:
-        pytest.fail(f"{NAMED}={named} is not installed: name a chromium that is")
-    if found is None:
-        pytest.skip("no chromium here; make browser demands one")
-    return found
 
 
 @dataclass
@@ -112,8 +89,7 @@ class Site:
 
     ingest: Ingest
     wire: Wire
-    chromium: str
-    profile: Path
+    browser: Browser
     pages: dict[str, str] = field(default_factory=dict)
     url: str = ""
     key: str = ""
@@ -133,20 +109,11 @@ class Site:
     @asynccontextmanager
     async def opened(self, path: str) -> AsyncIterator[None]:
         """Have the page open in the browser while the block runs."""
-        process = await asyncio.create_subprocess_exec(
-            self.chromium,
-            *OPTIONS,
-            f"--user-agent={AGENT}",
-            f"--user-data-dir={self.profile}",
-            self.url + path,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
+        async with await self.browser.new_context() as context:
+            page = await context.new_page()
+            # A page may leave for another one while it loads.
+            await page.goto(self.url + path, wait_until="commit")
             yield
-        finally:
-            process.terminate()
-            await process.wait()
 
     async def events(self, until: Callable[[list[Any]], bool]) -> list[Any]:
         """Return what stands in Kafka once it is as wanted."""
@@ -158,7 +125,7 @@ class Site:
 
 
 @pytest.fixture
-async def site(kafka: Kafka, topic: str, tmp_path: Path, chromium: str) -> AsyncIterator[Site]:
+async def site(kafka: Kafka, topic: str, tmp_path: Path, browser: Browser) -> AsyncIterator[Site]:
     wires: list[Wire] = []
 
     def wired(app: Application) -> Application:
@@ -166,7 +133,7 @@ async def site(kafka: Kafka, topic: str, tmp_path: Path, chromium: str) -> Async
         return wires[0]
 
     async with ingesting(kafka, topic, tmp_path / "keys.json", wired=wired) as ingest:
-        site = Site(ingest, wires[0], chromium, tmp_path / "profile")
+        site = Site(ingest, wires[0], browser)
 
         async def answer(request: web.BaseRequest) -> web.Response:
             site.asked.append(request.path)

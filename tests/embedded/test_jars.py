@@ -14,7 +14,7 @@ import pytest
 
 from engage.embedded import ports
 from engage.embedded.errors import DownloadFailed, JarRefused
-from engage.embedded.jars import LOCK_FILE, JarStore, locked_jars
+from engage.embedded.jars import CHART_LIBRARY, LOCK_FILE, JarStore, locked_jars
 
 ENSURE = "from engage.embedded.jars import JarStore; JarStore().ensure()"
 
@@ -142,3 +142,17 @@ def test_the_lock_belongs_to_what_is_wanted() -> None:
     assert lock["metadata"]["spec_hash"] == hashlib.sha256(wanted).hexdigest()[:16]
     assert all(len(jar.sha256) == 64 for jar in locked_jars())
     assert len({jar.filename for jar in locked_jars()}) == len(locked_jars())
+
+
+def test_a_pages_library_is_fetched_alone_and_checked(
+    mirror: type[Mirror], cache: Path, tmp_path: Path
+) -> None:
+    store = JarStore(cache)
+    assert store.verified_webjar(CHART_LIBRARY) is None
+    copy = store.fetch_webjar(CHART_LIBRARY, tmp_path / "charts")
+
+    assert [name for name in mirror.served if not name.startswith("uplot")] == []
+    assert store.verified_webjar(CHART_LIBRARY) == store.webjar(CHART_LIBRARY)
+    assert copy.read_bytes() == store.webjar(CHART_LIBRARY).read_bytes()
+    store.webjar(CHART_LIBRARY).write_bytes(b"changed")
+    assert store.verified_webjar(CHART_LIBRARY) is None

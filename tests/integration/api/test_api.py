@@ -107,6 +107,7 @@ REPORTS = (
     "/analytics/engagement-patterns",
     "/analytics/opportunity-authors",
     "/ops/ledger",
+    "/live",
 )
 
 

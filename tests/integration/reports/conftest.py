@@ -85,6 +85,22 @@ def _instants(zone: ZoneInfo, now: datetime, days: Sequence[int]) -> st.SearchSt
     return (close | some_time).map(lambda instant: min(instant.astimezone(UTC), now))
 
 
+def joined(author_id: int, world: World) -> date:
+    """Every other author joined shortly before the first own post, the others long ago."""
+    first = min((p.published for p in world.posts if p.author_id == author_id), default=None)
+    if author_id % 2 and first is not None:
+        return first.date() - timedelta(days=author_id)
+    return date(2020, 1, 1)
+
+
+def has_media(post_id: int) -> bool:
+    return post_id % 3 == 0
+
+
+def content_length(post_id: int) -> int:
+    return 100 * (post_id % 7)
+
+
 @dataclass
 class Store:
     """A connection; what is stored in a transaction of it is gone afterwards."""
@@ -100,6 +116,7 @@ class Store:
             await self._store_catalogue(oracle.world)
             await self._store_engagements(oracle.world)
             await self.connection.execute("REFRESH MATERIALIZED VIEW engagement_stats")
+            await self.connection.execute("SELECT refresh_first_hours($1)", oracle.now)
             yield self.connection
         finally:
             await transaction.rollback()
@@ -107,12 +124,22 @@ class Store:
     async def _store_catalogue(self, world: World) -> None:
         await self.connection.copy_records_to_table(
             "authors",
-            records=[(a.author_id, a.name, date(2020, 1, 1), a.category) for a in world.authors],
+            records=[
+                (a.author_id, a.name, joined(a.author_id, world), a.category) for a in world.authors
+            ],
         )
         await self.connection.copy_records_to_table(
             "posts",
             records=[
-                (p.post_id, p.author_id, p.category, p.published, p.title, 1, False)
+                (
+                    p.post_id,
+                    p.author_id,
+                    p.category,
+                    p.published,
+                    p.title,
+                    content_length(p.post_id),
+                    has_media(p.post_id),
+                )
                 for p in world.posts
             ],
         )

@@ -11,13 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_api import insight_reports
+from analytics_api.effects import GroupSums
+from analytics_api.fair_models import AGES
 from analytics_api.insight_models import AudienceBy
-from analytics_api.insight_reports import part_percent
-from analytics_api.scope import Filters
+from analytics_api.insight_reports import by_feature, part_percent
+from analytics_api.scope import Filters, Scope
 from analytics_api.scoped_reports import change_percent, fetch
 from loadgen.oracle import Oracle
 from sql import load
-from tests.integration.reports.conftest import Store, oracles
+from tests.integration.reports.conftest import (
+    KINDS,
+    Store,
+    content_length,
+    has_media,
+    oracles,
+)
+from tests.integration.reports.equal_age import Aged, aged, lively, sums, unit
 from tests.integration.reports.test_reports import bounded
 from tests.integration.reports.test_scoped_reports import (
     DAYS,
@@ -102,44 +111,82 @@ async def test_audience(store: Store, oracle: Oracle, by: Any, chosen: Filters) 
 
 
 @bounded
-@given(oracle=oracles(days=DAYS), hours=st.sampled_from([1, 24, 48, 200]), chosen=filters)
-async def test_what_posts_earned_while_they_were_young(
+@given(oracle=lively(days=DAYS), hours=st.sampled_from(AGES), chosen=st.just(Filters()) | filters)
+async def test_what_posts_are_like_and_what_they_earned_while_they_were_young(
     store: Store, oracle: Oracle, hours: int, chosen: Filters
 ) -> None:
     wanted = scope(oracle, 30, chosen)
-    recount = Recount(oracle, wanted)
-    young = timedelta(hours=hours)
-    expected = {}
-    for post in recount.posts.values():
-        if wanted.start <= post.published <= wanted.end - young:
-            earned = sum(
-                post.published <= event.at < post.published + young
-                for event in recount.current()
-                if event.post_id == post.post_id
-            )
-            with_metadata = is_promoted(post.post_id) is not None
-            expected[post.post_id] = (
-                post.author_id,
-                post.category,
-                len(post.title),
-                bool(is_promoted(post.post_id)),
-                tags(post.post_id) if with_metadata else [],
-                earned,
-            )
+    values: dict[Any, list[tuple[float, float]]] = defaultdict(list)
+    outcomes: dict[Any, list[float]] = defaultdict(list)
+    for aged_post in young(oracle, hours, wanted):
+        post = aged_post.post
+        outcome = math.log1p(aged_post.earned(chosen))
+        group = post.author_id, post.category
+        outcomes[group].append(outcome)
+        features = {
+            "media": float(has_media(post.post_id)),
+            "promoted": float(bool(is_promoted(post.post_id))),
+            "title_length": float(len(post.title)),
+            "content_length": float(content_length(post.post_id)),
+            "age": (wanted.end - post.published) / timedelta(days=1),
+        }
+        if is_promoted(post.post_id) is not None:
+            features |= {f"tag:{tag}": 1.0 for tag in tags(post.post_id)}
+        for feature, value in features.items():
+            values[feature, group].append((value, outcome))
     async with holding(store, oracle) as pool:
-        rows = await fetch(pool, "post_features", wanted, hours=hours)
+        found = by_feature(await fetch(pool, "post_features", wanted, hours=hours))
 
-    assert {
-        row["post_id"]: (
-            row["author_id"],
-            row["category"],
-            row["title_length"],
-            row["is_promoted"],
-            row["tags"],
-            row["engagements"],
+    seen = {(feature, group): sums for feature, of in found.items() for group, sums in of.items()}
+    assert seen.keys() == values.keys()
+    for (feature, group), pairs in values.items():
+        assert seen[feature, group] == pytest.approx(
+            GroupSums(
+                len(outcomes[group]),
+                sum(x != 0 for x, _ in pairs),
+                sum(x for x, _ in pairs),
+                sum(x * x for x, _ in pairs),
+                sum(x * y for x, y in pairs),
+                sum(outcomes[group]),
+            )
         )
-        for row in rows
-    } == expected
+
+
+@bounded
+@given(oracle=lively(days=DAYS), hours=st.sampled_from(AGES), chosen=st.just(Filters()) | filters)
+async def test_who_is_viewed_and_engaged_with_less(
+    store: Store, oracle: Oracle, hours: int, chosen: Filters
+) -> None:
+    wanted = scope(oracle, 30, Filters(chosen.category, 0, None, chosen.tag, chosen.promoted))
+    posts = young(oracle, hours, wanted)
+    expected: dict[Any, list[tuple[float, float]]] = defaultdict(list)
+    for post in posts:
+        peers = [peer.kinds for peer in posts if peer.post.category == post.post.category]
+        views = sum(kinds["view"] for kinds in peers)
+        for kind in KINDS:
+            total = sum(kinds[kind] for kinds in peers)
+            if kind == "view":
+                usual = total / len(peers)
+            else:
+                usual = post.kinds["view"] * total / views if views else 0.0
+            if usual:
+                expected[post.post.author_id, kind].append((post.kinds[kind], usual))
+    async with holding(store, oracle) as pool:
+        rows = await fetch(pool, "author_rates", wanted, hours=hours)
+
+    assert {(row["author_id"], row["type"]) for row in rows} == expected.keys()
+    for row in rows:
+        assert sums(row) == pytest.approx(unit(expected[row["author_id"], row["type"]]))
+
+
+def young(oracle: Oracle, hours: int, wanted: Scope) -> list[Aged]:
+    """Posts of the period that are old enough."""
+    return [
+        post
+        for post in aged(oracle, hours, wanted.filters)
+        if wanted.start <= post.post.published < wanted.end
+        and wanted.filters.author in {0, post.post.author_id}
+    ]
 
 
 @bounded

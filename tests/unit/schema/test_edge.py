@@ -134,7 +134,8 @@ async def test_a_preflight_of_a_keys_page_is_answered_without_a_key(keys: Path) 
     assert answer.headers | {"access-control-expose-headers": ""} == {
         "access-control-allow-origin": PAGE,
         "access-control-allow-methods": "GET, HEAD, POST",
-        "access-control-allow-headers": "authorization, content-type, content-encoding",
+        "access-control-allow-headers": "authorization, content-type, content-encoding,"
+        " if-none-match, last-event-id",
         "access-control-max-age": "7200",
         "access-control-expose-headers": "",
         "vary": "Origin",

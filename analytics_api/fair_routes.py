@@ -1,0 +1,111 @@
+"""The URLs of the reports that compare posts at equal age."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from starlette.responses import Response
+
+from analytics_api import fair_reports, opportunity
+from analytics_api.fair_models import (
+    Age,
+    Cohort,
+    CohortBy,
+    FairAuthor,
+    FairPost,
+    FairSort,
+    Opportunity,
+)
+from analytics_api.paging import Page
+from analytics_api.requests import new_router
+from analytics_api.scope import Scope, scope_of
+from analytics_api.scoped_routes import slow_answer
+
+router = new_router()
+Quarter = Annotated[Scope, Depends(scope_of("90d"))]
+Year = Annotated[Scope, Depends(scope_of("365d"))]
+Hours = Annotated[
+    Age, Query(description="Of a post's life that count; younger posts are left out.")
+]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Rows a page.")]
+After = Annotated[
+    str | None, Query(max_length=1000, description="From the Link of the page before.")
+]
+
+
+@router.get("/reports/fair-posts", response_model=list[FairPost], tags=["fair reports"])
+async def fair_posts(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
+    request: Request,
+    scope: Quarter,
+    hours: Hours = "48",
+    sort: Annotated[FairSort, Query(description="What to rank by.")] = "index",
+    limit: Limit = 20,
+    after: After = None,
+) -> Response:
+    """Which posts did best, each compared with its category's posts at the same age?"""
+    page = Page(limit, after)
+    return await slow_answer(
+        request,
+        scope,
+        lambda pool: fair_reports.fair_posts(pool, scope, int(hours), sort, page),
+        hours,
+        sort,
+        page,
+    )
+
+
+@router.get("/reports/fair-authors", response_model=list[FairAuthor], tags=["fair reports"])
+async def fair_authors(
+    request: Request,
+    scope: Quarter,
+    hours: Hours = "48",
+    limit: Limit = 50,
+    after: After = None,
+) -> Response:
+    """Whose posts earn more than posts of the same categories do at the same age?"""
+    page = Page(limit, after)
+    return await slow_answer(
+        request,
+        scope,
+        lambda pool: fair_reports.fair_authors(pool, scope, int(hours), page),
+        hours,
+        page,
+    )
+
+
+@router.get("/reports/opportunity", response_model=list[Opportunity], tags=["fair reports"])
+async def opportunities(
+    request: Request,
+    scope: Quarter,
+    hours: Hours = "48",
+    limit: Limit = 50,
+    after: After = None,
+) -> Response:
+    """What would an author's posts earn at the category's median, and why do they not?
+
+    Reasons are habits that go along with less among all authors, not causes; an experiment tells.
+    """
+    page = Page(limit, after)
+    return await slow_answer(
+        request,
+        scope,
+        lambda pool: opportunity.opportunity(pool, scope, int(hours), page),
+        hours,
+        page,
+    )
+
+
+@router.get("/reports/cohorts", response_model=list[Cohort], tags=["fair reports"])
+async def cohorts(
+    request: Request,
+    scope: Year,
+    hours: Hours = "48",
+    by: Annotated[CohortBy, Query(description="All together, or by month of joining.")] = "tenure",
+) -> Response:
+    """Do new authors improve? Those who joined in the period, by months since."""
+    return await slow_answer(
+        request,
+        scope,
+        lambda pool: fair_reports.cohorts(pool, scope, int(hours), by),
+        hours,
+        by,
+    )

@@ -1,0 +1,37 @@
+// Elements from names, properties and children. Text only ever becomes text nodes.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Make an element. Properties: class, attributes, `on…` listeners, `data` and `vars` objects. */
+export function el(name, properties = {}, ...children) {
+  return fill(document.createElement(name), properties, children);
+}
+
+/** Make an SVG element. */
+export function svg(name, properties = {}, ...children) {
+  return fill(document.createElementNS(SVG, name), properties, children);
+}
+
+function fill(element, properties, children) {
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "data") Object.assign(element.dataset, value);
+    else if (name === "vars")
+      for (const [key, each] of Object.entries(value)) element.style.setProperty(key, each);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...present(children));
+  return element;
+}
+
+const present = (children) =>
+  children.flat().filter((child) => child !== null && child !== undefined && child !== false);
+
+/** Put these, and nothing else, into an element. */
+export const put = (element, ...children) => element.replaceChildren(...present(children));
+
+export const byId = (id) => document.getElementById(id);
+
+/** Text for screen readers alone. */
+export const spoken = (text) => el("span", { class: "hidden-text" }, text);

@@ -1,0 +1,132 @@
+// The page: its parts, and when they ask again.
+
+import { chosenFilters, current, onChange, zone } from "./address.js";
+import { ask, Failure } from "./api.js";
+import { byId, el, put } from "./dom.js";
+import { date } from "./format.js";
+import { drawHeader } from "./header.js";
+import { onKey, setKey } from "./key.js";
+import { listen } from "./keyboard.js";
+import { follow } from "./live.js";
+import { notice } from "./notice.js";
+import { Audience, Funnel } from "./panels/audience.js";
+import { Brief } from "./panels/brief.js";
+import { Cohorts } from "./panels/cohorts.js";
+import { Effects } from "./panels/effects.js";
+import { Heatmap } from "./panels/heatmap.js";
+import { Movers } from "./panels/movers.js";
+import { Opportunities } from "./panels/opportunities.js";
+import { Pipeline, RightNow, tellHeader } from "./panels/pipeline.js";
+import { rankings } from "./panels/rankings.js";
+import { Subject } from "./panels/subject.js";
+import { Trend } from "./panels/trend.js";
+import { WhenToPost } from "./panels/when.js";
+
+const AGAIN_MS = 20_000;
+
+const parts = {
+  subject: new Subject(),
+  brief: new Brief(),
+  trend: new Trend(),
+  movers: new Movers(),
+  now: new RightNow(),
+  when: new WhenToPost(),
+  hours: new Heatmap(),
+  opportunities: new Opportunities(),
+  rankings: rankings(),
+  funnel: new Funnel(),
+  audience: new Audience(),
+  effects: new Effects(),
+  cohorts: new Cohorts(),
+  pipeline: new Pipeline(),
+};
+const [posts, authors, categories, tags] = parts.rankings;
+const all = Object.values(parts).flat();
+const ofOnePost = new Set([parts.subject, parts.trend, parts.pipeline]);
+const columns = (...pair) =>
+  el(
+    "div",
+    { class: "columns stretch" },
+    pair.flatMap((part) => part.elements),
+  );
+
+put(
+  byId("parts"),
+  ...parts.subject.elements,
+  ...parts.brief.elements,
+  ...parts.trend.elements,
+  columns(parts.movers, parts.now),
+  columns(parts.when, parts.hours),
+  ...parts.opportunities.elements,
+  columns(posts, authors),
+  columns(categories, tags),
+  columns(parts.funnel, parts.audience),
+  columns(parts.effects, parts.cohorts),
+  ...parts.pipeline.elements,
+);
+
+/** Show what the address says. Parts ask one after the other's answer, the upper ones first. */
+async function show() {
+  const isPost = Boolean(current().post);
+  const shown = all.filter((part) => !isPost || ofOnePost.has(part));
+  for (const part of all)
+    for (const element of part.elements) if (part !== parts.subject) element.hidden = !shown.includes(part);
+  for (const pair of document.querySelectorAll(".parts > .columns")) pair.hidden = isPost;
+  const outcomes = await Promise.allSettled(shown.map((part) => part.show()));
+  const failures = outcomes.filter((each) => each.status === "rejected").map((each) => each.reason);
+  for (const failure of failures) if (!(failure instanceof Failure)) console.error(failure);
+  const gravest = failures.sort((one, other) => gravity(other) - gravity(one))[0];
+  notice(gravest && gravity(gravest) ? gravest : (await isEmpty(failures)) ? "empty" : null);
+}
+
+/** How much a failure concerns the page as a whole; a report that is slow says so in its place. */
+function gravity({ status, isSlow }) {
+  return isSlow ? 0 : ({ 0: 4, 401: 5, 403: 5, 429: 1, 503: 3 }[status] ?? 0);
+}
+
+async function isEmpty(failures) {
+  if (failures.length || chosenFilters().length || current().post) return false;
+  const { body, asOf } = await ask("/categories/top?limit=50");
+  put(
+    byId("freshness"),
+    `as of ${date(asOf, zone(), { hour: "2-digit", minute: "2-digit", second: "2-digit" })}`,
+  );
+  return body.every((each) => each.total_engagements === 0);
+}
+
+const LIVE = { waiting: "waiting", away: "not live" };
+const again = follow(
+  (live) => {
+    tellHeader(live);
+    parts.now.tell(live);
+    parts.pipeline.tell(live);
+  },
+  (state) => {
+    if (byId("live").dataset.state === state) return;
+    byId("live").dataset.state = state;
+    if (LIVE[state]) byId("live").textContent = LIVE[state];
+  },
+);
+
+async function renew() {
+  drawHeader();
+  await show();
+}
+
+onChange(() => {
+  renew();
+  scrollTo({ top: 0 });
+});
+onKey(() => {
+  again();
+  renew();
+});
+byId("forget").onclick = () => setKey(null);
+listen();
+renew();
+setInterval(() => {
+  if (!document.hidden) show();
+}, AGAIN_MS);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) show();
+});

@@ -1,0 +1,118 @@
+// When readers engage: hour by weekday. Shades are by rank, so that one extreme hour does not pale
+// all others.
+
+import { at } from "../api.js";
+import { zone } from "../address.js";
+import { el } from "../dom.js";
+import { count, DAYS, hour, nowIn, percent, plural } from "../format.js";
+import { Panel } from "../panel.js";
+
+export const SHADES = 7;
+const HOURS = [...Array(24).keys()];
+const WEEK = [1, 2, 3, 4, 5, 6, 0]; // from Monday on
+
+/** The shade of each value, 0 to SHADES - 1, by its rank among all; nothing is 0. */
+export function shades(values) {
+  const sorted = [...values].filter((value) => value > 0).sort((a, b) => a - b);
+  const rank = new Map();
+  sorted.forEach((value, place) => {
+    if (!rank.has(value)) rank.set(value, place);
+  });
+  return (value) =>
+    value > 0 ? Math.min(SHADES - 1, 1 + Math.floor((rank.get(value) / sorted.length) * (SHADES - 1))) : 0;
+}
+
+/** A table of weekdays and hours. *cell* gives `{ className, title }` for a day and an hour. */
+export function week(caption, zoneName, cell) {
+  const now = nowIn(zoneName);
+  const head = el(
+    "tr",
+    {},
+    el("td", { class: "corner" }),
+    HOURS.map((each) =>
+      el(
+        "th",
+        { scope: "col" },
+        each % 3 ? el("span", { class: "hidden-text" }, String(each)) : String(each),
+      ),
+    ),
+  );
+  const rows = WEEK.map((day) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, DAYS[day].slice(0, 3)),
+      HOURS.map((each) => {
+        const { className, title } = cell(day, each);
+        const isNow = day === now.day && each === now.hour;
+        return el(
+          "td",
+          {
+            class: `${className}${isNow ? " now" : ""}`,
+            title: `${DAYS[day]} ${hour(each)}: ${title}${isNow ? " (now)" : ""}`,
+          },
+          el("span", { class: "hidden-text" }, title),
+        );
+      }),
+    ),
+  );
+  return el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
+    el(
+      "table",
+      { class: "heat" },
+      el("caption", { class: "hidden-text" }, caption),
+      el("thead", {}, head),
+      el("tbody", {}, rows),
+    ),
+  );
+}
+
+export class Heatmap {
+  constructor() {
+    this.panel = new Panel("hours", "When readers engage", {
+      about:
+        "The busiest hours, and each hour of the week, of the last 365 days, all posts. The frame is now.",
+      sql: ["engagement_patterns"],
+    });
+    this.elements = [this.panel.element];
+  }
+
+  show() {
+    const query = new URLSearchParams({ tz: zone() });
+    return this.panel.show(at("/analytics/engagement-patterns", query), (cells) => {
+      const found = new Map(cells.map((each) => [`${each.day_of_week}:${each.hour_of_day}`, each]));
+      const shade = shades(cells.map((each) => each.total_engagements));
+      const busiest = [...cells]
+        .sort((one, other) => other.total_engagements - one.total_engagements)
+        .slice(0, 3);
+      return [
+        el(
+          "ol",
+          { class: "slots" },
+          busiest.map((each) =>
+            el(
+              "li",
+              {},
+              el("b", {}, `${each.day_name.trim().slice(0, 3)}, ${hour(each.hour_of_day)}`),
+              el("span", {}, `${percent(each.pct_of_total_engagement)} of all`),
+              el("span", { class: "quiet small" }, `${plural(each.total_engagements, "engagement")}`),
+            ),
+          ),
+        ),
+        week("Engagements by weekday and hour", zone(), (day, each) => {
+          const total = found.get(`${day}:${each}`)?.total_engagements ?? 0;
+          return { className: `s${shade(total)}`, title: `${count(total)} engagements` };
+        }),
+        el(
+          "p",
+          { class: "scale" },
+          "less ",
+          [...Array(SHADES).keys()].map((each) => el("i", { class: `s${each}` })),
+          " more · each shade holds as many hours",
+        ),
+      ];
+    });
+  }
+}

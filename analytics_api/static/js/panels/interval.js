@@ -1,0 +1,21 @@
+// An estimate with its interval, drawn on a line from nothing to the most.
+
+import { el } from "../dom.js";
+
+/** *mark*: where "no difference" is; an interval that holds it is drawn quietly. */
+export function interval({ low, value, high, least = 0, most, mark }) {
+  const place = (number) =>
+    `${(100 * Math.min(1, Math.max(0, (number - least) / (most - least)))).toFixed(1)}%`;
+  const isUnclear = low <= mark && mark <= high;
+  return el(
+    "span",
+    {
+      class: `interval${isUnclear ? " unclear" : ""}`,
+      role: "img",
+      "aria-label": `95 % interval from ${low} to ${high}`,
+    },
+    el("i", { vars: { left: place(low), right: `calc(100% - ${place(high)})` } }),
+    el("u", { vars: { left: place(mark) } }),
+    el("b", { vars: { left: place(value) } }),
+  );
+}

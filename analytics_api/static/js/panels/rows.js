@@ -1,0 +1,56 @@
+// Rows with a bar behind them: label, figure, change, and a line below.
+
+import { goes, link } from "../address.js";
+import { el, spoken } from "../dom.js";
+import { signed } from "../format.js";
+
+/**
+ * One row. *part*: how much of the bar is filled, 0 to 1; *leads*: what a click changes in the
+ * address; *aside*: what stands in the place of the change.
+ */
+export function row({ label, figure, change, sub, part = 0, leads, key, aside }) {
+  const better = change > 0 ? "good" : change < 0 ? "bad" : "quiet";
+  return el(
+    "li",
+    { data: key === undefined ? {} : { key } },
+    el("i", { class: "fill", "aria-hidden": "true", vars: { width: `${(100 * part).toFixed(1)}%` } }),
+    leads
+      ? el("a", { class: "label", href: link(leads), onclick: goes(leads), title: label }, label)
+      : el("span", { class: "label", title: label }, label),
+    el("span", { class: "figure" }, figure),
+    aside ??
+      (change === undefined
+        ? el("span", {})
+        : el(
+            "span",
+            { class: `change ${better}` },
+            change === null ? "new" : signed(change).replace(/^[+−]/, ""),
+            spoken(" against the period before"),
+          )),
+    sub && el("span", { class: "sub" }, sub),
+  );
+}
+
+/** A choice between a few views of a panel, kept by the panel itself. */
+export function choice(name, options, chosen, does) {
+  const group = el("div", { class: "segments", role: "group", "aria-label": name });
+  const draw = (now) =>
+    group.replaceChildren(
+      ...options.map(([value, text]) =>
+        el(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": String(value === now),
+            onclick: () => {
+              draw(value);
+              does(value);
+            },
+          },
+          text,
+        ),
+      ),
+    );
+  draw(chosen);
+  return group;
+}

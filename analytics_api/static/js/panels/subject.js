@@ -1,0 +1,131 @@
+// Whom or what the page is about, where it is one author or one post.
+
+import { ask, at, Failure } from "../api.js";
+import { current, go, goes, link, scope, zone } from "../address.js";
+import { el, put } from "../dom.js";
+import { count, date, decimal, percent, signed } from "../format.js";
+
+const PERIODS = new Set(["7d", "30d", "90d", "all"]);
+
+const fact = (name, value, note, id) =>
+  el("div", {}, el("dt", {}, name), el("dd", { data: { fact: id } }, value, note && el("small", {}, note)));
+const change = (value) => (value === null ? "–" : signed(value));
+
+export class Subject {
+  constructor() {
+    this.card = el("section", { class: "card subject", id: "subject", hidden: true });
+    this.elements = [this.card];
+  }
+
+  async show() {
+    const { post, author } = current();
+    this.card.hidden = !post && !author;
+    try {
+      if (post) await this.#post(post);
+      else if (author) await this.#author(author);
+    } catch (error) {
+      if (!(error instanceof Failure) || ![404, 422].includes(error.status)) throw error;
+      put(
+        this.card,
+        el("h2", {}, "There is no such page"),
+        el("p", { class: "quiet" }, `${error.message}.`),
+        back("Everything", { post: undefined, author: undefined }),
+      );
+    }
+  }
+
+  async #post(id) {
+    const { period = "30d", start } = current();
+    const chosen = !start && PERIODS.has(period) ? period : "all";
+    const path = `/engagement/${encodeURIComponent(id)}`;
+    const [{ body }, ever] = await Promise.all([ask(`${path}?period=${chosen}`), ask(`${path}?period=all`)]);
+    const age = (Date.now() - new Date(body.publish_date)) / 86_400_000;
+    put(
+      this.card,
+      back("All posts", { post: undefined }),
+      el(
+        "div",
+        {},
+        el("p", { class: "quiet small" }, `Post ${id} · ${body.category}`),
+        el("h2", {}, body.title),
+        el(
+          "p",
+          {},
+          "by ",
+          el(
+            "a",
+            {
+              href: link({ author: String(body.author_id), post: undefined }),
+              onclick: goes({ author: String(body.author_id), post: undefined }),
+            },
+            body.author_name,
+          ),
+          `, published ${date(body.publish_date, zone(), { weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" })}`,
+        ),
+      ),
+      el(
+        "dl",
+        { class: "facts" },
+        fact(
+          "Engagements",
+          count(body.total_engagements),
+          chosen === "all" ? "since ever" : `in ${chosen.replace("d", " days")}`,
+          "total_engagements",
+        ),
+        fact("Views", count(body.views), null, "views"),
+        fact("Likes", count(body.likes), null, "likes"),
+        fact("Comments", count(body.comments), null, "comments"),
+        fact("Shares", count(body.shares), null, "shares"),
+        fact("Engage after a view", percent(body.engagement_rate), null, "engagement_rate"),
+        fact(
+          "Since ever",
+          count(ever.body.total_engagements),
+          age > 0 ? `${decimal(ever.body.total_engagements / Math.max(1, age))} a day` : null,
+          "ever",
+        ),
+      ),
+    );
+  }
+
+  async #author(id) {
+    const query = scope(["category", "tag", "promoted", "type"]);
+    const [{ body }, fair] = await Promise.all([
+      ask(`/author/${encodeURIComponent(id)}/trends`),
+      ask(at("/reports/fair-authors", query)).catch(() => ({ body: [] })),
+    ]);
+    const [own] = fair.body;
+    put(
+      this.card,
+      back("All authors", { author: undefined }),
+      el(
+        "div",
+        {},
+        el("p", { class: "quiet small" }, `Author · ${body.category}`),
+        el("h2", {}, body.author_name),
+      ),
+      el(
+        "dl",
+        { class: "facts" },
+        fact("Posts", count(body.total_posts), "since ever", "total_posts"),
+        fact(
+          "Engagements",
+          count(body.total_engagements),
+          `${decimal(body.avg_engagement_per_post)} a post`,
+          "total_engagements",
+        ),
+        fact("Last 7 days", change(body.change_7d), "against the 7 before", "change_7d"),
+        fact("Last 30 days", change(body.change_30d), "against the 30 before", "change_30d"),
+        own &&
+          fact(
+            "At equal age",
+            `${decimal(own.index)} ×`,
+            `what is usual (${decimal(own.low)} to ${decimal(own.high)})`,
+            "index",
+          ),
+      ),
+    );
+  }
+}
+
+const back = (text, change) =>
+  el("p", {}, el("button", { class: "plain", type: "button", onclick: () => go(change) }, `← ${text}`));

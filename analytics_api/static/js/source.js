@@ -1,0 +1,76 @@
+// Where a number comes from: the SQL that found it, and the same rows as JSON or CSV.
+
+import { askText } from "./api.js";
+import { byId, el } from "./dom.js";
+
+function dialog(title, ...content) {
+  byId("dialog")?.remove();
+  const close = () => found.close();
+  const found = el(
+    "dialog",
+    { id: "dialog", "aria-labelledby": "dialog-title", onclose: () => found.remove() },
+    el(
+      "header",
+      {},
+      el("h2", { id: "dialog-title" }, title),
+      el("button", { class: "plain push", type: "button", onclick: close }, "Close"),
+    ),
+    ...content,
+  );
+  document.body.append(found);
+  found.showModal();
+  return found;
+}
+
+/** Show how a report is computed. *names*: its SQL files; *path*: where the API answers it. */
+export async function showSource(title, names, path) {
+  const body = el("div", {}, el("p", { class: "quiet" }, "loading…"));
+  dialog(`How “${title}” is computed`, body);
+  const parts = await Promise.all(
+    names.map(async (name) => {
+      try {
+        return [name, await askText(`/sql/${name}`)];
+      } catch (error) {
+        return [name, `-- ${error.message}`];
+      }
+    }),
+  );
+  body.replaceChildren(
+    el(
+      "p",
+      { class: "quiet small" },
+      "One question, one file. With plain psql it gives the same rows: ",
+      el("code", {}, `psql -v name=value -f sql/${names[0]}.sql`),
+    ),
+    ...parts.flatMap(([name, text]) => [
+      el("h3", {}, `sql/${name}.sql`),
+      el("pre", { tabindex: "0", "aria-label": `sql/${name}.sql` }, text),
+    ]),
+    el("h3", {}, "Ask for it yourself"),
+    el(
+      "pre",
+      { tabindex: "0", "aria-label": "command" },
+      `curl -H "Authorization: Bearer $READ_KEY" \\\n  '${location.origin}${path}'`,
+    ),
+  );
+}
+
+/** Save a report as a file. */
+export async function save(path, format) {
+  const separator = path.includes("?") ? "&" : "?";
+  const text = await askText(`${path}${separator}format=${format}`);
+  download(
+    text,
+    `${path.split("?")[0].split("/").slice(-2).join("-").replace(/^-/, "")}.${format}`,
+    format === "csv" ? "text/csv" : "application/json",
+  );
+}
+
+/** Hand a text to the browser as a download. */
+export function download(text, name, type) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  el("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+export { dialog };

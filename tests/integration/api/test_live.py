@@ -1,0 +1,218 @@
+"""``GET /live`` on a real socket: streams, polls, and how streams end."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from analytics_api.app import create_app
+from analytics_api.fan_out import CLIENTS
+from analytics_api.live import READS
+from analytics_api.settings import ApiSettings
+from schema.keys import Scope, read_keys, revoke
+from tests.backends import Backend
+from tests.conftest import Database, Kafka
+from tests.integration.api.conftest import Api, row
+from tests.serving import client, new_key, served
+
+STREAM = {"Accept": "text/event-stream"}
+PATIENCE_SECONDS = 30.0
+
+
+@dataclass
+class Listening:
+    """An open stream."""
+
+    answer: aiohttp.ClientResponse
+    ids: list[str] = field(default_factory=list)
+
+    async def block(self) -> str:
+        """Return the next lines up to an empty one, heartbeats included; empty: it ended."""
+        lines = []
+        while (line := (await self.answer.content.readline()).decode()) not in ("\n", ""):
+            lines.append(line)
+        return "".join(lines)
+
+    async def told(self, text: str) -> str:
+        """Return the next block with *text* in it."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while text not in (block := await self.block()):
+                assert block, "the stream ended"
+        return block
+
+    async def ended(self) -> None:
+        """Wait until the stream ends in order."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await self.block():
+                pass
+
+    async def event(self) -> Any:
+        """Return the data of the next event named live."""
+        block = await self.told("event: live")
+        facts = dict(line.split(": ", 1) for line in block.splitlines() if line[0] != ":")
+        self.ids.append(facts["id"])
+        return json.loads(facts["data"])
+
+
+@asynccontextmanager
+async def listening(session: aiohttp.ClientSession, **headers: str) -> AsyncIterator[Listening]:
+    async with session.get("/live", headers=STREAM | headers) as answer:
+        assert answer.status == 200, await answer.text()
+        yield Listening(answer)
+
+
+async def test_an_event_shows_in_a_stream_that_is_open(api: Api) -> None:
+    async with listening(api.session) as stream:
+        assert stream.answer.content_type == "text/event-stream"
+        assert (await stream.event())["top_posts"] == []
+        await api.store([row(3), row(3, "like"), row(4)])
+        found = await stream.event()
+        while sum(found["seconds"]) < 3:
+            found = await stream.event()
+
+    assert [(p["post_id"], p["total_engagements"]) for p in found["top_posts"]] == [(3, 2), (4, 1)]
+    assert found["top_posts"][0]["title"] == "Post 3"
+    assert found["events_per_second"] == pytest.approx(0.3)
+    assert found["pipeline"]["stored"] == 3
+    assert len(found["seconds"]) == 60
+
+
+async def test_who_comes_back_is_told_what_it_missed_and_nothing_twice(api: Api) -> None:
+    async with listening(api.session) as stream:
+        await stream.event()
+        await api.store([row(1)])
+        await stream.event()
+        first, last = stream.ids
+        async with listening(api.session, **{"Last-Event-ID": first}) as other:
+            await other.event()
+            assert other.ids == [last]
+        async with listening(api.session, **{"Last-Event-ID": last}) as third:
+            await api.store([row(2)])
+            await third.event()
+            assert third.ids[0] not in (first, last)
+
+
+async def test_the_same_address_can_be_polled_and_says_when_nothing_changed(api: Api) -> None:
+    await api.store([row(5, "share")])
+    answer = await api.get("/live")
+    found = await answer.json()
+    assert found["top_posts"][0]["shares"] == 1
+
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    etag = ""
+    while answer.status == 200:  # while the seconds pass, something changes
+        assert time.monotonic() < deadline
+        etag = answer.headers["ETag"]
+        answer = await api.get("/live", **{"If-None-Match": etag})
+    assert (answer.status, answer.headers["ETag"]) == (304, etag)
+    table = await (await api.get("/live?format=csv")).text()
+    assert table.splitlines()[0].startswith("views,likes,comments,shares,total_engagements,post_id")
+
+
+async def test_many_clients_are_told_the_same_by_one_question_a_second(api: Api) -> None:
+    async with AsyncExitStack() as opened:
+        streams = [await opened.enter_async_context(listening(api.session)) for _ in range(50)]
+        before = READS._value.get()
+        await api.store([row(7)])
+        began_at = time.monotonic()
+        for stream in streams:
+            while not (await stream.event())["top_posts"]:
+                pass
+        took_seconds = time.monotonic() - began_at
+
+    assert len({stream.ids[-1] for stream in streams}) == 1
+    assert READS._value.get() - before <= took_seconds + 2
+
+
+async def test_a_stream_ends_when_its_key_is_revoked(api: Api) -> None:
+    key = new_key(api.keys, Scope.READ)
+    [*_, entry] = read_keys(api.keys)
+    async with client(api.url, key) as session:
+        while True:  # until the service has seen the new key
+            async with session.get("/live") as answer:
+                if answer.status == 200:
+                    break
+            await asyncio.sleep(0.1)
+        async with listening(session) as stream, listening(api.session) as other:
+            await stream.event()
+            assert revoke(api.keys, entry.key_id)
+            await stream.ended()
+            assert await other.block()
+
+
+@asynccontextmanager
+async def serving(
+    database: Database, kafka: Kafka, topic: str, keys: Path, **settings: Any
+) -> AsyncIterator[aiohttp.ClientSession]:
+    key = new_key(keys, Scope.READ)
+    app, _ = create_app(
+        ApiSettings(
+            database_url=SecretStr(database.url),
+            kafka_bootstrap_servers=kafka.bootstrap_servers,
+            topic=topic,
+            api_keys_file=str(keys),
+            **settings,
+        )
+    )
+    async with served(app) as url, client(url, key) as session:
+        yield session
+
+
+async def test_beyond_the_limit_streams_are_refused_and_polls_go_on(
+    database: Database, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    async with serving(database, kafka, topic, tmp_path / "keys", live_clients=1) as session:
+        async with listening(session):
+            async with session.get("/live", headers=STREAM) as refused:
+                problem = await refused.json()
+                assert (refused.status, problem["code"]) == (503, "too_many_streams")
+                assert refused.headers["Retry-After"] == "10"
+            async with session.get("/live") as polled:
+                assert polled.status == 200
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while CLIENTS._value.get():
+            assert time.monotonic() < deadline, "the place of a client that went is not free"
+            await asyncio.sleep(0.02)
+        async with listening(session) as stream:
+            assert await stream.event()
+
+
+async def test_open_streams_end_with_the_service_and_do_not_hold_it_up(
+    database: Database, kafka: Kafka, topic: str, tmp_path: Path
+) -> None:
+    async with (
+        serving(database, kafka, topic, tmp_path / "keys") as session,
+        listening(session) as stream,
+    ):
+        await stream.event()
+        leaving_at = time.monotonic()
+    took_seconds = time.monotonic() - leaving_at
+
+    assert took_seconds < 8, "the shutdown's own deadline had to end the streams"
+
+
+async def test_postgres_away_is_told_in_the_stream_and_by_503(api: Api, servers: Backend) -> None:
+    name = await api.connection.fetchval("SELECT current_database()")
+    operator = await asyncpg.connect(servers.database_url)
+    async with listening(api.session) as stream:
+        await stream.event()
+        await operator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await operator.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = $1 AND application_name = 'engage-api'",
+            name,
+        )
+        await stream.told("event: away")
+        assert (await api.get("/live")).status == 503
+        await operator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        assert await stream.event()
+    await operator.close()
