@@ -154,4 +154,3 @@ def _add_own_routes(app: FastAPI, settings: ApiSettings) -> None:
         if name not in sql.names():
             raise problems.Problem(404, "unknown_question", "see the repository's folder sql")
         return PlainTextResponse(sql.source(name))
-

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from playwright.async_api import ConsoleMessage, Page, Request, expect
 
-from consumer.decode import Row
+from consumer.rows import Row, microseconds
 from tests.integration.api.conftest import Api
 
 AUTHORS = (
@@ -70,7 +69,8 @@ def _engagements() -> Iterator[Row]:
             at = published(post) + timedelta(hours=draw.expovariate(1 / 20))
             kind = draw.choices(("view", "like", "comment", "share"), (70, 20, 6, 4))[0]
             if at < now:
-                yield (at, UUID(int=number), post, draw.randrange(1, USERS), kind, at)
+                time, user = microseconds(at), draw.randrange(1, USERS)
+                yield (time, number.to_bytes(16), post, user, kind, time)
 
 
 @dataclass

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 import sql
 from catalogue_service.app import create_app
 from catalogue_service.settings import CatalogueSettings
-from consumer.decode import Row
 from consumer.external_ids import ExternalIds
+from consumer.rows import Row
 from schema.keys import Scope
 from tests.conftest import Database
 from tests.factories import record
@@ -40,8 +40,7 @@ SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
 
 
 def named_row(post: int | str, user: int | str | None = None) -> Row:
-    made = record()
-    return (made.engaged_timestamp, made.event_id, post, user, "view", made.engaged_timestamp)
+    return (0, record().event_id.bytes, post, user, "view", 0)
 
 
 @dataclass

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from consumer import rollup
-from consumer.decode import COLUMNS, Row
+from consumer.rows import Row, copy, day, instant, microseconds
 from sql import load
 from tests.conftest import Database
 
@@ -35,14 +35,14 @@ class Desk:
             await self.write(rows, gone)
 
     async def write(self, rows: Sequence[Row], gone: Sequence[Row] = ()) -> None:
-        for day in {row[0].date() for row in rows}:
-            await self.connection.execute("SELECT ensure_partition($1)", day)
-        await self.connection.copy_records_to_table("engagements", records=rows, columns=COLUMNS)
+        for needed in {day(row[0]) for row in rows}:
+            await self.connection.execute("SELECT ensure_partition($1)", needed)
+        await copy(self.connection, rows)
         for row in gone:
             await self.connection.execute(
                 "DELETE FROM engagements WHERE engaged_timestamp = $1 AND event_id = $2",
-                row[0],
-                row[1],
+                instant(row[0]),
+                UUID(bytes=row[1]),
             )
         await self.connection.execute(load("add_post_totals").text, *rollup.by_post(rows, gone))
         await self.connection.execute(
@@ -62,7 +62,8 @@ class Desk:
 
 
 def view(post_id: int, at: datetime, event_id: UUID | None = None) -> Row:
-    return (at, event_id or uuid4(), post_id, None, "view", at)
+    time = microseconds(at)
+    return (time, (event_id or uuid4()).bytes, post_id, None, "view", time)
 
 
 @pytest.fixture
