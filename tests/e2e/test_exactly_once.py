@@ -4,8 +4,13 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
-from tests.e2e.stacks import ENGAGE, Stack, eventually
+import pytest
+
+from tests.e2e.conftest import POSTS
+from tests.e2e.stacks import ENGAGE, Stack, eventually, started
 
 EVENTS = int(os.environ.get("ENGAGE_TEST_KILL_EVENTS", "20000"))
 RATE = 2500
@@ -13,7 +18,17 @@ KILL_EVERY_SECONDS = 0.7
 LEAST_KILLS = 5
 
 
-def test_killed_consumers_lose_nothing_and_repeat_nothing(stack: Stack) -> None:
+@pytest.fixture
+def own_stack(tmp_path: Path) -> Iterator[Stack]:
+    """A stack that nobody else sends to."""
+    with started(tmp_path, "--consumers", "2") as stack:
+        answer = stack.engage("seed", "--posts", str(POSTS), "--users", "50")
+        assert answer.returncode == 0, answer.stderr
+        yield stack
+
+
+def test_killed_consumers_lose_nothing_and_repeat_nothing(own_stack: Stack) -> None:
+    stack = own_stack
     sizes = ("--events", str(EVENTS), "--rate", str(RATE), "--duplicates", "0.05")
     command = [
         *ENGAGE,
