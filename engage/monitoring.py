@@ -42,7 +42,7 @@ def look(target: Target, checks: Iterable[str], hours: int, least_z: float) -> l
 
 def unreachable(error: Unavailable) -> Finding:
     """Return what is told when nobody answers."""
-    return Finding("pipeline", Severity.CRITICAL, "unreachable", str(error), "/readyz")
+    return Finding("pipeline", Severity.UNKNOWN, "unreachable", str(error), "/readyz")
 
 
 class Notifier:

@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
+from engage.cli import app
 from engage.findings import (
     Finding,
     Severity,
@@ -292,3 +294,11 @@ def test_a_notifier_keeps_quiet_in_the_reporting_zones_hours(tmp_path: Path) -> 
         assert Notifier(quiet, tmp_path / "monitor.json").tell([NEWS, GRAVE]) == 1
 
     assert b"poison" in received.requests[0][1]
+
+
+def test_without_a_stack_the_plugin_says_unknown_and_how_to_start_one(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["monitor", "--dir", str(tmp_path)])
+
+    assert answer.exit_code == 3
+    assert answer.stdout.startswith("UNKNOWN: no stack runs")
+    assert "engage up" in answer.stdout
