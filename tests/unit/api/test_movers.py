@@ -43,6 +43,13 @@ def test_small_counts_scatter_by_chance_alone() -> None:
     assert move_of(author(30, [1, 1, 1, 1]), 1.0).z > 3.5
 
 
+def test_of_thin_traffic_the_mean_is_usual_and_the_tide_carries_it() -> None:
+    thin = [0, 1, 0, 0, 1, 0, 1, 0]
+
+    assert author(0, thin).usual == 0.375
+    assert move_of(author(120, thin), tide=320.0).z == pytest.approx(0, abs=0.5)
+
+
 def test_what_rises_with_everything_else_does_not_move() -> None:
     assert move_of(author(300), tide=3.0).z == pytest.approx(0, abs=0.5)
     assert move_of(author(100), tide=3.0).z < -3.5
