@@ -9,7 +9,8 @@ from analytics_api import timing_reports
 from analytics_api.answers import SLOW, Answer
 from analytics_api.calendar_file import MEDIA_TYPE, calendar
 from analytics_api.fair_models import Age
-from analytics_api.fair_routes import Quarter, Year
+from analytics_api.fair_routes import After, Limit, Quarter, Year
+from analytics_api.paging import Page
 from analytics_api.requests import new_router, state_of
 from analytics_api.scoped_routes import slow_answer
 from analytics_api.timing_models import NextSlot, PostingHours, PostingSlot
@@ -74,11 +75,20 @@ async def next_slots_calendar(
 
 
 @router.get("/reports/posting-hours", response_model=list[PostingHours], tags=["when to post"])
-async def posting_hours(
-    request: Request, scope: Quarter, hours: Hours = _DAY, least: Least = _LEAST
+async def posting_hours(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
+    request: Request,
+    scope: Quarter,
+    hours: Hours = _DAY,
+    least: Least = _LEAST,
+    limit: Limit = 50,
+    after: After = None,
 ) -> Response:
     """Who publishes in weak hours, and who in good ones?"""
-    judged = Judgement(int(hours), least)
+    judged, page = Judgement(int(hours), least), Page(limit, after)
     return await slow_answer(
-        request, scope, lambda pool: timing_reports.posting_hours(pool, scope, judged), judged
+        request,
+        scope,
+        lambda pool: timing_reports.posting_hours(pool, scope, judged, page),
+        judged,
+        page,
     )

@@ -95,6 +95,7 @@ def posting_hours(  # noqa: PLR0913, PLR0917  (options of a command)
     folder: Dir = DEFAULT_DIR,
     hours: Hours = None,
     least: Least = None,
+    limit: Limit = 50,
     period: Period = None,
     start: Start = None,
     end: End = None,
@@ -104,7 +105,7 @@ def posting_hours(  # noqa: PLR0913, PLR0917  (options of a command)
 ) -> None:
     """Who publishes in weak hours, and who in good ones? 90 days if unset."""
     scope = (period, start, end, tz)
-    rows = ask(folder, "/reports/posting-hours", scope, only, hours=hours, least=least)
+    rows = ask(folder, "/reports/posting-hours", scope, only, hours=hours, least=least, limit=limit)
     show("posting-hours", rows, output)
 
 

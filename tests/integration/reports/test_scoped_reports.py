@@ -191,9 +191,10 @@ def _label(instant: datetime, wanted: Scope, interval: str) -> Any:
     days=st.sampled_from([1, 7]),
     interval=st.sampled_from(get_args(Interval)),
     chosen=filters,
+    post=st.sampled_from([None, None, 1, 2]),
 )
 async def test_series(
-    store: Store, oracle: Oracle, days: int, interval: Any, chosen: Filters
+    store: Store, oracle: Oracle, days: int, interval: Any, chosen: Filters, post: int | None
 ) -> None:
     wanted = scope(oracle, days, chosen)
     recount = Recount(oracle, wanted)
@@ -201,9 +202,11 @@ async def test_series(
         _label(begin, wanted, interval): [] for begin in begins(wanted, interval)
     }
     for event in recount.current():
-        expected[_label(event.at, wanted, interval)].append(event)
+        if post in {None, event.post_id}:
+            expected[_label(event.at, wanted, interval)].append(event)
+    before = [event for event in recount.before() if post in {None, event.post_id}]
     async with holding(store, oracle) as pool:
-        found = await scoped_reports.series(pool, wanted, interval, None)
+        found = await scoped_reports.series(pool, wanted, interval, post)
 
     since = min((event.at for event in oracle.world.engagements), default=None)
     labels = [_label(begin, wanted, interval) for begin in begins(wanted, interval)]
@@ -213,9 +216,10 @@ async def test_series(
         assert seen == (counts(expected[label]) if is_recorded else dict.fromkeys(seen))
     assert [_label(point.start, wanted, interval) for point in found] == list(expected)
     earlier = sum(point.previous_engagements or 0 for point in found)
-    assert earlier <= len(recount.before())
+    assert earlier <= len(before)
     if interval == "day":
-        assert earlier == len(recount.before())
+        assert earlier == len(before)
+    assert all(point.start.tzinfo == wanted.zone for point in found)
 
 
 @bounded
