@@ -74,7 +74,7 @@ async def opportunity(pool: Pool, scope: Scope, hours: int, page: Page) -> Paged
     for rank, (gain, standing) in enumerate(gains, 1):
         author_id = standing.row["author_id"]
         if scope.filters.author in {0, author_id}:
-            reasons = evidence.reasons(standing) if gain.middle else []
+            reasons = evidence.reasons(standing) if round(gain.middle) else []
             rows.append(_row(rank, standing, gain, reasons))
             places.append((gain.middle, author_id))
     return cut(rows, page, places)

@@ -14,7 +14,7 @@ from bench.table import Result
 from bench.traffic import chunks, records, rows
 from consumer import rollup
 from consumer.decode import COLUMNS, Row
-from loadgen.seed import seed
+from loadgen.seed import read_facts, seed
 
 _DAYS = 365
 _CHUNK_ROWS = 50_000
@@ -39,9 +39,10 @@ SELECT count(*)
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
     """Fill a database once, then refresh and ask it."""
-    sample = rows(records(events, _DAYS))
-    url = await servers.database(row[0].date() for row in sample)
+    today = datetime.now(UTC).date()
+    url = await servers.database(today - timedelta(days=day) for day in range(_DAYS + 2))
     await seed(url)
+    sample = rows(records(events, _DAYS, await read_facts(url)))
     async with connection(url) as database:
         await database.execute("SET jit = off")
         for part in chunks(sample, _CHUNK_ROWS):
