@@ -5,7 +5,7 @@ is no cause. Nothing is told unless the 95 % interval of its effect lies below 0
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -50,10 +50,14 @@ class FeatureReasons:
     """What posts are like, author by author, beside the posts of the same categories."""
 
     def __init__(self, features: Features) -> None:
-        self._features = features
-        self._prices = {
-            feature.name: within(features.get(feature.name, {})) for feature in _FEATURES
-        }
+        self._authors: dict[str, dict[int, dict[str, GroupSums]]] = defaultdict(dict)
+        self._categories: dict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
+        for feature, groups in features.items():
+            for (author, category), sums in groups.items():
+                self._authors[feature].setdefault(author, {})[category] = sums
+                total, number = self._categories[feature].get(category, (0.0, 0))
+                self._categories[feature][category] = total + sums.x, number + sums.number
+        self._prices = {told.name: within(features.get(told.name, {})) for told in _FEATURES}
 
     def of(self, author_id: int) -> Iterator[Reason]:
         """Yield what is clear about an author."""
@@ -87,16 +91,11 @@ class FeatureReasons:
     def _values(self, feature: str, author_id: int) -> tuple[float, float] | None:
         """Return the author's mean, and that of the categories' posts, weighted as the author's."""
         own = posts = usual = 0.0
-        for (author, category), sums in self._features.get(feature, {}).items():
-            if author == author_id:
-                total, number = self._of_category(feature, category)
-                own, posts = own + sums.x, posts + sums.number
-                usual += sums.number * total / number
+        for category, sums in self._authors[feature].get(author_id, {}).items():
+            total, number = self._categories[feature][category]
+            own, posts = own + sums.x, posts + sums.number
+            usual += sums.number * total / number
         return (own / posts, usual / posts) if posts else None
-
-    def _of_category(self, feature: str, category: str) -> tuple[float, int]:
-        groups = [s for (_, named), s in self._features[feature].items() if named == category]
-        return sum(sums.x for sums in groups), sum(sums.number for sums in groups)
 
 
 def of_hours(habit: Habit, peers: Sequence[Habit], slots: Sequence[Slot]) -> Reason | None:

@@ -101,7 +101,7 @@ async def posting_hours(pool: Pool, scope: Scope, judged: Judgement, page: Page)
         if scope.filters.author in {0, habit.author_id}
     ]
     found.sort(key=lambda row: (row.lift_pct, row.author_id))
-    return cut(found, page, [(-row.lift_pct, row.author_id) for row in found])
+    return Paged(*cut(found, page, [(-row.lift_pct, row.author_id) for row in found]))
 
 
 def _spread(habit: Habit, slots: Sequence[Slot]) -> PostingHours:

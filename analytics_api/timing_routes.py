@@ -9,10 +9,9 @@ from analytics_api import timing_reports
 from analytics_api.answers import SLOW, Answer
 from analytics_api.calendar_file import MEDIA_TYPE, calendar
 from analytics_api.fair_models import Age
-from analytics_api.fair_routes import After, Limit, Quarter, Year
 from analytics_api.paging import Page
 from analytics_api.requests import new_router, state_of
-from analytics_api.scoped_routes import slow_answer
+from analytics_api.scoped_routes import After, InQuarter, InYear, Limit, slow_answer
 from analytics_api.timing_models import NextSlot, PostingHours, PostingSlot
 from analytics_api.timing_reports import Judgement
 
@@ -28,7 +27,7 @@ Count = Annotated[int, Query(ge=1, le=20, description="Slots at most.")]
 
 @router.get("/reports/when-to-post", response_model=list[PostingSlot], tags=["when to post"])
 async def when_to_post(
-    request: Request, scope: Year, hours: Hours = _DAY, least: Least = _LEAST
+    request: Request, scope: InYear, hours: Hours = _DAY, least: Least = _LEAST
 ) -> Response:
     """What does the hour do at which a post is published? 168 hours of a week.
 
@@ -42,7 +41,7 @@ async def when_to_post(
 
 @router.get("/reports/when-to-post/next", response_model=list[NextSlot], tags=["when to post"])
 async def next_slots(
-    request: Request, scope: Year, hours: Hours = _DAY, least: Least = _LEAST, count: Count = 3
+    request: Request, scope: InYear, hours: Hours = _DAY, least: Least = _LEAST, count: Count = 3
 ) -> Response:
     """Which good hours come next? None where no hour is clearly good."""
     judged = Judgement(int(hours), least)
@@ -62,7 +61,7 @@ async def next_slots(
     tags=["when to post"],
 )
 async def next_slots_calendar(
-    request: Request, scope: Year, hours: Hours = _DAY, least: Least = _LEAST, count: Count = 3
+    request: Request, scope: InYear, hours: Hours = _DAY, least: Least = _LEAST, count: Count = 3
 ) -> Response:
     """The next good hours, for a calendar."""
     state = state_of(request)
@@ -77,7 +76,7 @@ async def next_slots_calendar(
 @router.get("/reports/posting-hours", response_model=list[PostingHours], tags=["when to post"])
 async def posting_hours(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
     request: Request,
-    scope: Quarter,
+    scope: InQuarter,
     hours: Hours = _DAY,
     least: Least = _LEAST,
     limit: Limit = 50,
