@@ -115,7 +115,7 @@ async def fair_authors(pool: Pool, scope: Scope, hours: int, page: Page) -> Page
                 )
             )
             places.append((standing.estimate.index, author_id))
-    return cut(authors, page, places)
+    return Paged(*cut(authors, page, places))
 
 
 async def cohorts(pool: Pool, scope: Scope, hours: int, by: CohortBy) -> list[Cohort]:

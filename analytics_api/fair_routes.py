@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from analytics_api import fair_reports, opportunity
@@ -17,25 +17,18 @@ from analytics_api.fair_models import (
 )
 from analytics_api.paging import Page
 from analytics_api.requests import new_router
-from analytics_api.scope import Scope, scope_of
-from analytics_api.scoped_routes import slow_answer
+from analytics_api.scoped_routes import After, InQuarter, InYear, Limit, slow_answer
 
 router = new_router()
-Quarter = Annotated[Scope, Depends(scope_of("90d"))]
-Year = Annotated[Scope, Depends(scope_of("365d"))]
 Hours = Annotated[
     Age, Query(description="Of a post's life that count; younger posts are left out.")
-]
-Limit = Annotated[int, Query(ge=1, le=1000, description="Rows a page.")]
-After = Annotated[
-    str | None, Query(max_length=1000, description="From the Link of the page before.")
 ]
 
 
 @router.get("/reports/fair-posts", response_model=list[FairPost], tags=["fair reports"])
 async def fair_posts(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
     request: Request,
-    scope: Quarter,
+    scope: InQuarter,
     hours: Hours = "48",
     sort: Annotated[FairSort, Query(description="What to rank by.")] = "index",
     limit: Limit = 20,
@@ -56,7 +49,7 @@ async def fair_posts(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
 @router.get("/reports/fair-authors", response_model=list[FairAuthor], tags=["fair reports"])
 async def fair_authors(
     request: Request,
-    scope: Quarter,
+    scope: InQuarter,
     hours: Hours = "48",
     limit: Limit = 50,
     after: After = None,
@@ -75,7 +68,7 @@ async def fair_authors(
 @router.get("/reports/opportunity", response_model=list[Opportunity], tags=["fair reports"])
 async def opportunities(
     request: Request,
-    scope: Quarter,
+    scope: InQuarter,
     hours: Hours = "48",
     limit: Limit = 50,
     after: After = None,
@@ -97,7 +90,7 @@ async def opportunities(
 @router.get("/reports/cohorts", response_model=list[Cohort], tags=["fair reports"])
 async def cohorts(
     request: Request,
-    scope: Year,
+    scope: InYear,
     hours: Hours = "48",
     by: Annotated[CohortBy, Query(description="All together, or by month of joining.")] = "tenure",
 ) -> Response:

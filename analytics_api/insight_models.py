@@ -18,6 +18,8 @@ class FunnelStep(BaseModel):
     of_viewed_pct: float | None = Field(description="Of the readings with a view.")
     reached: int = Field(description="Readings with this step and all steps before it.")
     of_previous_pct: float | None = Field(description="Of those that reached the step before.")
+    events_before: int | None = Field(description="In the period before; null for all.")
+    of_viewed_before_pct: float | None = Field(description="Likewise.")
 
 
 class AudienceGroup(Counts):

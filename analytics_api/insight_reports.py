@@ -8,35 +8,42 @@ from analytics_api.effects import Group, GroupSums, interval_percent, lift_perce
 from analytics_api.insight_models import AudienceBy, AudienceGroup, Effect, FunnelStep
 from analytics_api.scope import Scope
 from analytics_api.scoped_reports import change_percent, fetch
+from schema.event import TYPES
 from sql.pool import Pool
 
 _LEAST_TAGGED_POSTS: Final = 30
+# The columns of sql/funnel.sql that tell each step.
+_EVENTS: Final = ("views", "likes", "comments", "shares")
+_READINGS: Final = ("viewed", "viewed_liked", "viewed_commented", "viewed_shared")
+_REACHED: Final = (
+    "viewed", "viewed_liked", "viewed_liked_commented", "viewed_liked_commented_shared",
+)  # fmt: skip
 
 Features = dict[str, dict[Group, GroupSums]]
 """Sums by feature and group."""
 
 
 async def funnel(pool: Pool, scope: Scope) -> list[FunnelStep]:
-    """Return the four steps from view to share."""
-    (row,) = await fetch(pool, "funnel", scope)
-    readings = [row["viewed"], row["viewed_liked"], row["viewed_commented"], row["viewed_shared"]]
-    reached = [
-        row["viewed"],
-        row["viewed_liked"],
-        row["viewed_liked_commented"],
-        row["viewed_liked_commented_shared"],
-    ]
-    events = [row["views"], row["likes"], row["comments"], row["shares"]]
+    """Return the four steps from view to share, beside those of the period before."""
+    (now,) = await fetch(pool, "funnel", scope)
+    before = None
+    if scope.has_previous:
+        (before,) = await fetch(pool, "funnel", scope.previous)
     return [
         FunnelStep(
             step=step,
-            events=events[place],
-            readings=readings[place],
-            of_viewed_pct=part_percent(readings[place], readings[0]),
-            reached=reached[place],
-            of_previous_pct=part_percent(reached[place], reached[place - 1]) if place else None,
+            events=now[_EVENTS[place]],
+            readings=now[_READINGS[place]],
+            of_viewed_pct=part_percent(now[_READINGS[place]], now["viewed"]),
+            reached=now[_REACHED[place]],
+            of_previous_pct=part_percent(now[_REACHED[place]], now[_REACHED[place - 1]])
+            if place
+            else None,
+            events_before=before and before[_EVENTS[place]],
+            of_viewed_before_pct=before
+            and part_percent(before[_READINGS[place]], before["viewed"]),
         )
-        for place, step in enumerate(("view", "like", "comment", "share"))
+        for place, step in enumerate(TYPES)
     ]
 
 

@@ -21,6 +21,7 @@ LEAST_EVENTS: Final = 5
 YOUNG: Final = timedelta(hours=168)
 _NORMAL_MAD: Final = 1.4826
 _LEAST_WEEKS: Final = 3
+_FEW_EVENTS: Final = 3
 _LEAST_PEERS: Final = 20
 
 
@@ -46,8 +47,9 @@ class History(NamedTuple):
 
     @property
     def usual(self) -> float:
-        """The median of the weeks before."""
-        return math.expm1(statistics.median(self.levels))
+        """The median of the weeks before; of few events their mean, as half of them may be none."""
+        middle = math.expm1(statistics.median(self.levels))
+        return middle if middle >= _FEW_EVENTS else statistics.fmean(self.before)
 
 
 class Move(NamedTuple):

@@ -150,8 +150,8 @@ def _mover(
         cause_post_id=cause["post_id"],
         cause_title=cause["title"],
         cause_post_excess=round(cause["post_excess"], 1),
-        sentence=f"{label}: {_engagements(history.now)} in {hours} h, {move.expected:,.0f}"
-        f" expected from {len(history.before)} weeks before{of_it}",
+        sentence=f"{label}: {_count(history.now, 'engagement')} in {hours} h, {move.expected:,.0f}"
+        f" expected from {_count(len(history.before), 'week')} before{of_it}",
     )
 
 
@@ -197,10 +197,10 @@ def _young_mover(row: Mapping[str, Any], move: Move) -> Mover:
         cause_post_id=row["post_id"],
         cause_title=row["title"],
         cause_post_excess=round(row["engagements"] - move.expected, 1),
-        sentence=f"{row['title']}: {_engagements(row['engagements'])} in its first"
+        sentence=f"{row['title']}: {_count(row['engagements'], 'engagement')} in its first"
         f" {row['hours']} h, {move.expected:,.0f} usual in {row['category']}, mainly {kind}s",
     )
 
 
-def _engagements(number: int) -> str:
-    return f"{number:,} engagement" + ("s" if number != 1 else "")
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("s" if number != 1 else "")

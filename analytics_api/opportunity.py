@@ -62,44 +62,48 @@ async def opportunity(pool: Pool, scope: Scope, hours: int, page: Page) -> Paged
         Problem: 422 for an ``after`` that no page gave.
     """
     authors, _ = await standings(pool, scope, hours)
-    evidence = await _evidence(pool, scope, hours)
     medians = _medians(authors)
     scale = _GAIN_DAYS / _days(authors, scope.end - timedelta(hours=hours))
-    gains = [
-        (_gain(standing, medians.get(standing.row["category"]), scale), standing)
-        for standing in authors
+    gains = [_gain(standing, medians.get(standing.row["category"]), scale) for standing in authors]
+    gains.sort(key=lambda gain: (-gain.middle, gain.author_id))
+    ranked = [
+        (rank, gain)
+        for rank, gain in enumerate(gains, 1)
+        if scope.filters.author in {0, gain.author_id}
     ]
-    gains.sort(key=lambda pair: (-pair[0].middle, pair[1].row["author_id"]))
-    rows, places = [], []
-    for rank, (gain, standing) in enumerate(gains, 1):
-        author_id = standing.row["author_id"]
-        if scope.filters.author in {0, author_id}:
-            reasons = evidence.reasons(standing) if gain.middle else []
-            rows.append(_row(rank, standing, gain, reasons))
-            places.append((gain.middle, author_id))
-    return cut(rows, page, places)
+    places = [(gain.middle, gain.author_id) for _, gain in ranked]
+    shown, following = cut(ranked, page, places)
+    evidence = await _evidence(pool, scope, hours)
+    return Paged([_row(rank, gain, evidence) for rank, gain in shown], following)
 
 
 class _Gain(NamedTuple):
-    """Engagements per 90 days that the median's index would bring, and the interval."""
+    """Engagements per 90 days that the median's index would bring an author, and the interval."""
 
+    standing: Standing
     median: float | None
     middle: float = 0.0
     low: float = 0.0
     high: float = 0.0
 
+    @property
+    def author_id(self) -> int:
+        """Whose."""
+        return int(self.standing.row["author_id"])
+
 
 def _gain(standing: Standing, median: float | None, scale: float) -> _Gain:
     if median is None:
-        return _Gain(None)
+        return _Gain(standing, None)
     estimate, expected = standing.estimate, standing.unit.expected
     ends = (estimate.index, estimate.high, estimate.low)
-    return _Gain(median, *(max(0.0, expected * scale * (median - end)) for end in ends))
+    return _Gain(standing, median, *(max(0.0, expected * scale * (median - end)) for end in ends))
 
 
-def _row(rank: int, standing: Standing, gain: _Gain, reasons: Sequence[Reason]) -> Opportunity:
+def _row(rank: int, gain: _Gain, evidence: _Evidence) -> Opportunity:
+    reasons = evidence.reasons(gain.standing) if round(gain.middle) else []
     return Opportunity(
-        **standing.fields(),
+        **gain.standing.fields(),
         rank=rank,
         median_index=None if gain.median is None else round(gain.median, 3),
         gain=round(gain.middle),
@@ -107,7 +111,7 @@ def _row(rank: int, standing: Standing, gain: _Gain, reasons: Sequence[Reason]) 
         gain_high=round(gain.high),
         is_clear=gain.low > 0,
         why="; ".join(reason.sentence for reason in reasons),
-        reasons=list(reasons),
+        reasons=reasons,
     )
 
 

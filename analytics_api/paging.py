@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
-from pydantic import BaseModel
 
-from analytics_api.answers import Paged
 from schema.event import MAX_ID
 from schema.problems import Problem
 
 _Rank = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 _Key = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*\Z")]  # others were never in PostgreSQL
 _read_place: Final = msgspec.json.Decoder(tuple[_Rank, float, _Key]).decode
-Row = TypeVar("Row", bound=BaseModel)
+Row = TypeVar("Row")
 
 
 class Page(NamedTuple):
@@ -57,8 +55,10 @@ def place_of(page: Page) -> Place:
     raise _no_place()
 
 
-def cut(rows: Sequence[Row], page: Page, sorted_by: Sequence[tuple[float, int]]) -> Paged:
-    """Return one page of *rows*, all of which are there.
+def cut(
+    rows: Sequence[Row], page: Page, sorted_by: Sequence[tuple[float, int]]
+) -> tuple[Sequence[Row], str | None]:
+    """Return one page of *rows*, all of which are there, and what ``after`` is for the next one.
 
     Args:
         rows: in their order.
@@ -76,9 +76,9 @@ def cut(rows: Sequence[Row], page: Page, sorted_by: Sequence[tuple[float, int]])
         first = sum((-value, number) <= last for value, number in sorted_by)
     end = first + page.limit
     if end >= len(rows):
-        return Paged(rows[first:], None)
+        return rows[first:], None
     value, number = sorted_by[end - 1]
-    return Paged(rows[first:end], Place(end, value, str(number)).written())
+    return rows[first:end], Place(end, value, str(number)).written()
 
 
 def _no_place() -> Problem:

@@ -5,7 +5,7 @@ is no cause. Nothing is told unless the 95 % interval of its effect lies below 0
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -33,12 +33,16 @@ class _Feature(NamedTuple):
 
 
 _FEATURES: Final = (
-    _Feature("media", "{} % of the posts have media, {} % in the categories", "% of posts", 100),
     _Feature(
-        "promoted", "{} % of the posts are promoted, {} % in the categories", "% of posts", 100
+        "media", "{:g} % of the posts have media, {:g} % in the categories", "% of posts", 100
     ),
-    _Feature("title_length", "titles have {} characters, {} in the categories", "characters"),
-    _Feature("content_length", "texts are {} characters long, {} in the categories", "characters"),
+    _Feature(
+        "promoted", "{:g} % of the posts are promoted, {:g} % in the categories", "% of posts", 100
+    ),
+    _Feature("title_length", "titles have {:g} characters, {:g} in the categories", "characters"),
+    _Feature(
+        "content_length", "texts are {:g} characters long, {:g} in the categories", "characters"
+    ),
 )
 
 
@@ -46,10 +50,14 @@ class FeatureReasons:
     """What posts are like, author by author, beside the posts of the same categories."""
 
     def __init__(self, features: Features) -> None:
-        self._features = features
-        self._prices = {
-            feature.name: within(features.get(feature.name, {})) for feature in _FEATURES
-        }
+        self._authors: dict[str, dict[int, dict[str, GroupSums]]] = defaultdict(dict)
+        self._categories: dict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
+        for feature, groups in features.items():
+            for (author, category), sums in groups.items():
+                self._authors[feature].setdefault(author, {})[category] = sums
+                total, number = self._categories[feature].get(category, (0.0, 0))
+                self._categories[feature][category] = total + sums.x, number + sums.number
+        self._prices = {told.name: within(features.get(told.name, {})) for told in _FEATURES}
 
     def of(self, author_id: int) -> Iterator[Reason]:
         """Yield what is clear about an author."""
@@ -83,16 +91,11 @@ class FeatureReasons:
     def _values(self, feature: str, author_id: int) -> tuple[float, float] | None:
         """Return the author's mean, and that of the categories' posts, weighted as the author's."""
         own = posts = usual = 0.0
-        for (author, category), sums in self._features.get(feature, {}).items():
-            if author == author_id:
-                total, number = self._of_category(feature, category)
-                own, posts = own + sums.x, posts + sums.number
-                usual += sums.number * total / number
+        for category, sums in self._authors[feature].get(author_id, {}).items():
+            total, number = self._categories[feature][category]
+            own, posts = own + sums.x, posts + sums.number
+            usual += sums.number * total / number
         return (own / posts, usual / posts) if posts else None
-
-    def _of_category(self, feature: str, category: str) -> tuple[float, int]:
-        groups = [s for (_, named), s in self._features[feature].items() if named == category]
-        return sum(sums.x for sums in groups), sum(sums.number for sums in groups)
 
 
 def of_hours(habit: Habit, peers: Sequence[Habit], slots: Sequence[Slot]) -> Reason | None:
@@ -108,13 +111,15 @@ def of_hours(habit: Habit, peers: Sequence[Habit], slots: Sequence[Slot]) -> Rea
     low, effect, high = (lift_percent(end) for end in ends)
     if not _is_told(effect, high):
         return None
-    weak = tuple(round(100 * who.among(slots, "weak") / who.total, 1) for who in (habit, usual))
+    lifts = tuple(lift_percent(who.log_lift(slots)) for who in (habit, usual))
+    good, weak = (habit.among(slots, verdict) / habit.total for verdict in ("good", "weak"))
     told = _Feature(
         "weak_hours",
-        "{} % of the posts were published in weak hours, {} % of the category's authors'",
-        "% of posts in weak hours",
+        "the hours chosen bring {:+g} %, those of the category's authors {:+g} %"
+        f" ({100 * weak:.0f} % of the posts in weak hours, {100 * good:.0f} % in good ones)",
+        "% lift of the hours",
     )
-    return _reason(told, (weak[0], weak[1]), (effect, low, high))
+    return _reason(told, (lifts[0], lifts[1]), (effect, low, high))
 
 
 class Rate(NamedTuple):
@@ -153,15 +158,17 @@ def _less(rate: Rate, index: float, engagements: float) -> float:
 
 
 _RATES: Final = {
-    "view": _Feature("views", "{} views a post, {} in the categories", "views a post"),
+    "view": _Feature("views", "{:g} views a post, {:g} in the categories", "views a post"),
     "like": _Feature(
-        "like_rate", "{} likes per 100 views, {} in the categories", "likes per 100 views"
+        "like_rate", "{:g} likes per 100 views, {:g} in the categories", "likes per 100 views"
     ),
     "comment": _Feature(
-        "comment_rate", "{} comments per 100 views, {} in the categories", "comments per 100 views"
+        "comment_rate",
+        "{:g} comments per 100 views, {:g} in the categories",
+        "comments per 100 views",
     ),
     "share": _Feature(
-        "share_rate", "{} shares per 100 views, {} in the categories", "shares per 100 views"
+        "share_rate", "{:g} shares per 100 views, {:g} in the categories", "shares per 100 views"
     ),
 }
 
@@ -174,7 +181,7 @@ def _reason(
     feature: _Feature, values: tuple[float, float], effect: tuple[float, float, float]
 ) -> Reason:
     middle, low, high = effect
-    sentence = feature.sentence.format(*(f"{value:g}" for value in values))
+    sentence = feature.sentence.format(*values)
     return Reason(
         reason=feature.name,
         author=values[0],

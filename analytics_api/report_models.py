@@ -55,10 +55,15 @@ class Overview(BaseModel):
     change_pct: Change | None
 
 
-class SeriesPoint(Counts):
-    """One hour, day or week."""
+class SeriesPoint(BaseModel):
+    """One hour, day or week. Counts are null where engagement was not recorded yet."""
 
-    start: datetime
+    start: datetime = Field(description="On the clocks of tz.")
+    views: int | None
+    likes: int | None
+    comments: int | None
+    shares: int | None
+    total_engagements: int | None
     previous_engagements: int | None = Field(
         description="Total of the interval at the same place of the period before."
     )

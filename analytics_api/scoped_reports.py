@@ -87,7 +87,10 @@ async def series(
         earlier = await fetch(pool, "series", scope.previous, interval=interval, post=post)
     totals = [row["total_engagements"] for row in earlier]
     return [
-        SeriesPoint(**row, previous_engagements=totals[place] if place < len(totals) else None)
+        SeriesPoint(
+            **dict(row) | {"start": row["start"].astimezone(scope.zone)},
+            previous_engagements=totals[place] if place < len(totals) else None,
+        )
         for place, row in enumerate(rows)
     ]
 

@@ -17,6 +17,12 @@ from sql.pool import Pool
 
 router = new_router()
 InScope = Annotated[Scope, Depends(scope_of("30d"))]
+InQuarter = Annotated[Scope, Depends(scope_of("90d"))]
+InYear = Annotated[Scope, Depends(scope_of("365d"))]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Rows a page.")]
+After = Annotated[
+    str | None, Query(max_length=1000, description="From the Link of the page before.")
+]
 
 
 async def answer(
@@ -79,10 +85,8 @@ async def ranking(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
     scope: InScope,
     dimension: Dimension,
     sort: Annotated[Sort, Query(description="What to rank by.")] = "total_engagements",
-    limit: Annotated[int, Query(ge=1, le=1000, description="Rows a page.")] = 20,
-    after: Annotated[
-        str | None, Query(max_length=1000, description="From the Link of the page before.")
-    ] = None,
+    limit: Limit = 20,
+    after: After = None,
 ) -> Response:
     """Which posts, authors, categories or tags lead? A Link header leads to the next page."""
     page = Page(limit, after)

@@ -7,10 +7,12 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
+from analytics_api.answers import Paged
 from analytics_api.effects import lift_percent
 from analytics_api.fair_reports import unit_of
 from analytics_api.habits import Habit
 from analytics_api.insight_reports import part_percent
+from analytics_api.paging import Page, cut
 from analytics_api.scope import Scope
 from analytics_api.scoped_reports import fetch
 from analytics_api.slots import DAYS, Slot, openings, slots_of
@@ -82,10 +84,13 @@ async def habits(pool: Pool, scope: Scope) -> list[Habit]:
     return found
 
 
-async def posting_hours(pool: Pool, scope: Scope, judged: Judgement) -> list[PostingHours]:
-    """Return how authors spread their posts over good and weak hours, the weakest hours first.
+async def posting_hours(pool: Pool, scope: Scope, judged: Judgement, page: Page) -> Paged:
+    """Return one page of how authors spread their posts over hours, the weakest hours first.
 
     What is good and weak is told by everybody's posts of a year.
+
+    Raises:
+        Problem: 422 for an ``after`` that no page gave.
     """
     everybody = replace(scope.filters, author=0)
     start = min(scope.start, scope.end - timedelta(days=_JUDGED_DAYS))
@@ -95,7 +100,8 @@ async def posting_hours(pool: Pool, scope: Scope, judged: Judgement) -> list[Pos
         for habit in await habits(pool, scope)
         if scope.filters.author in {0, habit.author_id}
     ]
-    return sorted(found, key=lambda row: (row.lift_pct, row.author_id))
+    found.sort(key=lambda row: (row.lift_pct, row.author_id))
+    return Paged(*cut(found, page, [(-row.lift_pct, row.author_id) for row in found]))
 
 
 def _spread(habit: Habit, slots: Sequence[Slot]) -> PostingHours:

@@ -9,9 +9,9 @@ from analytics_api import timing_reports
 from analytics_api.answers import SLOW, Answer
 from analytics_api.calendar_file import MEDIA_TYPE, calendar
 from analytics_api.fair_models import Age
-from analytics_api.fair_routes import Quarter, Year
+from analytics_api.paging import Page
 from analytics_api.requests import new_router, state_of
-from analytics_api.scoped_routes import slow_answer
+from analytics_api.scoped_routes import After, InQuarter, InYear, Limit, slow_answer
 from analytics_api.timing_models import NextSlot, PostingHours, PostingSlot
 from analytics_api.timing_reports import Judgement
 
@@ -27,7 +27,7 @@ Count = Annotated[int, Query(ge=1, le=20, description="Slots at most.")]
 
 @router.get("/reports/when-to-post", response_model=list[PostingSlot], tags=["when to post"])
 async def when_to_post(
-    request: Request, scope: Year, hours: Hours = _DAY, least: Least = _LEAST
+    request: Request, scope: InYear, hours: Hours = _DAY, least: Least = _LEAST
 ) -> Response:
     """What does the hour do at which a post is published? 168 hours of a week.
 
@@ -41,7 +41,7 @@ async def when_to_post(
 
 @router.get("/reports/when-to-post/next", response_model=list[NextSlot], tags=["when to post"])
 async def next_slots(
-    request: Request, scope: Year, hours: Hours = _DAY, least: Least = _LEAST, count: Count = 3
+    request: Request, scope: InYear, hours: Hours = _DAY, least: Least = _LEAST, count: Count = 3
 ) -> Response:
     """Which good hours come next? None where no hour is clearly good."""
     judged = Judgement(int(hours), least)
@@ -61,7 +61,7 @@ async def next_slots(
     tags=["when to post"],
 )
 async def next_slots_calendar(
-    request: Request, scope: Year, hours: Hours = _DAY, least: Least = _LEAST, count: Count = 3
+    request: Request, scope: InYear, hours: Hours = _DAY, least: Least = _LEAST, count: Count = 3
 ) -> Response:
     """The next good hours, for a calendar."""
     state = state_of(request)
@@ -74,11 +74,20 @@ async def next_slots_calendar(
 
 
 @router.get("/reports/posting-hours", response_model=list[PostingHours], tags=["when to post"])
-async def posting_hours(
-    request: Request, scope: Quarter, hours: Hours = _DAY, least: Least = _LEAST
+async def posting_hours(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
+    request: Request,
+    scope: InQuarter,
+    hours: Hours = _DAY,
+    least: Least = _LEAST,
+    limit: Limit = 50,
+    after: After = None,
 ) -> Response:
     """Who publishes in weak hours, and who in good ones?"""
-    judged = Judgement(int(hours), least)
+    judged, page = Judgement(int(hours), least), Page(limit, after)
     return await slow_answer(
-        request, scope, lambda pool: timing_reports.posting_hours(pool, scope, judged), judged
+        request,
+        scope,
+        lambda pool: timing_reports.posting_hours(pool, scope, judged, page),
+        judged,
+        page,
     )

@@ -4,9 +4,14 @@ import argparse
 import asyncio
 from types import ModuleType
 
-from bench import ingest, rollups, servers, sink, table
+from bench import ages, ingest, rollups, servers, sink, table
 
-SCENARIOS: dict[str, ModuleType] = {"ingest": ingest, "rollups": rollups, "sink": sink}
+SCENARIOS: dict[str, ModuleType] = {
+    "ages": ages,
+    "ingest": ingest,
+    "rollups": rollups,
+    "sink": sink,
+}
 
 
 async def run(names: list[str], *, events: int, rounds: int) -> None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from consumer.rows import Row
 from loadgen.catalogue import Catalogue
-from loadgen.facts import facts_of
+from loadgen.facts import Facts, facts_of
 from loadgen.traffic import Traffic
 from schema.event import Record, encode
 from schema.topics import PARTITIONS, RECORD_HEADERS, partition_key
@@ -20,13 +20,19 @@ from schema.topics import PARTITIONS, RECORD_HEADERS, partition_key
 _BATCH_BYTES = 512 * 1024
 
 
-def records(count: int, days: int) -> list[Record]:
-    """Return *count* events of the last *days* in the order of their times."""
+def records(count: int, days: int, facts: Facts | None = None) -> list[Record]:
+    """Return *count* events of the last *days* in the order of their times.
+
+    Args:
+        count: how many.
+        days: before now.
+        facts: of the catalogue that they are about; None: of one of their own.
+    """
     now = datetime.now(UTC)
-    catalogue = Catalogue(1, now)
+    facts = facts or facts_of(Catalogue(1, now))
     end_us = int(now.timestamp() * 1e6)
     start_us = end_us - int(timedelta(days=days).total_seconds() * 1e6)
-    history = Traffic(facts_of(catalogue), seed=1).history(count, start_us, end_us)
+    history = Traffic(facts, seed=1).history(count, start_us, end_us)
     return [
         Record(
             event_id=UUID(event.event_id),

@@ -8,7 +8,9 @@ from engage import (
     commands_dead_letters,
     commands_demo,
     commands_experiment,
+    commands_fair,
     commands_import,
+    commands_insight,
     commands_keys,
     commands_ledger,
     commands_load,
@@ -44,10 +46,23 @@ app.command(rich_help_panel=RUN)(commands_stack.doctor)
 app.command(rich_help_panel=DATA)(commands_load.seed)
 app.add_typer(commands_import.app, name="import", rich_help_panel=DATA)
 app.add_typer(commands_load.app, name="load", rich_help_panel=DATA)
-commands_reports.app.command()(commands_scoped.overview)
-commands_reports.app.command()(commands_scoped.series)
-commands_reports.app.command()(commands_scoped.ranking)
-commands_reports.app.command()(commands_weekly.weekly)
+for report in (
+    commands_scoped.overview,
+    commands_scoped.series,
+    commands_scoped.ranking,
+    commands_fair.fair_posts,
+    commands_fair.fair_authors,
+    commands_fair.opportunity,
+    commands_fair.cohorts,
+    commands_fair.effects,
+    commands_insight.when_to_post,
+    commands_insight.posting_hours,
+    commands_insight.movers,
+    commands_insight.funnel,
+    commands_insight.audience,
+    commands_weekly.weekly,
+):
+    commands_reports.app.command()(report)
 app.add_typer(commands_reports.app, name="report", rich_help_panel=DATA)
 app.add_typer(commands_experiment.app, name="experiment", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(commands_ledger.ledger)

@@ -18,6 +18,11 @@ class Refused(EngagementError):  # noqa: N818  (named for what it is)
 
 
 def get_json(url: str, path: str, key: str | None, **parameters: Any) -> Any:
+    """GET *path* of the service at *url* and read the JSON; raises what get_text does."""
+    return json.loads(get_text(url, path, key, **parameters))
+
+
+def get_text(url: str, path: str, key: str | None, **parameters: Any) -> str:
     """GET *path* of the service at *url*; parameters that are None are left out.
 
     Raises:
@@ -31,7 +36,7 @@ def get_json(url: str, path: str, key: str | None, **parameters: Any) -> Any:
         raise Unavailable(f"{url}{path} answers HTTP {status}")
     if status != 200:
         raise Refused(f"{url}{path}: {_detail(body) or f'HTTP {status}'}")
-    return json.loads(body)
+    return body.decode()
 
 
 def post_lines(url: str, path: str, key: str | None, lines: Sequence[bytes]) -> list[Any]:

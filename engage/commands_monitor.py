@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engage.options import (
-    DEFAULT_DIR,
-    UNREACHABLE,
-    Dir,
-    Output,
-    OutputOption,
-    failing_well,
-)
+from engage.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 
 if TYPE_CHECKING:
     from engage.findings import Finding
@@ -71,15 +64,14 @@ def monitor(  # noqa: PLR0913, PLR0917  (options of a command)
     remembered = state or (folder / "monitor.json" if folder.is_dir() else None)
     notifier = Notifier(MonitorSettings.load(), remembered)
     while True:
-        code = None
         try:
             found = look(target, asked, hours, least_z)
         except Unavailable as error:
-            found, code = [unreachable(error)], UNREACHABLE
+            found = [unreachable(error)]
         _print(found, asked, output)
         is_told = _tell(notifier, found)
         if is_once:
-            raise typer.Exit(_code(found, is_told=is_told) if code is None else code)
+            raise typer.Exit(_code(found, is_told=is_told))
         time.sleep(every_seconds)
 
 

@@ -21,7 +21,6 @@ _ALIASES: Final = {
     "sample-posts": "posts",
     "sample-authors": "authors",
     "patterns": "engagement-patterns",
-    "opportunity": "opportunity-authors",
 }
 
 

@@ -57,7 +57,7 @@ def overview(  # noqa: PLR0913, PLR0917  (options of a command)
     """How much engagement was there, compared with the period before?"""
     from engage.output import print_rows
 
-    found = _ask(folder, "/reports/overview", (period, start, end, tz), only)
+    found = ask(folder, "/reports/overview", (period, start, end, tz), only)
     if output is Output.JSON:
         from engage.output import print_json
 
@@ -93,7 +93,7 @@ def series(  # noqa: PLR0913, PLR0917  (options of a command)
     from engage.output import print_rows
 
     scope = (period, start, end, tz)
-    rows = _ask(folder, "/reports/series", scope, only, interval=interval.value, post=post)
+    rows = ask(folder, "/reports/series", scope, only, interval=interval.value, post=post)
     print_rows(rows if output is not Output.TABLE else with_bars(rows), output)
 
 
@@ -116,7 +116,7 @@ def ranking(  # noqa: PLR0913, PLR0917  (options of a command)
     from engage.output import print_rows
 
     path = f"/reports/ranking/{dimension.value}"
-    rows = _ask(folder, path, (period, start, end, tz), only, sort=sort, limit=limit)
+    rows = ask(folder, path, (period, start, end, tz), only, sort=sort, limit=limit)
     if output is Output.TABLE:
         rows = [{name: row[name] for name in _RANKING_COLUMNS} for row in rows]
     print_rows(rows, output)
@@ -124,13 +124,13 @@ def ranking(  # noqa: PLR0913, PLR0917  (options of a command)
 
 def with_bars(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return what is shown of a series: its totals, and bars to compare them by."""
-    most = max((row["total_engagements"] for row in rows), default=0) or 1
+    most = max((row["total_engagements"] or 0 for row in rows), default=0) or 1
     return [
         {
             "start": row["start"].replace("T", " ").removesuffix("Z"),
             "total_engagements": row["total_engagements"],
             "before": row["previous_engagements"],
-            "": "█" * round(_BAR_CHARACTERS * row["total_engagements"] / most),
+            "": "█" * round(_BAR_CHARACTERS * (row["total_engagements"] or 0) / most),
         }
         for row in rows
     ]
@@ -149,13 +149,14 @@ def filters(only: Sequence[str] | None) -> dict[str, str]:
     return chosen
 
 
-def _ask(
+def ask(
     folder: Any,
     path: str,
     scope: tuple[str | None, ...],
     only: Sequence[str] | None,
     **parameters: Any,
 ) -> Any:
+    """Return what the read API says about a period and what counts in it."""
     from engage.client import get_json
     from engage.target import find
 

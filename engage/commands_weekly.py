@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engage.weekly import Week
 
 _MOST_PEERS: Final = 1000
+_QUARTER_DAYS: Final = 90
 
 
 class Form(StrEnum):
@@ -70,11 +71,16 @@ def _ask(folder: Path, author_id: str, monday: date, tz: str | None) -> "Week":
         return get_json(system.api_url, path, system.read_key, **parameters)
 
     days = {"start": monday, "end": monday + timedelta(days=6), "tz": tz}
+    quarter = days | {"start": monday - timedelta(days=_QUARTER_DAYS - 7)}
+    author = ask(f"/author/{quote(author_id, safe='')}/trends")
     return Week(
         label="{}-W{:02}".format(*monday.isocalendar()),
-        author=ask(f"/author/{quote(author_id, safe='')}/trends"),
+        author=author,
         overview=ask("/reports/overview", author=author_id, **days),
         days=ask("/reports/series", author=author_id, **days),
         posts=ask("/reports/ranking/post", author=author_id, **days),
         peers=ask("/reports/ranking/author", limit=_MOST_PEERS, **days),
+        fair=next(iter(ask("/reports/opportunity", author=author_id, **quarter)), None),
+        hours=next(iter(ask("/reports/posting-hours", author=author_id, **days)), None),
+        slots=ask("/reports/when-to-post/next", category=author["category"], tz=tz),
     )

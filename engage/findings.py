@@ -16,6 +16,7 @@ class Severity(IntEnum):
     OK = 0
     WARNING = 1
     CRITICAL = 2
+    UNKNOWN = 3
 
 
 class Finding(NamedTuple):

@@ -44,6 +44,26 @@ def best_hours(patterns: Sequence[Pattern], count: int = _BEST) -> str:
     return f"most engagement: {', '.join(named)}"
 
 
+def lift_map(slots: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line a weekday with the lift of each hour in percent, under a line with the hours.
+
+    What is clear stands there with its sign, the rest as a dot, and what too few posts tell blank.
+    """
+    by_place = {(slot["day_of_week"], slot["hour_of_day"]): slot for slot in slots}
+
+    def cell(day: int, hour: int) -> str:
+        slot = by_place[day, hour]
+        if slot["verdict"] in {"good", "weak"}:
+            return f"{slot['lift_pct']:+4.0f}"
+        return "   ·" if slot["verdict"] == "usual" else "    "
+
+    header = "   " + "".join(f"{hour:4d}" for hour in range(24))
+    lines = [
+        f"{_DAYS[day]}" + "".join(cell(day, hour) for hour in range(24)) for day in _FROM_MONDAY
+    ]
+    return [header, *(line.rstrip() for line in lines)]
+
+
 def print_heatmap(patterns: Sequence[Pattern]) -> None:
     """Print both, in characters that the terminal knows."""
     if not patterns:

@@ -15,7 +15,7 @@ from engage.settings import MonitorSettings
 from engage.target import Target
 from schema.errors import Unavailable
 
-_MOST: Final = 100
+_MOST: Final = 1000
 
 
 def look(target: Target, checks: Iterable[str], hours: int, least_z: float) -> list[Finding]:
@@ -36,13 +36,13 @@ def look(target: Target, checks: Iterable[str], hours: int, least_z: float) -> l
         elif check == "movers":
             found += of_movers(ask("/reports/movers", hours=hours, least_z=least_z, limit=_MOST))
         else:
-            found += of_weak_hours(ask("/reports/posting-hours", period="7d"))
+            found += of_weak_hours(ask("/reports/posting-hours", period="7d", limit=_MOST))
     return found
 
 
 def unreachable(error: Unavailable) -> Finding:
     """Return what is told when nobody answers."""
-    return Finding("pipeline", Severity.CRITICAL, "unreachable", str(error), "/readyz")
+    return Finding("pipeline", Severity.UNKNOWN, "unreachable", str(error), "/readyz")
 
 
 class Notifier:

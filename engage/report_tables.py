@@ -30,7 +30,37 @@ COLUMNS: Final[Mapping[str, Sequence[str]]] = {
         "author_name", "category", "total_posts", "avg_engagement_per_post", "category_median",
         "opportunity_score", "performance_segment",
     ),
+    "fair-posts": (
+        "rank", "title", "author_name", "category", "total_engagements", "usual", "index", "low",
+        "high",
+    ),
+    "fair-authors": (
+        "rank", "author_name", "category", "posts", "per_post", "usual", "index", "low", "high",
+        "previous_index",
+    ),
+    "opportunity": (
+        "rank", "author_name", "category", "posts", "index", "median_index", "gain", "gain_low",
+        "gain_high", "why",
+    ),
+    "cohorts": (
+        "joined", "month", "authors", "posts", "per_post", "usual", "index", "low", "high",
+    ),
+    "when-to-post": (
+        "day_name", "hour_of_day", "posts", "lift_pct", "low_pct", "high_pct", "verdict",
+    ),
+    "next-slots": ("start", "day_name", "posts", "lift_pct", "low_pct", "high_pct"),
+    "posting-hours": (
+        "author_name", "category", "posts", "in_good", "in_weak", "good_pct", "weak_pct",
+        "lift_pct",
+    ),
+    "movers": ("dimension", "direction", "z", "ratio", "sentence"),
+    "funnel": ("step", "events", "readings", "of_viewed_pct", "reached", "of_previous_pct"),
+    "audience": ("key", "active_users", *_COUNTS, "share_pct", "per_user", "change_pct"),
+    "effects": (
+        "feature", "unit", "posts", "posts_with", "lift_pct", "low_pct", "high_pct", "is_clear",
+    ),
 }  # fmt: skip
+_WHOLE: Final = frozenset({"why", "sentence"})
 
 
 def for_people(report: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -38,12 +68,14 @@ def for_people(report: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
 
     External ids are among them where there are any.
     """
-    shown = [{name: _cut(row[name]) for name in COLUMNS[report]} for row in rows]
+    shown = [{name: _cut(name, row[name]) for name in COLUMNS[report]} for row in rows]
     if any(row.get("external_id") for row in rows):
         for line, row in zip(shown, rows, strict=True):
             line["external_id"] = row["external_id"]
     return shown
 
 
-def _cut(value: Any) -> Any:
+def _cut(name: str, value: Any) -> Any:
+    if name in _WHOLE:
+        return value
     return shorten(value, _TITLE_LENGTH, placeholder="…") if isinstance(value, str) else value

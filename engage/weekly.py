@@ -31,6 +31,9 @@ class Week:
     Attributes:
         author: the author's trends. overview, days, posts: the scoped reports of the week.
         peers: the ranking of authors of the week, that of the author included.
+        fair: the author's opportunity by the posts of 90 days; None: no post is old enough.
+        hours: when the author published in the week; None: not at all.
+        slots: the next good hours for posts of the author's category.
     """
 
     label: str
@@ -39,6 +42,9 @@ class Week:
     days: Sequence[Mapping[str, Any]]
     posts: Sequence[Mapping[str, Any]]
     peers: Sequence[Mapping[str, Any]]
+    fair: Mapping[str, Any] | None = None
+    hours: Mapping[str, Any] | None = None
+    slots: Sequence[Mapping[str, Any]] = ()
 
     @property
     def title(self) -> str:
@@ -47,7 +53,7 @@ class Week:
 
     def tables(self) -> list[Table]:
         """Return what there is to say."""
-        return [self._numbers(), self._posts(), self._days()]
+        return [self._numbers(), self._fairly(), self._posts(), self._days(), self._hours()]
 
     def _numbers(self) -> Table:
         peers = [p for p in self.peers if p["category"] == self.author["category"]]
@@ -88,6 +94,49 @@ class Week:
             return f"{total:,} engagements: {place}, {_number(total - middle)} above the median."
         return f"{total:,} engagements: {place}, {_number(middle - total)} below the median."
 
+    def _fairly(self) -> Table:
+        heading, found = "At equal age", self.fair
+        if found is None:
+            return Table(heading, "No post of the last 90 days is old enough to compare.", (), ())
+        category = self.author["category"]
+        earned = (
+            f"In their first 48 hours, the author's {found['posts']:,} posts of 90 days earned"
+            f" {found['index']:.2f} times what posts of the same categories did"
+            f" ({found['low']:.2f} to {found['high']:.2f})."
+        )
+        said = [earned]
+        if found["median_index"] is not None:
+            said.append(f"The median author of {category} stands at {found['median_index']:.2f}.")
+        if found["gain"]:
+            said.append(
+                f"Reaching it would bring {found['gain']:,} more in 90 days"
+                f" ({found['gain_low']:,} to {found['gain_high']:,})."
+            )
+        if found["why"]:
+            said.append(f"What goes along with the distance: {found['why']}.")
+        return Table(heading, " ".join(said), (), ())
+
+    def _hours(self) -> Table:
+        found = self.hours
+        sentence = (
+            "Nothing was published."
+            if found is None
+            else (
+                f"Of {found['posts']:,} posts {found['in_good']:,} were published in good hours and"
+                f" {found['in_weak']:,} in weak ones."
+            )
+        )
+        sentence += f" The next good hours in {self.author['category']}:" if self.slots else ""
+        rows = [
+            [
+                f"{slot['day_name']}, {slot['start'][:16].replace('T', ' ')}",
+                f"{slot['lift_pct']:+.0f} %",
+                f"{slot['low_pct']:+.0f} to {slot['high_pct']:+.0f} %",
+            ]
+            for slot in self.slots
+        ]
+        return Table("When to publish", sentence, ("", "lift", "95 % interval"), rows)
+
     def _posts(self) -> Table:
         rows = [
             [
@@ -105,7 +154,10 @@ class Week:
 
     def _days(self) -> Table:
         rows = [
-            [day["start"][:10], f"{day['total_engagements']:,}", f"{day['previous_engagements']:,}"]
+            [
+                day["start"][:10],
+                *map(_count, (day["total_engagements"], day["previous_engagements"])),
+            ]
             for day in self.days
         ]
         return Table("Day by day", "", ("", "engagements", "a week before"), rows)
@@ -153,6 +205,10 @@ def page(week: Week) -> str:
 
 def _change(percent: float | None) -> str:
     return "-" if percent is None else f"{percent:+.1f} %"
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
 
 
 def _number(value: float) -> str:

@@ -111,7 +111,8 @@ class Catalogue:
             category = author.author_category
             if random.random() < _ELSEWHERE_SHARE:
                 category = random.choice(CATEGORIES)
-            second_of_day = int(random.triangular(5.0, 23.0, 10.0) * 3600) + random.randrange(60)
+            hour = random.triangular(5.0, 23.0, role_of(author.author_id).peak_hour)
+            second_of_day = int(hour * 3600) + random.randrange(60)
             published = self.anchor - timedelta(days=age_days) + timedelta(seconds=second_of_day)
             yield Post(
                 post_id,

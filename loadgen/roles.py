@@ -15,15 +15,17 @@ class Role(NamedTuple):
     Attributes:
         share: posts relative to an ordinary author; 0: the few posts of a rare one.
         quality: engagement a post earns relative to an ordinary author's.
+        peak_hour: of the day (UTC) at which most of the posts are published.
     """
 
     share: float
     quality: float
+    peak_hour: float = 10.0
 
 
 _ROLES: Final = (
     Role(share=1.6, quality=2.6),  # much and good
-    Role(share=2.2, quality=0.4),  # much, and little comes of it: worth coaching
+    Role(share=2.2, quality=0.4, peak_hour=21.0),  # much, late, to little avail: worth coaching
     Role(share=0.0, quality=7.0),  # rare and excellent: worth promoting
     Role(share=1.0, quality=1.0),
     Role(share=0.8, quality=1.3),

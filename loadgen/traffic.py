@@ -78,6 +78,7 @@ class Traffic:
         self._random = Random(f"{seed}:{part}:traffic")
         self._appeal = _appeal(facts.posts, Random(f"{seed}:appeal"))
         self._first_stranger = 1 + max((post.post_id for post in facts.posts), default=0)
+        self._viewers: dict[int, int] = {}
         self._live_weights: list[float] = []
         self._live_weights_us = -_DAY_US
 
@@ -146,11 +147,20 @@ class Traffic:
         if random() < self._shape.unknown_posts:
             post_id = self._first_stranger + self._random.randrange(_STRANGERS)
         event_id = mint(instant_us, self._random.getrandbits(74))
-        user_id = None
-        if self._user_ids and random() >= ANONYMOUS_SHARE:
-            # Squared, as a few readers are much more active than the others.
-            user_id = self._user_ids[int(random() ** 2 * len(self._user_ids))]
-        return Event(event_id, post_id, _kind(random()), to_text(instant_us), user_id)
+        kind = _kind(random())
+        user_id = self._reader(post_id, kind) if random() >= ANONYMOUS_SHARE else None
+        return Event(event_id, post_id, kind, to_text(instant_us), user_id)
+
+    def _reader(self, post_id: int, kind: str) -> int | None:
+        """Return who engages: any user views, and the last one who did goes on to like."""
+        if kind != "view" and post_id in self._viewers:
+            return self._viewers[post_id]
+        if not self._user_ids:
+            return None
+        # Squared, as a few readers are much more active than the others.
+        user_id = self._user_ids[int(self._random.random() ** 2 * len(self._user_ids))]
+        self._viewers[post_id] = user_id
+        return user_id
 
     def _earlier(self, instant_us: int, earliest_us: int) -> int:
         """Return an instant some way back, near ones being as likely as far ones."""

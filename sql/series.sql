@@ -11,8 +11,8 @@
 -- :promoted  boolean            of promoted posts, or of the others; null: of both
 -- :post      bigint             of this post; 0: of any
 --
--- One row an interval that the period touches, in their order, empty ones with zeros. The first
--- and the last may be cut by the period.
+-- One row an interval that the period touches, in their order. Those without engagements have zeros,
+-- or nulls where engagement was not recorded yet. The first and the last may be cut by the period.
 WITH counted AS (
     SELECT date_trunc(:'interval'::text, e.engaged_timestamp, :'zone'::text) AS start,
            count(*) FILTER (WHERE type = 'view')    AS views,
@@ -30,11 +30,15 @@ WITH counted AS (
      GROUP BY 1
 )
 SELECT start,
-       coalesce(views, 0) AS views, coalesce(likes, 0) AS likes,
-       coalesce(comments, 0) AS comments, coalesce(shares, 0) AS shares,
-       coalesce(total_engagements, 0) AS total_engagements
+       coalesce(views, f.nothing) AS views, coalesce(likes, f.nothing) AS likes,
+       coalesce(comments, f.nothing) AS comments, coalesce(shares, f.nothing) AS shares,
+       coalesce(total_engagements, f.nothing) AS total_engagements
   FROM generate_series(date_trunc(:'interval'::text, :'start'::timestamptz, :'zone'::text),
                        :'end'::timestamptz - interval '1 microsecond',
                        ('1 ' || :'interval'::text)::interval, :'zone'::text) AS start
   LEFT JOIN counted USING (start)
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN date_add(start, ('1 ' || :'interval'::text)::interval, :'zone'::text)
+                        > recorded_since THEN 0 END AS nothing
+         FROM first_hours_state) AS f
  ORDER BY start;

@@ -53,6 +53,7 @@ DECLARE
     unseen_now xid8 := pg_snapshot_xmin(pg_current_snapshot());
     since timestamptz := (SELECT s.recorded_since FROM first_hours_state AS s);
     changed tstzmultirange;
+    due record;
     counted bigint;
 BEGIN
     SELECT range_agg(tstzrange(q.quarter, q.quarter + interval '15 minutes')) INTO changed
@@ -66,27 +67,29 @@ BEGIN
                           FROM quarter_hours) AS counted) AS q
          WHERE q.so_far > 0.001 * q.total;
     END IF;
-    WITH due AS MATERIALIZED (
-        SELECT p.post_id, p.publish_timestamp, ages_passed(p.publish_timestamp, moment) AS ages
-          FROM posts AS p
-          LEFT JOIN first_hours AS f USING (post_id)
-          LEFT JOIN post_totals AS t USING (post_id)
-         WHERE p.publish_timestamp <= moment - interval '1 hour'
-           AND p.publish_timestamp >= greatest(since, (SELECT max(e.day) + 1
-                   FROM expired_partitions AS e)::timestamp AT TIME ZONE 'UTC')
-           AND (f.post_id IS NULL
-                OR f.publish_timestamp <> p.publish_timestamp
-                OR (f.ages < 5 AND f.ages < ages_passed(p.publish_timestamp, moment))
-                OR (age(t.xmin) <= seen_before
-                    AND changed && tstzrange(p.publish_timestamp,
-                                             p.publish_timestamp + interval '168 hours')))
-         -- Posts of the same days one after the other find their events in memory.
-         ORDER BY p.publish_timestamp
-    )
+    -- Posts of the same days one after the other find their events in memory.
+    SELECT array_agg(p.post_id ORDER BY p.publish_timestamp)         AS posts,
+           array_agg(p.publish_timestamp ORDER BY p.publish_timestamp) AS published
+      INTO due
+      FROM posts AS p
+      LEFT JOIN first_hours AS f USING (post_id)
+      LEFT JOIN post_totals AS t USING (post_id)
+     WHERE p.publish_timestamp <= moment - interval '1 hour'
+       AND p.publish_timestamp >= greatest(since, (SELECT max(e.day) + 1
+               FROM expired_partitions AS e)::timestamp AT TIME ZONE 'UTC')
+       AND (f.post_id IS NULL
+            OR f.publish_timestamp <> p.publish_timestamp
+            OR (f.ages < 5 AND f.ages < ages_passed(p.publish_timestamp, moment))
+            OR (age(t.xmin) <= seen_before
+                AND changed && tstzrange(p.publish_timestamp,
+                                         p.publish_timestamp + interval '168 hours')));
+    -- The index also where a day is small: there are many days to look into.
+    PERFORM set_config('enable_seqscan', 'off', true);
     INSERT INTO first_hours AS f
-    SELECT d.post_id, d.publish_timestamp, d.ages,
+    SELECT d.post_id, d.published, d.ages,
            e.views[:d.ages], e.likes[:d.ages], e.comments[:d.ages], e.shares[:d.ages]
-      FROM due AS d
+      FROM (SELECT u.post_id, u.published, ages_passed(u.published, moment) AS ages
+              FROM unnest(due.posts, due.published) AS u (post_id, published)) AS d
      CROSS JOIN LATERAL (
            SELECT coalesce(max(until) FILTER (WHERE type = 'view'),    '{0,0,0,0,0}') AS views,
                   coalesce(max(until) FILTER (WHERE type = 'like'),    '{0,0,0,0,0}') AS likes,
@@ -98,12 +101,11 @@ BEGIN
                               count(*) FILTER (WHERE age < interval '24 hours'),
                               count(*) FILTER (WHERE age < interval '48 hours'),
                               count(*)]::integer[] AS until
-                     FROM (SELECT type, engaged_timestamp - d.publish_timestamp AS age
+                     FROM (SELECT type, engaged_timestamp - d.published AS age
                              FROM engagements
                             WHERE post_id = d.post_id
-                              AND engaged_timestamp >= d.publish_timestamp
-                              AND engaged_timestamp < d.publish_timestamp + interval '168 hours')
-                          AS event
+                              AND engaged_timestamp >= d.published
+                              AND engaged_timestamp < d.published + interval '168 hours') AS event
                     GROUP BY type) AS of_type) AS e
         ON CONFLICT (post_id) DO UPDATE
        SET publish_timestamp = excluded.publish_timestamp, ages = excluded.ages,
@@ -113,6 +115,7 @@ BEGIN
            (excluded.publish_timestamp, excluded.ages,
             excluded.views, excluded.likes, excluded.comments, excluded.shares);
     GET DIAGNOSTICS counted = ROW_COUNT;
+    PERFORM set_config('enable_seqscan', 'on', true);
     UPDATE first_hours_state SET unseen = unseen_now, recorded_since = since;
     RETURN counted;
 END $$;

@@ -17,7 +17,7 @@ from analytics_api.insight_models import AudienceBy
 from analytics_api.insight_reports import by_feature, part_percent
 from analytics_api.scope import Filters, Scope
 from analytics_api.scoped_reports import change_percent, fetch
-from loadgen.oracle import Oracle
+from loadgen.oracle import Engagement, Oracle
 from sql import load
 from tests.integration.reports.conftest import (
     KINDS,
@@ -48,15 +48,14 @@ USERS = {1: ("free", "AT"), 2: ("trial", None)}
 async def test_funnel(store: Store, oracle: Oracle, chosen: Filters) -> None:
     wanted = scope(oracle, 30, Filters(chosen.category, chosen.author, None, chosen.tag))
     recount = Recount(oracle, wanted)
-    kinds: dict[Any, set[str]] = defaultdict(set)
-    for event in recount.current():
-        if event.user_id is not None:
-            kinds[event.user_id, event.post_id].add(event.kind)
+    kinds, kinds_before = (readings_of(events) for events in (recount.current(), recount.before()))
     async with holding(store, oracle) as pool:
         found = await insight_reports.funnel(pool, wanted)
 
     events = Counter(event.kind for event in recount.current())
+    earlier = Counter(event.kind for event in recount.before())
     viewed = [seen for seen in kinds.values() if "view" in seen]
+    viewed_before = [seen for seen in kinds_before.values() if "view" in seen]
     reached_before = None
     for place, step in enumerate(found):
         readings = sum(step.step in seen for seen in viewed)
@@ -67,6 +66,18 @@ async def test_funnel(store: Store, oracle: Oracle, chosen: Filters) -> None:
         expected = None if reached_before is None else part_percent(reached, reached_before)
         assert step.of_previous_pct == expected
         reached_before = reached
+        assert step.events_before == earlier[step.step]
+        before = sum(step.step in seen for seen in viewed_before)
+        assert step.of_viewed_before_pct == part_percent(before, len(viewed_before))
+
+
+def readings_of(events: list[Engagement]) -> dict[Any, set[str]]:
+    """What each known user did with each post."""
+    kinds: dict[Any, set[str]] = defaultdict(set)
+    for event in events:
+        if event.user_id is not None:
+            kinds[event.user_id, event.post_id].add(event.kind)
+    return kinds
 
 
 @bounded

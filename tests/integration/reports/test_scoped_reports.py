@@ -164,6 +164,18 @@ def begins(wanted: Scope, interval: str) -> list[datetime]:
     return found
 
 
+def _reaches(label: Any, since: datetime, wanted: Scope, interval: str) -> bool:
+    """Whether an interval ends after the quarter of an hour in which recording began."""
+    quarter = since - timedelta(
+        minutes=since.minute % 15, seconds=since.second, microseconds=since.microsecond
+    )
+    first = _label(quarter, wanted, interval)
+    if interval == "hour":
+        # An hour that the clocks repeat is told by its offset, which falls.
+        return (label[0], label[1], -label[2]) >= (first[0], first[1], -first[2])
+    return bool(label >= first)
+
+
 def _label(instant: datetime, wanted: Scope, interval: str) -> Any:
     local = instant.astimezone(wanted.zone)
     if interval == "hour":
@@ -179,9 +191,10 @@ def _label(instant: datetime, wanted: Scope, interval: str) -> Any:
     days=st.sampled_from([1, 7]),
     interval=st.sampled_from(get_args(Interval)),
     chosen=filters,
+    post=st.sampled_from([None, None, 1, 2]),
 )
 async def test_series(
-    store: Store, oracle: Oracle, days: int, interval: Any, chosen: Filters
+    store: Store, oracle: Oracle, days: int, interval: Any, chosen: Filters, post: int | None
 ) -> None:
     wanted = scope(oracle, days, chosen)
     recount = Recount(oracle, wanted)
@@ -189,18 +202,24 @@ async def test_series(
         _label(begin, wanted, interval): [] for begin in begins(wanted, interval)
     }
     for event in recount.current():
-        expected[_label(event.at, wanted, interval)].append(event)
+        if post in {None, event.post_id}:
+            expected[_label(event.at, wanted, interval)].append(event)
+    before = [event for event in recount.before() if post in {None, event.post_id}]
     async with holding(store, oracle) as pool:
-        found = await scoped_reports.series(pool, wanted, interval, None)
+        found = await scoped_reports.series(pool, wanted, interval, post)
 
-    assert [counts(events) for events in expected.values()] == [
-        {name: getattr(point, name) for name in [*TYPES, "total_engagements"]} for point in found
-    ]
+    since = min((event.at for event in oracle.world.engagements), default=None)
+    labels = [_label(begin, wanted, interval) for begin in begins(wanted, interval)]
+    for label, point in zip(labels, found, strict=True):
+        seen = {name: getattr(point, name) for name in [*TYPES, "total_engagements"]}
+        is_recorded = since is not None and _reaches(label, since, wanted, interval)
+        assert seen == (counts(expected[label]) if is_recorded else dict.fromkeys(seen))
     assert [_label(point.start, wanted, interval) for point in found] == list(expected)
     earlier = sum(point.previous_engagements or 0 for point in found)
-    assert earlier <= len(recount.before())
+    assert earlier <= len(before)
     if interval == "day":
-        assert earlier == len(recount.before())
+        assert earlier == len(before)
+    assert all(point.start.tzinfo == wanted.zone for point in found)
 
 
 @bounded
@@ -284,7 +303,7 @@ async def test_the_series_of_all_time_begins_with_the_first_event(
         totals = await scoped_reports.overview(pool, ever)
 
     known = Recount(oracle, ever).current()
-    assert sum(point.total_engagements for point in found) == len(known)
+    assert sum(point.total_engagements or 0 for point in found) == len(known)
     assert totals.current.total_engagements == len(known)
     assert totals.previous is None
     if known:

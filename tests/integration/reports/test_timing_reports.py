@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from analytics_api import timing_reports
 from analytics_api.fair_models import AGES
+from analytics_api.paging import Page
 from analytics_api.scope import Filters, Scope
 from analytics_api.scoped_reports import fetch
 from analytics_api.shrinkage import Unit
@@ -80,8 +81,10 @@ async def test_when_to_post(
 
 
 @bounded
-@given(oracle=lively(days=DAYS), chosen=st.just(Filters()) | filters)
-async def test_posting_hours(store: Store, oracle: Oracle, chosen: Filters) -> None:
+@given(oracle=lively(days=DAYS), chosen=st.just(Filters()) | filters, limit=st.integers(1, 5))
+async def test_posting_hours_page_after_page(
+    store: Store, oracle: Oracle, chosen: Filters, limit: int
+) -> None:
     wanted = scope(oracle, 30, chosen)
     everybody = replace(
         wanted,
@@ -93,8 +96,16 @@ async def test_posting_hours(store: Store, oracle: Oracle, chosen: Filters) -> N
     for post in Recount(oracle, wanted).posts.values():
         if wanted.start <= post.published < wanted.end:
             expected[post.author_id][place(post.published, wanted)] += 1
+    found: list[Any] = []
+    after = None
     async with holding(store, oracle) as pool:
-        found = await timing_reports.posting_hours(pool, wanted, Judgement(24, 1))
+        while True:
+            page = Page(limit, after)
+            shown = await timing_reports.posting_hours(pool, wanted, Judgement(24, 1), page)
+            found += shown.rows
+            after = shown.following
+            if after is None:
+                break
 
     assert {row.author_id: row.posts for row in found} == {
         author: posts.total() for author, posts in expected.items()

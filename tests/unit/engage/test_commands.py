@@ -42,8 +42,8 @@ def test_help_loads_no_heavy_library() -> None:
     "command",
     [
         ["up"], ["down"], ["status"], ["doctor"], ["demo"], ["seed"], ["load"], ["load", "verify"],
-        ["ledger"], ["report"], ["db"], ["dead-letters"], ["consumer"], ["users"], ["keys"],
-        ["config"],
+        ["ledger"], ["report"], ["monitor"], ["db"], ["dead-letters"], ["consumer"], ["users"],
+        ["keys"], ["config"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -163,9 +163,9 @@ def test_filters_are_read_as_pairs_and_others_refused() -> None:
 
 def test_a_series_is_shown_with_bars_to_compare() -> None:
     point = {"start": "2026-01-01T00:00:00Z", "previous_engagements": None}
-    rows = with_bars([point | {"total_engagements": n} for n in (0, 5, 10)])
+    rows = with_bars([point | {"total_engagements": n} for n in (None, 0, 5, 10)])
 
-    assert [len(row[""]) for row in rows] == [0, 20, 40]
+    assert [len(row[""]) for row in rows] == [0, 0, 20, 40]
     assert with_bars([]) == []
 
 

@@ -1,5 +1,6 @@
 """An author's week, written down."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -77,3 +78,43 @@ def test_weeks_are_those_of_iso() -> None:
     assert monday_of(None).weekday() == 0
     with pytest.raises(SetupError, match="2026-W47"):
         monday_of("47")
+
+
+FAIR = {
+    "posts": 41, "index": 0.42, "low": 0.36, "high": 0.49, "median_index": 0.97, "gain": 730,
+    "gain_low": 610, "gain_high": 850, "why": "8 views a post, 20 in the categories: -60 %",
+}  # fmt: skip
+
+
+def test_the_author_is_compared_at_equal_age() -> None:
+    found = markdown(replace(week(), fair=FAIR))
+
+    assert "41 posts of 90 days earned 0.42 times" in found
+    assert "(0.36 to 0.49)" in found
+    assert "730 more in 90 days (610 to 850)" in found
+    assert "8 views a post" in found
+
+
+def test_an_author_above_the_median_gains_nothing_by_it() -> None:
+    found = markdown(replace(week(), fair=FAIR | {"gain": 0, "why": ""}))
+
+    assert "The median author of Tech stands at 0.97." in found
+    assert "more in 90 days" not in found
+    assert "goes along" not in found
+
+
+def test_without_posts_that_are_old_enough_nothing_is_compared() -> None:
+    assert "No post of the last 90 days is old enough" in markdown(week())
+
+
+def test_the_hours_used_and_the_next_good_ones_are_told() -> None:
+    slot = {
+        "day_name": "Monday", "start": "2026-11-23T09:00:00+01:00",
+        "lift_pct": 18.2, "low_pct": 4.0, "high_pct": 31.0,
+    }  # fmt: skip
+    hours = {"posts": 7, "in_good": 2, "in_weak": 3}
+    found = markdown(replace(week(), hours=hours, slots=[slot]))
+
+    assert "Of 7 posts 2 were published in good hours and 3 in weak ones." in found
+    assert "| Monday, 2026-11-23 09:00 | +18 % | +4 to +31 % |" in found
+    assert "Nothing was published." in markdown(week())
