@@ -108,6 +108,7 @@ class Oracle:
         return {
             "post_id": post_id,
             "title": post.title,
+            "author_id": post.author_id,
             "author_name": self.world.author[post.author_id].name,
             "category": post.category,
             "publish_date": post.published,

@@ -79,5 +79,7 @@ CODES: Final = {
     # What is not the client's fault.
     "unavailable": "Kafka or PostgreSQL is away, or too much waits: send the same again after"
     " Retry-After seconds. Events keep their ids, so nothing counts twice.",
+    "too_many_streams": "As many streams are open as this process keeps (ENGAGE_LIVE_CLIENTS): poll"
+    " the same address for JSON, or come again after Retry-After seconds.",
     "internal_error": "Something broke here; the log has the request's id.",
 }

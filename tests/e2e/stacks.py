@@ -72,9 +72,11 @@ class Stack:
         return request(stack["api_url"], path, stack["read_key"])
 
 
-def request(url: str, path: str, key: str, body: Any = None) -> tuple[int, Any]:
+def request(
+    url: str, path: str, key: str, body: Any = None, kind: str = "application/json"
+) -> tuple[int, Any]:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": kind}
     method = "GET" if body is None else "POST"
     with contextlib.closing(connection):
         connection.request(method, path, None if body is None else json.dumps(body), headers)

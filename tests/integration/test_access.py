@@ -25,7 +25,7 @@ OPEN_OF = {
             "/schemas/engagement-record.v1.json",
         )
     },
-    "api": {"GET /dashboard", "GET /static/dashboard.js"},
+    "api": {"GET /dashboard", "GET /static/charts/{name}", "GET /static/js/main.js"},
     "catalogue": set(),
 }  # fmt: skip
 CLOSED_OF = {
@@ -40,6 +40,10 @@ CLOSED_OF = {
         "GET /analytics/engagement-patterns", "GET /analytics/opportunity-authors",
         "GET /reports/overview", "GET /reports/series", "GET /reports/ranking/{dimension}",
         "GET /reports/funnel", "GET /reports/audience", "GET /reports/effects",
+        "GET /reports/fair-posts", "GET /reports/fair-authors", "GET /reports/opportunity",
+        "GET /reports/when-to-post", "GET /reports/when-to-post/next",
+        "GET /reports/when-to-post/next.ics", "GET /reports/posting-hours",
+        "GET /reports/movers", "GET /reports/cohorts", "GET /live",
         "GET /ops/ledger", "GET /events/{event_id}",
     },
     "catalogue": {
@@ -55,7 +59,7 @@ def routes_of(routes: Iterable[Any]) -> Iterable[str]:
         if hasattr(route, "original_router"):
             yield from routes_of(route.original_router.routes)
         elif isinstance(route, Mount):
-            yield f"GET {route.path}/dashboard.js"
+            yield f"GET {route.path}/js/main.js"
         else:
             yield from (f"{method} {route.path}" for method in route.methods)
 

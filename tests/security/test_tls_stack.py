@@ -104,7 +104,9 @@ def the_catalogue_takes_a_post(encrypted: Encrypted) -> None:
     author = {"name": "Ann", "joined_date": "2020-01-01", "author_category": "Tech"}
     line = {"kind": "author", "id": 1} | author
     stack = encrypted.stack.file
-    status, found = request(stack["catalogue_url"], "/catalogue/batch", stack["admin_key"], line)
+    status, found = request(
+        stack["catalogue_url"], "/catalogue/batch", stack["admin_key"], line, "application/x-ndjson"
+    )
 
     assert (status, found["created"]) == (200, 1)
 

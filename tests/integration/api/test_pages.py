@@ -53,7 +53,7 @@ async def test_listed_pages_read_reports_and_their_304_but_no_others(
 
 @pytest.mark.parametrize("ranges", ["bytes=abc", "bytes=99999999-", "bytes=" + "0-0," * 2000])
 async def test_files_come_whole_whatever_parts_are_asked_for(api: Api, ranges: str) -> None:
-    for path in ("/dashboard", "/static/dashboard.js"):
+    for path in ("/dashboard", "/static/js/main.js"):
         async with api.session.get(path) as answer:
             whole = await answer.read()
         async with api.session.get(path, headers={"Range": ranges}) as answer:

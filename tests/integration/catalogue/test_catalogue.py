@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import sql
 from catalogue_service.app import create_app
 from catalogue_service.settings import CatalogueSettings
 from consumer.external_ids import ExternalIds
-from consumer.rows import Row
+from consumer.rows import Row, day, microseconds
+from consumer.transaction import store
 from schema.keys import Scope
 from tests.conftest import Database
 from tests.factories import record
@@ -40,7 +42,8 @@ SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
 
 
 def named_row(post: int | str, user: int | str | None = None) -> Row:
-    return (0, record().event_id.bytes, post, user, "view", 0)
+    now = microseconds(datetime.now(UTC))
+    return (now, record().event_id.bytes, post, user, "view", now)
 
 
 @dataclass
@@ -68,16 +71,9 @@ class Catalogue:
         """Store a view as a consumer does; the post's number."""
         async with self.connection.transaction():
             rows = await ExternalIds().resolve(self.connection, [named_row(post, user)])
-            [(engaged, event_id, post_id, user_id, _, _)] = rows
-            await self.connection.execute("SELECT ensure_partition($1)", engaged.date())
-            await self.connection.execute(
-                "INSERT INTO engagements VALUES ($1, $2, $3, 'view', $4, $4)",
-                event_id, post_id, user_id, engaged,
-            )  # fmt: skip
-            await self.connection.execute(
-                sql.load("add_post_totals").text, [post_id], [1], [0], [0], [0]
-            )
-        return int(post_id)
+            await self.connection.execute("SELECT ensure_partition($1)", day(rows[0][0]))
+            await store(self.connection, rows, [])
+        return int(rows[0][2])
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 
 from consumer.batch import Batch, Cursor
 from consumer.positions import LogBounds, read_positions
+from consumer.rows import microseconds
 from consumer.transaction import Fenced, halt
 from consumer.writer import Writer
 from schema.errors import Halted
@@ -31,11 +32,11 @@ async def _begin(pipeline: Pipeline, *partitions: int) -> None:
 def _batch_with_a_repeat() -> Batch:
     """Return a batch with the same event in partitions 0 and 1."""
     batch = Batch(10, 1_000, 1.0, lambda: 0.0)
-    now = datetime.now(UTC)
-    event = record(engaged_timestamp=now)
+    now = microseconds(datetime.now(UTC))
+    event_id = record().event_id.bytes
     for partition in (0, 1):
         share = batch.share(partition, Cursor(0))
-        share.rows.append((now, event.event_id, 1, None, "view", now))
+        share.rows.append((now, event_id, 1, None, "view", now))
         share.next_offset = 1
     return batch
 

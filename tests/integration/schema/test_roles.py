@@ -16,8 +16,8 @@ SERVICES_READ = {
     "alarm_watch", "alarms", "authors", "catalogue_version", "consumer_offsets",
     "dead_letter_replays", "dead_letters", "deleted_posts", "engagement_partitions",
     "engagement_stats", "engagements", "expired_partitions", "external_ids", "ledger_totals",
-    "post_metadata", "post_totals", "posts", "quarter_hours", "retractions", "schema_migrations",
-    "stats_refresh", "users",
+    "first_hours", "first_hours_state", "post_metadata", "post_totals", "posts", "quarter_hours",
+    "retractions", "schema_migrations", "stats_refresh", "users",
 }  # fmt: skip
 ERASURES = {"erased_external_ids", "erased_users", "erasure_state"}
 CATALOGUE = {"authors", "deleted_posts", "post_metadata", "posts", "users"}
@@ -27,7 +27,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "INSERT": {"consumer_offsets", "dead_letters", "engagements", "post_totals",
                    "quarter_hours"},
         "UPDATE": {"consumer_offsets", "post_totals", "quarter_hours"},
-        "EXECUTE": {"ensure_partition", "erasure_version", "partition_name",
+        "EXECUTE": {"ensure_partition", "erasure_version", "external_id_stamp", "partition_name",
                     "resolve_external_ids", "retract"},
     },
     "engage_refresher": {
@@ -40,7 +40,7 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
     "engage_reader": {
         "SELECT": SERVICES_READ | {"experiment_authors", "experiments"},
-        "EXECUTE": {"chosen_posts"},
+        "EXECUTE": {"chosen_posts", "compared_ages", "posts_at_age"},
     },
     "engage_editor": {
         "SELECT": CATALOGUE | {"external_ids"},
