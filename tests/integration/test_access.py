@@ -34,8 +34,8 @@ CLOSED_OF = {
         "GET /events/pixel.gif", "POST /events/retractions",
     },
     "api": {
-        "GET /metrics", "GET /sql/{name}", "GET /engagement/{post_id}",
-        "GET /author/{author_id}/trends", "GET /categories/top", "GET /sample/posts",
+        "GET /metrics", "GET /sql/{name}", "GET /engagement/{post_id:path}",
+        "GET /author/{author_id:path}/trends", "GET /categories/top", "GET /sample/posts",
         "GET /sample/authors", "GET /analytics/top-authors",
         "GET /analytics/engagement-patterns", "GET /analytics/opportunity-authors",
         "GET /reports/overview", "GET /reports/series", "GET /reports/ranking/{dimension}",
@@ -84,7 +84,9 @@ async def test_every_route_is_listed_as_open_or_closed(service: Service) -> None
 async def test_open_routes_ask_for_no_key(service: Service) -> None:
     for route in OPEN | OPEN_OF[service.name]:
         for key in (None, "eng_nonsense"):
-            assert await ask(service, route, key) in (200, 503)
+            # Where no charts are installed, there are none of them.
+            wanted = (200, 404, 503) if "charts" in route else (200, 503)
+            assert await ask(service, route, key) in wanted
 
 
 async def test_closed_routes_let_in_their_own_keys_and_the_admins_alone(service: Service) -> None:
