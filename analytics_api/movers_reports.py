@@ -28,7 +28,6 @@ from schema.event import TYPES
 from sql.pool import Pool
 
 _PEERS: Final = timedelta(days=90)
-_CAUSE_WEEKS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ async def _by_weeks(pool: Pool, scope: Scope, wanted: Wanted) -> list[Mover]:
         pool,
         "movers_causes",
         scope,
-        **_bounds(compared[: _CAUSE_WEEKS + 1]),
+        **_bounds(compared),
         tides=[_tide(history, tide) for history, _ in moved],
         dimensions=[history.dimension for history, _ in moved],
         keys=[history.key for history, _ in moved],

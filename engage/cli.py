@@ -52,7 +52,7 @@ for report in (
     commands_scoped.ranking,
     commands_fair.fair_posts,
     commands_fair.fair_authors,
-    commands_fair.opportunity,
+    commands_fair.fair_opportunity,
     commands_fair.cohorts,
     commands_fair.effects,
     commands_insight.when_to_post,

@@ -1,4 +1,4 @@
-"""`engage report fair-posts|fair-authors|opportunity|cohorts|effects`: posts at equal age."""
+"""`engage report fair-posts|fair-authors|fair-opportunity|cohorts|effects`: posts at equal age."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -68,7 +68,7 @@ def fair_authors(  # noqa: PLR0913, PLR0917  (options of a command)
 
 
 @failing_well
-def opportunity(  # noqa: PLR0913, PLR0917  (options of a command)
+def fair_opportunity(  # noqa: PLR0913, PLR0917  (options of a command)
     folder: Dir = DEFAULT_DIR,
     hours: Hours = None,
     limit: Limit = 10,
@@ -82,7 +82,7 @@ def opportunity(  # noqa: PLR0913, PLR0917  (options of a command)
     """What would authors earn at their category's median, and why do they not? 90 days if unset."""
     scope = (period, start, end, tz)
     rows = ask(folder, "/reports/opportunity", scope, only, hours=hours, limit=limit)
-    show("opportunity", rows, output)
+    show("fair-opportunity", rows, output)
 
 
 @failing_well

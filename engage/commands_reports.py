@@ -21,6 +21,7 @@ _ALIASES: Final = {
     "sample-posts": "posts",
     "sample-authors": "authors",
     "patterns": "engagement-patterns",
+    "opportunity": "opportunity-authors",
 }
 
 

@@ -38,7 +38,7 @@ COLUMNS: Final[Mapping[str, Sequence[str]]] = {
         "rank", "author_name", "category", "posts", "per_post", "usual", "index", "low", "high",
         "previous_index",
     ),
-    "opportunity": (
+    "fair-opportunity": (
         "rank", "author_name", "category", "posts", "index", "median_index", "gain", "gain_low",
         "gain_high", "why",
     ),

@@ -12,18 +12,18 @@ WITH own AS (
       FROM engagement_stats
      WHERE author_id = :author_id::bigint
 ), recent AS (
-    SELECT count(*) FILTER (WHERE at >= :now::timestamptz - interval '168 hours')    AS last_7d,
-           count(*) FILTER (WHERE at <  :now::timestamptz - interval '168 hours'
-                              AND at >= :now::timestamptz - interval '336 hours')    AS before_7d,
-           count(*) FILTER (WHERE at >= :now::timestamptz - interval '720 hours')    AS last_30d,
-           count(*) FILTER (WHERE at <  :now::timestamptz - interval '720 hours')    AS before_30d
+    SELECT count(*) FILTER (WHERE at >= :'now'::timestamptz - interval '168 hours')    AS last_7d,
+           count(*) FILTER (WHERE at <  :'now'::timestamptz - interval '168 hours'
+                              AND at >= :'now'::timestamptz - interval '336 hours')    AS before_7d,
+           count(*) FILTER (WHERE at >= :'now'::timestamptz - interval '720 hours')    AS last_30d,
+           count(*) FILTER (WHERE at <  :'now'::timestamptz - interval '720 hours')    AS before_30d
       FROM own
      CROSS JOIN LATERAL (
            SELECT e.engaged_timestamp AS at
              FROM engagements AS e
             WHERE e.post_id = own.post_id
-              AND e.engaged_timestamp >= :now::timestamptz - interval '1440 hours'
-              AND e.engaged_timestamp <= :now::timestamptz) AS e
+              AND e.engaged_timestamp >= :'now'::timestamptz - interval '1440 hours'
+              AND e.engaged_timestamp <= :'now'::timestamptz) AS e
 )
 SELECT a.author_id, a.name AS author_name, a.author_category AS category,
        o.total_posts, o.total_engagements, o.avg_engagement_per_post, o.trend_7d, o.trend_30d,
@@ -36,10 +36,10 @@ SELECT a.author_id, a.name AS author_name, a.author_category AS category,
               coalesce(sum(total_engagements), 0)::bigint           AS total_engagements,
               coalesce(round(avg(total_engagements), 2), 0)::float8 AS avg_engagement_per_post,
               coalesce(round(avg(total_engagements)
-                  FILTER (WHERE publish_timestamp >= :since_7d::timestamptz), 2), 0)::float8
+                  FILTER (WHERE publish_timestamp >= :'since_7d'::timestamptz), 2), 0)::float8
                                                                     AS trend_7d,
               coalesce(round(avg(total_engagements)
-                  FILTER (WHERE publish_timestamp >= :since_30d::timestamptz), 2), 0)::float8
+                  FILTER (WHERE publish_timestamp >= :'since_30d'::timestamptz), 2), 0)::float8
                                                                     AS trend_30d
          FROM own) AS o
  CROSS JOIN recent AS r

@@ -16,5 +16,5 @@ SELECT p.post_id, p.title, a.author_id, a.name AS author_name, p.category,
               count(*) FILTER (WHERE type = 'comment') AS comments,
               count(*) FILTER (WHERE type = 'share')   AS shares
          FROM engagements
-        WHERE post_id = :post_id::bigint AND engaged_timestamp >= :since::timestamptz) AS e
+        WHERE post_id = :post_id::bigint AND engaged_timestamp >= :'since'::timestamptz) AS e
  WHERE p.post_id = :post_id::bigint;

@@ -16,20 +16,20 @@
 -- window before, times the tide.
 WITH windows AS (
     SELECT *
-      FROM unnest(:starts::timestamptz[], :ends::timestamptz[]) WITH ORDINALITY
+      FROM unnest(:'starts'::timestamptz[], :'ends'::timestamptz[]) WITH ORDINALITY
            AS w (start_timestamp, end_timestamp, place)
 ), counted AS (
     SELECT e.post_id, e.type,
            coalesce(sum(e.events) FILTER (WHERE w.place = 1), 0)::float8 AS now,
            coalesce(sum(e.events) FILTER (WHERE w.place > 1), 0)::float8
-               / (cardinality(:starts::timestamptz[]) - 1) AS before
+               / (cardinality(:'starts'::timestamptz[]) - 1) AS before
       FROM windows AS w
      CROSS JOIN LATERAL (
            SELECT post_id, type, count(*) AS events
              FROM engagements
             WHERE engaged_timestamp >= w.start_timestamp
               AND engaged_timestamp < w.end_timestamp
-              AND type = ANY (:types::engagement_type[])
+              AND type = ANY (:'types'::engagement_type[])
             GROUP BY post_id, type) AS e
      GROUP BY e.post_id, e.type
 ), keyed AS (
@@ -41,7 +41,7 @@ WITH windows AS (
      CROSS JOIN LATERAL (VALUES
            ('all', ''), ('category', p.category), ('author', p.author_id::text),
            ('post', p.post_id::text)) AS k (dimension, key)
-      JOIN unnest(:dimensions::text[], :keys::text[], :signs::int[], :tides::float8[])
+      JOIN unnest(:'dimensions'::text[], :'keys'::text[], :'signs'::int[], :'tides'::float8[])
            AS a (dimension, key, sign, tide) ON a.dimension = k.dimension AND a.key = k.key
 ), by_type AS (
     SELECT DISTINCT ON (dimension, key) dimension, key, type, sum(excess) AS excess

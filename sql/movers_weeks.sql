@@ -13,7 +13,7 @@
 -- engagements have none. published: of a post.
 WITH windows AS (
     SELECT *
-      FROM unnest(:starts::timestamptz[], :ends::timestamptz[]) WITH ORDINALITY
+      FROM unnest(:'starts'::timestamptz[], :'ends'::timestamptz[]) WITH ORDINALITY
            AS w (start_timestamp, end_timestamp, place)
 ), counted AS (
     SELECT w.place, e.post_id, e.events
@@ -23,7 +23,7 @@ WITH windows AS (
              FROM engagements
             WHERE engaged_timestamp >= w.start_timestamp
               AND engaged_timestamp < w.end_timestamp
-              AND type = ANY (:types::engagement_type[])
+              AND type = ANY (:'types'::engagement_type[])
             GROUP BY post_id) AS e
 ), keyed AS (
     SELECT c.place, k.dimension, k.key, sum(c.events)::bigint AS events,

@@ -16,7 +16,7 @@ WITH aged AS (
     SELECT a.hours, p.*, ln(1 + p.engagements::float8) AS y
       FROM unnest(compared_ages()) AS a (hours)
      CROSS JOIN LATERAL posts_at_age(:'category'::text, 0, :'tag'::text, :promoted::boolean,
-                                     a.hours, :types::engagement_type[]) AS p
+                                     a.hours, :'types'::engagement_type[]) AS p
      WHERE p.publish_timestamp >= :'start'::timestamptz
        AND p.publish_timestamp < :'end'::timestamptz
 ), young AS (

@@ -1,0 +1,65 @@
+"""Each report's questions run in plain psql as well, with their parameters as variables."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import sql
+from engage.embedded.postgres_programs import environment, programs_folder
+from tests.conftest import Database
+
+BY_NAME: Final = {
+    "interval": "day", "zone": "UTC", "dimension": "post", "sort": "index", "metric": "posts",
+    "by": "segment", "hours": "48",
+}  # fmt: skip
+BY_TYPE: Final = {
+    "text": "x", "int": "1", "bigint": "1", "float8": "1.5", "boolean": "true",
+    "timestamptz": "2026-01-02 03:04:05+00", "date": "2026-01-02", "bytea": "\\x00",
+    "uuid": "0198f2a6-3c00-7000-8000-000000000000", "engagement_type[]": "{view,like}",
+}  # fmt: skip
+NUMBERS = {"int", "bigint", "float8", "boolean"}
+DECLARED = re.compile(r"^-- :(\w+) +(\S+) ", re.MULTILINE)
+
+
+def value(source: str, name: str, kind: str) -> str:
+    """A value as it is written where the file quotes the variable, else as a literal of SQL."""
+    if kind in BY_TYPE:
+        plain = BY_NAME.get(name, BY_TYPE[kind])
+    else:
+        assert kind.endswith("[]"), f"{name} is of type {kind}"
+        plain = "{" + BY_TYPE[kind.removesuffix("[]")] + "}"
+    return plain if f":'{name}'" in source or kind in NUMBERS else f"'{plain}'"
+
+
+METRICS = Path(__file__).parents[3] / "docs" / "metrics.md"
+QUESTIONS = set(re.findall(r"`(\w+)`", METRICS.read_text(encoding="utf-8"))) & set(sql.names())
+
+
+@pytest.mark.parametrize("name", sorted(QUESTIONS))
+async def test_a_question_runs_in_psql(database: Database, name: str) -> None:
+    source = sql.source(name)
+    variables = [
+        f"--set={parameter}={value(source, parameter, kind)}"
+        for parameter, kind in DECLARED.findall(source)
+    ]
+    process = await asyncio.create_subprocess_exec(
+        str(programs_folder(18) / "psql"),
+        database.url,
+        "--no-psqlrc",
+        "--quiet",
+        "--set=ON_ERROR_STOP=1",
+        *variables,
+        "--command=BEGIN",
+        "--file=-",
+        "--command=ROLLBACK",
+        env=environment(),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate(source.encode())
+
+    assert process.returncode == 0, errors.decode()
