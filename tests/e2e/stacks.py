@@ -67,6 +67,11 @@ class Stack:
         stack = self.file
         return request(stack["ingest_url"], "/events/batch", stack["ingest_key"], list(events))
 
+    def catalogue(self, line: dict[str, Any]) -> tuple[int, Any]:
+        stack = self.file
+        path, kind = "/catalogue/batch", "application/x-ndjson"
+        return request(stack["catalogue_url"], path, stack["admin_key"], line, kind)
+
     def get(self, path: str) -> tuple[int, Any]:
         stack = self.file
         return request(stack["api_url"], path, stack["read_key"])

@@ -97,7 +97,7 @@ def engaged(stack: Stack) -> Stack:
         ("authors", "name"),
         ("top-authors", "author_name"),
         ("engagement_patterns", "day_name"),
-        ("opportunity", "author_name"),
+        ("opportunity-authors", "author_name"),
     ],
 )
 def test_a_report_is_a_table_json_or_csv(engaged: Stack, report: str, column: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.e2e.stacks import Stack, eventually, request
+from tests.e2e.stacks import Stack, eventually
 from tests.e2e.test_operators import _produce
 
 USER = 424_242_424
@@ -20,8 +20,7 @@ def events(stack: Stack) -> list[dict[str, Any]]:
     """Events that the user sent, under both names, on three days."""
     user = {"signup_date": "2024-01-01", "country": "AT", "user_segment": "free"}
     line = user | {"kind": "user", "id": USER, "external_id": NAME}
-    catalogue = stack.file["catalogue_url"], "/catalogue/batch", stack.file["admin_key"]
-    assert request(*catalogue, line)[0] == 200
+    assert stack.catalogue(line)[0] == 200
     now = datetime.now(UTC)
     named: list[dict[str, Any]] = [{"user_id": USER}, {"user_id": USER}, {"user": NAME}]
     made = [

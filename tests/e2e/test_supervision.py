@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.e2e.stacks import Stack, eventually, request
+from tests.e2e.stacks import Stack, eventually
 
 ROLES = ("ingest", "consumer", "refresher", "api", "catalogue", "postgres", "kafka")
 
@@ -37,11 +37,10 @@ async def test_services_outlive_logins_that_are_refused_for_a_while(stack: Stack
         await allow_logins(owner, "NOLOGIN")
         author = {"kind": "author", "name": "A", "joined_date": "2020-01-01"}
         eventually(lambda: stack.get("/readyz")[0] == 503, "the API notices")
-        catalogue = stack.file["catalogue_url"], "/catalogue/batch", stack.file["admin_key"]
 
         assert stack.get("/ops/ledger")[0] == 503
         assert stack.get("/categories/top")[0] == 503
-        assert request(*catalogue, author | {"id": 1, "author_category": "Tech"})[0] == 503
+        assert stack.catalogue(author | {"id": 1, "author_category": "Tech"})[0] == 503
         assert stack.post({"post_id": 1, "type": "view"})[0] == 202
     finally:
         await allow_logins(owner, "LOGIN")

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from tests.backends import Backend
 from tests.conftest import database_url
-from tests.e2e.stacks import Stack, engage, eventually, request, started
+from tests.e2e.stacks import Stack, engage, eventually, started
 from tests.security.canary import command_lines, files_of, leaks
 from tests.security.certificates import Authority, Kind, server_context
 from tests.security.tls_kafka import USER, SecureKafka
@@ -103,10 +103,7 @@ def an_event_is_stored_and_shown(encrypted: Encrypted) -> None:
 def the_catalogue_takes_a_post(encrypted: Encrypted) -> None:
     author = {"name": "Ann", "joined_date": "2020-01-01", "author_category": "Tech"}
     line = {"kind": "author", "id": 1} | author
-    stack = encrypted.stack.file
-    status, found = request(
-        stack["catalogue_url"], "/catalogue/batch", stack["admin_key"], line, "application/x-ndjson"
-    )
+    status, found = encrypted.stack.catalogue(line)
 
     assert (status, found["created"]) == (200, 1)
 
