@@ -7,11 +7,15 @@
 -- :hours    int          engagement counts until a post is so old; younger posts are left out
 --
 -- Two rows an author: posts that were published, and the mean of ln(1 + engagements) of those
--- that are old enough; null without any.
+-- that are old enough, and whose first hours were recorded; null without any.
 WITH published AS (
-    SELECT post_id, author_id, publish_timestamp, publish_timestamp >= :'start'::timestamptz AS is_after,
-           publish_timestamp <= :'end'::timestamptz - make_interval(hours => :hours::int) AS is_old
+    SELECT post_id, author_id, publish_timestamp,
+           publish_timestamp >= :'start'::timestamptz AS is_after,
+           publish_timestamp >= recorded_since
+           AND publish_timestamp <= :'end'::timestamptz - make_interval(hours => :hours::int)
+               AS is_old
       FROM posts
+     CROSS JOIN first_hours_state
      WHERE author_id = ANY (:'authors'::bigint[])
        AND publish_timestamp >= :'before'::timestamptz
        AND publish_timestamp < :'end'::timestamptz
