@@ -57,8 +57,10 @@ def shown(value: Any) -> str:
 
 
 def _print_csv(rows: Rows) -> None:
+    """Print cells, as the read API does; a list has none."""
     if rows:
-        writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
+        names = [name for name, value in rows[0].items() if not isinstance(value, list)]
+        writer = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -108,6 +109,40 @@ def test_a_report_is_a_table_json_or_csv(engaged: Stack, report: str, column: st
     # Days are cut to their first three letters.
     assert str(rows[0][column])[:3] in table
     assert [line[column] for line in lines] == [str(row[column]) for row in rows]
+
+
+def test_every_report_answers_on_the_command_line(engaged: Stack) -> None:
+    for report in (
+        "overview", "series", "ranking post", "fair-posts", "fair-authors", "fair-opportunity",
+        "cohorts", "effects", "when-to-post", "posting-hours", "movers", "funnel", "audience",
+    ):  # fmt: skip
+        answer = engaged.engage("report", *report.split(), "-o", "json")
+        assert answer.returncode == 0, answer.stderr
+        json.loads(answer.stdout)
+        assert engaged.engage("report", *report.split()).returncode == 0, report
+
+
+def test_the_next_slots_and_an_authors_week_are_written_to_files(
+    engaged: Stack, tmp_path: Path
+) -> None:
+    slots, week = tmp_path / "slots.ics", tmp_path / "week.html"
+
+    assert engaged.engage("report", "when-to-post", "--ics", str(slots)).returncode == 0
+    assert slots.read_bytes().startswith(b"BEGIN:VCALENDAR\r\n")
+    written = engaged.engage("report", "weekly", "1", "-o", "html", "--file", str(week))
+    assert written.returncode == 0, written.stderr
+    assert "At equal age" in week.read_text(encoding="utf-8")
+
+
+def test_a_monitoring_system_learns_how_it_fares(engaged: Stack) -> None:
+    eventually(
+        lambda: engaged.engage("monitor", "--check", "pipeline").returncode == 0,
+        "nothing is wrong with the pipeline",
+    )
+    answer = engaged.engage("monitor", "--check", "pipeline", "--check", "movers")
+
+    assert answer.stdout.partition(" | ")[2].startswith("pipeline=0 movers=")
+    assert answer.returncode in {0, 1}
 
 
 @pytest.mark.parametrize("report", ["post", "author"])
