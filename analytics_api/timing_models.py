@@ -22,7 +22,9 @@ class PostingSlot(Lift):
     """One hour of one weekday."""
 
     day_of_week: int = Field(description="0 is Sunday.")
-    total_engagements: int
+    counted: float = Field(
+        description="Engagements, of a post no more than 19 of 20 posts of its author have."
+    )
     expected: float = Field(description="If each post did as its author's others in the category.")
     verdict: Verdict = Field(
         description="good or weak: the interval does not contain 0; thin: too few posts."

@@ -42,7 +42,7 @@ async def when_to_post(pool: Pool, scope: Scope, judged: Judgement) -> list[Post
         PostingSlot(
             **_lift(slot),
             day_of_week=slot.place[0],
-            total_engagements=round(slot.unit.observed),
+            counted=round(slot.unit.observed, 1),
             expected=round(slot.unit.expected, 1),
             verdict=slot.verdict,
         )

@@ -10,19 +10,30 @@
 -- :tag       text               of posts with this tag; empty: of any
 -- :promoted  boolean            of promoted posts, or of the others; null: of both
 --
--- One row an hour x weekday with posts, Sunday (0) first. With y what a post earned and e the mean
--- of its author's other posts in the same category, sums of y, e, y^2, y e and e^2. An author's
--- only post in a category is left out: there is nothing to compare it with.
+-- One row an hour x weekday with posts, Sunday (0) first. With y what a post earned, but no
+-- more than 19 of 20 posts of its author in its category did (or 5), and e the mean of the author's
+-- other posts there, sums of y, e, y^2, y e and e^2. So one viral post makes no good hour.
+-- An author's only post in a category is left out: there is nothing to compare it with.
 WITH earned AS (
-    SELECT author_id, category, engagements::float8 AS y,
+    SELECT author_id, category, engagements,
            publish_timestamp AT TIME ZONE :'zone'::text AS published
       FROM posts_at_age(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean,
                         :hours::int, :'types'::engagement_type[])
      WHERE publish_timestamp >= :'start'::timestamptz
        AND publish_timestamp < :'end'::timestamptz
-), expected AS (
-    SELECT published, y, (sum(y) OVER own - y) / nullif(count(*) OVER own - 1, 0) AS e
+), most AS (
+    SELECT author_id, category,
+           greatest(percentile_cont(0.95) WITHIN GROUP (ORDER BY engagements), 5) AS most
       FROM earned
+     GROUP BY author_id, category
+), capped AS (
+    SELECT e.*, least(e.engagements, m.most) AS y
+      FROM earned AS e
+      JOIN most AS m USING (author_id, category)
+), expected AS (
+    SELECT published, y,
+           (sum(y) OVER own - y) / nullif(count(*) OVER own - 1, 0) AS e
+      FROM capped
     WINDOW own AS (PARTITION BY author_id, category)
 )
 SELECT extract(dow  FROM published)::int AS day_of_week,

@@ -32,6 +32,15 @@ def place(moment: Any, wanted: Scope) -> Place:
     return int(local.strftime("%w")), local.hour
 
 
+def percentile_95(values: list[int]) -> float:
+    """The continuous percentile, by its definition."""
+    ordered = sorted(values)
+    place = 0.95 * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
 def slot_units(oracle: Oracle, hours: int, wanted: Scope) -> dict[Place, Unit]:
     chosen = wanted.filters
     own: dict[Any, list[tuple[Place, int]]] = defaultdict(list)
@@ -41,7 +50,9 @@ def slot_units(oracle: Oracle, hours: int, wanted: Scope) -> dict[Place, Unit]:
             group = post.post.author_id, post.post.category
             own[group].append((place(published, wanted), post.earned(chosen)))
     pairs: dict[Place, list[tuple[float, float]]] = defaultdict(list)
-    for posts in own.values():
+    for uncapped in own.values():
+        most = max(percentile_95([earned for _, earned in uncapped]), 5)
+        posts = [(where, min(earned, most)) for where, earned in uncapped]
         for number, (where, earned) in enumerate(posts):
             others = [other for n, (_, other) in enumerate(posts) if n != number]
             if others:
