@@ -134,6 +134,9 @@ class Publisher:
                 await _stop(producer)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
+            except asyncio.CancelledError:
+                await _stop(producer)
+                raise
             self._serve(producer, partitions)
             logger.info("connected", partitions=partitions)
             await self._until_broken(producer)

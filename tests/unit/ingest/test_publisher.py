@@ -39,6 +39,8 @@ class Broker:
         self.events: list[bytes] = []
         self.errors: list[KafkaError] = []
         self.partitions = 1
+        self.stopped = 0
+        self.is_away = False
         self.is_silent = False
         self.silent_partitions: set[int] = set()
         self.sent_to: set[int] = set()
@@ -54,9 +56,11 @@ class Producer:
         self.broker = broker
 
     async def start(self) -> None:
-        """The broker is there."""
+        if self.broker.is_away:
+            await asyncio.Event().wait()
 
     async def stop(self) -> None:
+        self.broker.stopped += 1
         if self.broker.is_silent:
             await asyncio.Event().wait()
 
@@ -104,6 +108,16 @@ async def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.005)
+
+
+async def test_a_producer_that_is_still_connecting_is_stopped_too(broker: Broker) -> None:
+    broker.is_away = True
+    publisher = Publisher(IngestSettings())
+    publisher.start()
+    await until(lambda: broker.producers == 1)
+
+    await publisher.stop()
+    assert broker.stopped == 1
 
 
 async def test_events_that_share_no_batch_are_all_acknowledged(
