@@ -10,7 +10,7 @@ DATABASE_TESTS := tests/integration/schema tests/integration/consumer tests/inte
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults browser notebook screenshots bench check audit
+.PHONY: help setup demo up down test faults browser notebook screenshots bench plots check audit
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -51,8 +51,11 @@ notebook: $(READY) $(NOTEBOOKS) ## Execute the notebooks on a stack of their own
 	$(ENGAGE) db refresh --dir "$$dir" >/dev/null; \
 	ENGAGE_DIR="$$dir" .venv-notebook/bin/python notebooks/execute.py build/notebooks
 
-bench: $(READY) ## Measure against floors taken in the same run; ARGS=sink names a scenario
+bench: $(READY) ## Measure against floors taken in the same run; ARGS=--quick, ARGS=sink, ARGS=--help
 	@.venv/bin/python -m bench $(ARGS)
+
+plots: $(NOTEBOOKS) ## Draw what `make bench` measured last, into docs/images/bench
+	@.venv-notebook/bin/python bench/plots.py bench/results.json docs/images/bench
 
 check: $(READY) ## Formatting, lint and types
 	.venv/bin/ruff format --check .

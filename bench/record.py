@@ -4,6 +4,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def _plain(result: Result) -> dict[str, Any]:
         "rounds": len(result.values),
         "series": result.series,
         "size": result.size,
-        "goal": goal and {"must": goal.must, "aim": goal.aim, "of": goal.of},
+        "goal": goal and asdict(goal),
         "verdict": result.verdict,
     }
 
