@@ -147,14 +147,15 @@ class Writer:
     async def _set_duplicates_aside(self, connection: Connection, batch: Batch) -> None:
         """Look for stored identities: everywhere after a collision, else where ids recur.
 
-        Behind the fence, which every partition of the batch has passed.
+        Behind the fence, which every partition of the batch has passed. What recurs within the
+        batch is among the suspects, too.
         """
-        batch.drop_repeats()
         rows = [row for share in batch.shares.values() for row in share.rows]
-        suspects = rows if self._wary_batches else self._recent.suspects(rows)
-        if not suspects:
+        suspects = self._recent.suspects(rows)
+        if not suspects and not self._wary_batches:
             return
-        stored = await find_stored(connection, suspects)
+        batch.drop_repeats()
+        stored = await find_stored(connection, rows if self._wary_batches else suspects)
         if stored:
             for share in batch.shares.values():
                 share.drop(stored)
