@@ -54,8 +54,9 @@ notebook: $(READY) $(NOTEBOOKS) ## Execute the notebooks on a stack of their own
 bench: $(READY) ## Measure against floors taken in the same run; ARGS=--quick, ARGS=sink, ARGS=--help
 	@.venv/bin/python -m bench $(ARGS)
 
-plots: $(NOTEBOOKS) ## Draw what `make bench` measured last, into docs/images/bench
+plots: $(NOTEBOOKS) ## Put what `make bench` measured last into docs/performance.md, with pictures
 	@.venv-notebook/bin/python bench/plots.py bench/results.json docs/images/bench
+	@.venv/bin/python -m bench.document
 
 check: $(READY) ## Formatting, lint and types
 	.venv/bin/ruff format --check .
