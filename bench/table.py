@@ -7,6 +7,7 @@ from rich.table import Table
 
 from bench.result import Goal, Result
 
+_PLAIN_WIDTH = 110
 _STYLE = {"aim": "green", "must": "green", "missed": "bold red", "": ""}
 
 
@@ -26,7 +27,8 @@ def show(title: str, results: Iterable[Result], *, seconds: float) -> None:
             verdict,
             style=_STYLE[verdict],
         )
-    Console().print(table)
+    console = Console()
+    console.print(table, width=None if console.is_terminal else _PLAIN_WIDTH)
 
 
 def figure(value: float) -> str:
