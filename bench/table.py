@@ -1,5 +1,6 @@
 """How a scenario's results are shown."""
 
+import sys
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -27,8 +28,7 @@ def show(title: str, results: Iterable[Result], *, seconds: float) -> None:
             verdict,
             style=_STYLE[verdict],
         )
-    console = Console()
-    console.print(table, width=None if console.is_terminal else _PLAIN_WIDTH)
+    Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(table)
 
 
 def figure(value: float) -> str:
