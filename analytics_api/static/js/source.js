@@ -1,7 +1,7 @@
 // Where a number comes from: the SQL that found it, and the same rows as JSON or CSV.
 
 import { askText } from "./api.js";
-import { byId, el } from "./dom.js";
+import { byId, el, put } from "./dom.js";
 
 function dialog(title, ...content) {
   byId("dialog")?.remove();
@@ -22,8 +22,11 @@ function dialog(title, ...content) {
   return found;
 }
 
-/** Show how a report is computed. *names*: its SQL files; *path*: where the API answers it. */
-export async function showSource(title, names, path) {
+/**
+ * Show how a report is computed. *sql*: names of its files; *formula*: what is computed from their
+ * rows, nothing where they are told as they are; *path*: where the API answers it.
+ */
+export async function showSource({ title, sql: names, formula, path }) {
   const body = el("div", {}, el("p", { class: "quiet" }, "loading…"));
   dialog(`How “${title}” is computed`, body);
   const parts = await Promise.all(
@@ -35,16 +38,21 @@ export async function showSource(title, names, path) {
       }
     }),
   );
-  body.replaceChildren(
+  put(
+    body,
     el(
       "p",
       { class: "quiet small" },
-      "One question, one file. With plain psql it gives the same rows: ",
-      el("code", {}, `psql -v name=value -f sql/${names[0]}.sql`),
+      "One question, one file, which plain psql runs as well; its head says what each parameter means. ",
+      formula
+        ? "From the rows, by the formulas of docs/metrics.md:"
+        : "Its rows are told as they are.",
     ),
+    formula ? el("p", { class: "formula" }, formula) : null,
     ...parts.flatMap(([name, text]) => [
       el("h3", {}, `sql/${name}.sql`),
       el("pre", { tabindex: "0", "aria-label": `sql/${name}.sql` }, text),
+      el("pre", { tabindex: "0", "aria-label": `psql, ${name}` }, psql(name, text, path)),
     ]),
     el("h3", {}, "Ask for it yourself"),
     el(
@@ -53,6 +61,24 @@ export async function showSource(title, names, path) {
       `curl -H "Authorization: Bearer $READ_KEY" \\\n  '${location.origin}${path}'`,
     ),
   );
+}
+
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** The command that runs a file; what the path says is filled in. */
+function psql(name, text, path) {
+  const given = new URLSearchParams(path.split("?")[1]);
+  const known = {
+    zone: given.get("tz"),
+    types: given.get("type") ? `{${given.get("type")}}` : "{view,like,comment,share}",
+    category: given.get("category") ?? "",
+    author: given.get("author") ?? "0",
+    tag: given.get("tag") ?? "",
+  };
+  const parameters = [...text.matchAll(/^-- :(\w+)/gm)].map(
+    ([, parameter]) => `-v ${parameter}=${quoted(known[parameter] ?? given.get(parameter) ?? "…")}`,
+  );
+  return ["psql", ...parameters, `-f sql/${name}.sql`].join(" ");
 }
 
 /** Save a report as a file. */
