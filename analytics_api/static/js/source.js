@@ -43,52 +43,44 @@ export async function showSource({ title, sql: names, formula, path }) {
     el(
       "p",
       { class: "quiet small" },
-      "One question, one file, which plain psql runs as well; its head says what each parameter means. ",
-      formula
-        ? "From the rows, by the formulas of docs/metrics.md:"
-        : "Its rows are told as they are.",
+      "One question, one file; its head says what each parameter means. ",
+      formula ? "From their rows, by the formulas of docs/metrics.md:" : "The rows are told as they are.",
     ),
     formula ? el("p", { class: "formula" }, formula) : null,
     ...parts.flatMap(([name, text]) => [
       el("h3", {}, `sql/${name}.sql`),
       el("pre", { tabindex: "0", "aria-label": `sql/${name}.sql` }, text),
-      el("pre", { tabindex: "0", "aria-label": `psql, ${name}` }, psql(name, text, path)),
     ]),
     el("h3", {}, "Ask for it yourself"),
-    el(
-      "pre",
-      { tabindex: "0", "aria-label": "command" },
-      `curl -H "Authorization: Bearer $READ_KEY" \\\n  '${location.origin}${path}'`,
-    ),
+    command(curl(path)),
+    ...(SCRIPTED.test(path) ? again(path) : []),
   );
 }
 
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+/** How plain psql finds the same rows in the tables of raw events and what is kept of them. */
+const again = (path) => [
+  el("h3", {}, "Compute it yourself"),
+  el("p", { class: "quiet small" }, "stack.json of the stack's folder knows the address, as database_url."),
+  command(`${curl(formatted(path, "sql"))} |\n  psql "$ENGAGE_DATABASE_URL"`),
+  el(
+    "button",
+    { class: "plain", type: "button", onclick: () => save(path, "sql") },
+    "Save this script, with the values of this page",
+  ),
+];
 
-/** The command that runs a file; what the path says is filled in. */
-function psql(name, text, path) {
-  const given = new URLSearchParams(path.split("?")[1]);
-  const known = {
-    zone: given.get("tz"),
-    types: given.get("type") ? `{${given.get("type")}}` : "{view,like,comment,share}",
-    category: given.get("category") ?? "",
-    author: given.get("author") ?? "0",
-    tag: given.get("tag") ?? "",
-  };
-  const parameters = [...text.matchAll(/^-- :(\w+)/gm)].map(
-    ([, parameter]) => `-v ${parameter}=${quoted(known[parameter] ?? given.get(parameter) ?? "…")}`,
-  );
-  return ["psql", ...parameters, `-f sql/${name}.sql`].join(" ");
-}
+const SCRIPTED = /^\/(reports|analytics|engagement|author)\//;
+const command = (text) => el("pre", { tabindex: "0", "aria-label": "command" }, text);
+const curl = (path) => `curl -H "Authorization: Bearer $ENGAGE_READ_KEY" \\\n  '${location.origin}${path}'`;
+const formatted = (path, format) => `${path}${path.includes("?") ? "&" : "?"}format=${format}`;
 
 /** Save a report as a file. */
 export async function save(path, format) {
-  const separator = path.includes("?") ? "&" : "?";
-  const text = await askText(`${path}${separator}format=${format}`);
+  const text = await askText(formatted(path, format));
   download(
     text,
     `${path.split("?")[0].split("/").slice(-2).join("-").replace(/^-/, "")}.${format}`,
-    format === "csv" ? "text/csv" : "application/json",
+    { csv: "text/csv", json: "application/json", sql: "application/sql" }[format],
   );
 }
 
