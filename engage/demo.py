@@ -35,7 +35,7 @@ from schema.errors import EngagementError, Unavailable
 _HISTORY_DAYS: Final = 90
 # Not much more than the past had at these hours: else all there is to see is that all rises.
 _LIVE_PER_SECOND: Final = 200
-_TRICKLE_PER_SECOND: Final = 0.5
+_TRICKLE_PER_SECOND: Final = 0.25
 _ENDLESS: Final = 2**31
 _POSTS_COMPARED: Final = 200
 _REFRESH_SECONDS: Final = 20.0

@@ -86,7 +86,7 @@ export class Subject {
           "ever",
         ),
       ),
-      source({ title: body.title, sql: ["engagement", "engagement_ever"], path: `${path}?period=${chosen}` }),
+      sources({ title: body.title, sql: ["engagement", "engagement_ever"], path: `${path}?period=${chosen}` }),
     );
   }
 
@@ -124,17 +124,25 @@ export class Subject {
             "index",
           ),
       ),
-      source({ title: body.author_name, sql: ["author_trends"], path }),
-      own && source({ title: "At equal age", sql: ["fair_authors"], formula: INDEX, path: fairly }),
+      sources(
+        { title: body.author_name, sql: ["author_trends"], path },
+        own && { title: "At equal age", sql: ["fair_authors"], formula: INDEX, path: fairly },
+      ),
     );
   }
 }
 
-const source = (how) =>
+const sources = (...reports) =>
   el(
-    "button",
-    { class: "plain", type: "button", onclick: () => showSource(how) },
-    how.formula ? "How is “at equal age” computed?" : "How is this computed?",
+    "div",
+    { class: "foot" },
+    reports.filter(Boolean).map((each) =>
+      el(
+        "button",
+        { type: "button", onclick: () => showSource(each) },
+        each.formula ? "And at equal age?" : "How is this computed?",
+      ),
+    ),
   );
 const back = (text, change) =>
   el("p", {}, el("button", { class: "plain", type: "button", onclick: () => go(change) }, `← ${text}`));
