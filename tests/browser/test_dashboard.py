@@ -246,6 +246,10 @@ async def test_a_post_has_a_page_of_its_own(dashboard: Dashboard) -> None:
             f"{found[name]:,}"
         )
     await expect(dashboard.page.locator("#post-ranking")).to_be_hidden()
+    subject = dashboard.page.locator("#subject")
+    await subject.get_by_role("button", name="How is this computed?").click()
+    await expect(dashboard.page.locator("dialog")).to_contain_text(f"/engagement/{post}?period=30d")
+    await dashboard.page.keyboard.press("Escape")
     await dashboard.page.get_by_role("button", name="All posts").click()
     await expect(dashboard.page.locator("#post-ranking")).to_be_visible()
 

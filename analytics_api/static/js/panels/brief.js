@@ -29,7 +29,8 @@ export class Brief {
 
   async #when() {
     const [slot, ...later] = (await nextSlots()).body;
-    if (!slot) return answer(this.when, WHEN, { said: "Any time", why: NO_HOUR, to: "#when", more: "All hours" });
+    if (!slot)
+      return answer(this.when, WHEN, { said: "Any time", why: NO_HOUR, to: "#when", more: "All hours" });
     answer(this.when, WHEN, {
       said: slotName(slot),
       why: `${lift(slot)} engagement in the first 24 hours (${range(slot.low_pct, slot.high_pct)}), beside the same authors' other posts.`,
@@ -73,7 +74,7 @@ export class Brief {
     answer(this.rising, RISING, {
       said: labelOf(first),
       why: why(first),
-      also: ["Also ", movers.filter((each) => each !== first).slice(0, 2).map(labelOf)],
+      also: ["Also ", movers.filter((each) => each !== first).slice(0, 2).map(labelAndKind)],
       to: "#movers",
       more: "Why, and what else moves",
     });
@@ -85,6 +86,8 @@ const COACH = "Authors to coach first";
 const RISING = "Rising now";
 const NO_HOUR = "No hour is clearly better than the others.";
 const NO_AUTHOR = "No author is below the median of their category.";
+const labelAndKind = (each) =>
+  el("span", {}, labelOf(each), each.dimension === "post" ? "" : ` (${each.dimension})`);
 const lift = (slot) => signed(slot.lift_pct);
 
 /** *said*, or a *list*; *also*: a word and what follows it; *to*: where on the page there is *more*. */
