@@ -17,10 +17,10 @@ from engage.embedded.postgres import PostgresServer
 from schema.keys import Scope
 from schema.migrate import migrate
 from tests.conftest import Kafka
+from tests.copies import copied
 from tests.integration.api.conftest import Api, fill_catalogue, row
 from tests.integration.test_access import CLOSED_OF
 from tests.serving import client, new_key, served
-from tests.standby import copied
 
 LAG_LIMIT_SECONDS = 2.0
 OF_THE_PRIMARY = {"/ops/ledger", "/events/{event_id}"}
@@ -59,7 +59,9 @@ async def both(kafka: Kafka, topic: str, tmp_path: Path) -> AsyncIterator[Replic
         connection = await asyncpg.connect(primary.superuser_url)
         await migrate(connection)
         await fill_catalogue(connection)
-        replica = await asyncio.to_thread(copied, primary, tmp_path / "replica")
+        replica = await asyncio.to_thread(
+            copied, primary, tmp_path / "replica", "--write-recovery-conf"
+        )
         await replica.start()
         await replica.wait_ready()
         settings = ApiSettings(
