@@ -77,12 +77,27 @@ class KafkaSettings(TransportSettings):
     topic_replication_factor: int = Field(
         default=1, ge=1, description="Replicas of a topic made by `engage up`."
     )
+    topic_min_insync_replicas: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many must have an event before it is accepted; unset: more than half.",
+    )
 
     @model_validator(mode="after")
     def _safe_way_to_kafka(self) -> Self:
         if fault := fault_of_kafka(self):
             raise ValueError(fault)
+        if self.least_replicas > self.topic_replication_factor:
+            raise ValueError(
+                "ENGAGE_TOPIC_MIN_INSYNC_REPLICAS is more than ENGAGE_TOPIC_REPLICATION_FACTOR:"
+                " nothing would be accepted"
+            )
         return self
+
+    @property
+    def least_replicas(self) -> int:
+        """How many replicas must have an event before the broker acknowledges it."""
+        return self.topic_min_insync_replicas or self.topic_replication_factor // 2 + 1
 
 
 class DatabaseSettings(TransportSettings):
