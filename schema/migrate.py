@@ -25,7 +25,8 @@ from schema.telemetry import get_logger
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql")
 _LOCK = 0x656E67616765  # "engage" in ASCII; any constant would do
-_LOCK_TIMEOUT: Final = "1s"
+# Below PostgreSQL's deadlock_timeout, so that it is the migration that gives way, not the service.
+_LOCK_TIMEOUT: Final = "300ms"
 _RETRY_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 300.0
 _HISTORY = """
