@@ -39,6 +39,8 @@ from schema.telemetry import get_logger
 from sql.pool import OUTAGES
 
 _ANSWER_SECONDS = 8.0
+# By the time a statement may take; on a replica also by what the primary has dropped or vacuumed.
+_CANCELLED = (asyncpg.QueryCanceledError, asyncpg.TransactionRollbackError)
 _STATIC = Path(__file__).with_name("static")
 
 logger = get_logger("api")
@@ -71,7 +73,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
         return "starting" if state is None else state.not_ready()
 
     problems.install(app)
-    for outage in (*OUTAGES, asyncpg.QueryCanceledError):
+    for outage in (*OUTAGES, *_CANCELLED):
         app.add_exception_handler(outage, _away)
     for lack in (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.UndefinedTableError):
         app.add_exception_handler(lack, _not_filled)
