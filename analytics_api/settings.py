@@ -7,13 +7,14 @@ from schema.settings import (
     DatabaseSettings,
     HttpSettings,
     KafkaSettings,
+    PooledSettings,
     ProcessSettings,
     TimeZoneSettings,
     WindowSettings,
 )
 
 
-class ApiSettings(DatabaseSettings, KafkaSettings, TimeZoneSettings, HttpSettings):
+class ApiSettings(PooledSettings, KafkaSettings, TimeZoneSettings, HttpSettings):
     """Settings of one process of the read API."""
 
     port: int = Field(default=8001, ge=0, le=65535, description="Port the service listens on.")

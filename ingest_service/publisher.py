@@ -214,6 +214,8 @@ class Publisher:
         if self._stopping and not self._waiting and not self._drained.done():
             self._drained.set_result(None)
         metrics.WAITING.set(self._waiting)
+        if acknowledged:
+            metrics.ACKNOWLEDGED.inc(len(entries))
         for entry in entries:
             entry.waiter.settle(entry.place, acknowledged=acknowledged)
 

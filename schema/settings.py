@@ -110,6 +110,24 @@ class DatabaseSettings(TransportSettings):
         return self
 
 
+class PooledSettings(DatabaseSettings):
+    """What processes with several connections to PostgreSQL have."""
+
+    database_pooler: bool = Field(
+        default=False,
+        description="The URL leads to pgbouncer, or the like, in transaction mode.",
+    )
+
+    @model_validator(mode="after")
+    def _nothing_a_pooler_forgets(self) -> Self:
+        if self.database_pooler and self.database_role:
+            raise ValueError(
+                "ENGAGE_DATABASE_ROLE cannot be taken through a pooler: unset it, and give the"
+                " login that role for good; see docs/deployment.md"
+            )
+        return self
+
+
 class WindowSettings(Settings):
     """Which event times are accepted, relative to their receipt."""
 
