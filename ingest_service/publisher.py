@@ -201,7 +201,8 @@ class Publisher:
                 is_acknowledged = True
                 metrics.PRODUCE_SECONDS.observe(time.monotonic() - began)
             except KafkaError as error:
-                logger.warning("batch failed", partition=partition, error=type(error).__name__)
+                what = {"partition": partition, "events": len(entries)}
+                logger.warning("batch failed", **what, error=type(error).__name__)
                 if not getattr(error, "retriable", False):
                     raise
             finally:

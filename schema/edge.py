@@ -3,7 +3,6 @@
 Plain ASGI, as it runs for every request of the hot path.
 """
 
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,7 @@ from schema.keys import KeyEntry, KeyRing, Scope
 from schema.last_use import LastUse
 from schema.problems import CONTENT_TYPE, Problem
 from schema.settings import HttpSettings
-from schema.telemetry import get_logger
+from schema.telemetry import begin_request, get_logger
 from schema.throttle import Throttle
 
 ASGIScope = MutableMapping[str, Any]
@@ -27,6 +26,7 @@ Application = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 _OTHER_ORIGINS: Final = (
     "this key is for pages of other origins; programs take one made without --origin"
 )
+_REQUEST_ID: Final = b"x-request-id"
 _LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MAX_TARGET_BYTES: Final = 8 * 1024
 _MAX_HEADER_BYTES: Final = 32 * 1024
@@ -127,15 +127,14 @@ class Edge:
         except _Revoked:
             await send({"type": "http.response.body", "body": b""})
         except Exception:
-            request_id = secrets.token_hex(8)
             # The route, where one was found: a path may hold what a user is called.
             path = getattr(scope.get("route"), "path", scope["path"])
-            logger.exception("request failed", path=path, request_id=request_id)
+            logger.exception("request failed", path=path)
             if finished:
                 return
             if started:
                 raise  # the connection must break, or half an answer would look whole
-            detail = f"something broke here; the log names request {request_id}"
+            detail = "something broke here; the log tells what, at this answer's X-Request-Id"
             await send_problem(send_noting, Problem(500, "internal_error", detail))
 
     def cors_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
@@ -159,7 +158,8 @@ class Edge:
         Raises:
             Problem: the request is refused.
         """
-        size, authorization, origin = _read(scope["headers"])
+        size, authorization, origin, given_id = _read(scope["headers"])
+        extra.append((_REQUEST_ID, begin_request(given_id).encode()))
         extra += self._cors.headers(origin)
         if len(scope["raw_path"]) + len(scope["query_string"]) > _MAX_TARGET_BYTES:
             raise Problem(414, "target_too_long", "the request target is over 8 KiB")
@@ -211,17 +211,21 @@ def _is_open(path: str) -> bool:
     return path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES)
 
 
-def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, bytes | None, str | None]:
-    """Return the headers' size in bytes, and the first Authorization and Origin."""
+def _read(
+    headers: Iterable[tuple[bytes, bytes]],
+) -> tuple[int, bytes | None, str | None, bytes | None]:
+    """Return the headers' size in bytes, and the first Authorization, Origin and X-Request-Id."""
     size = 0
-    authorization = origin = None
+    authorization = origin = request_id = None
     for name, value in headers:
         size += len(name) + len(value)
         if name == b"authorization":
             authorization = authorization or value
         elif name == b"origin":
             origin = origin or value.decode("latin-1")
-    return size, authorization, origin
+        elif name == _REQUEST_ID:
+            request_id = request_id or value
+    return size, authorization, origin, request_id
 
 
 def _is_preflight(scope: ASGIScope) -> bool:

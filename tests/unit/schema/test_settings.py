@@ -1,7 +1,7 @@
 import pytest
 
 from schema.errors import SetupError
-from schema.settings import HttpSettings
+from schema.settings import HttpSettings, PooledSettings
 
 
 def test_origins_and_proxies_are_read_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +29,12 @@ def test_a_wrong_one_stops_the_start_and_is_named(
     monkeypatch.setenv(variable, value)
     with pytest.raises(SetupError, match=variable):
         HttpSettings.load()
+
+
+def test_a_role_that_a_pooler_would_forget_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGAGE_DATABASE_POOLER", "true")
+    assert PooledSettings.load().database_pooler
+
+    monkeypatch.setenv("ENGAGE_DATABASE_ROLE", "engage_reader")
+    with pytest.raises(SetupError, match="ENGAGE_DATABASE_ROLE cannot be taken through a pooler"):
+        PooledSettings.load()
