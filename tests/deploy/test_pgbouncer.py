@@ -142,7 +142,10 @@ async def is_ready(address: str) -> bool:
 
 
 async def put_posts(session: aiohttp.ClientSession) -> None:
-    author = '{"kind": "author", "id": 1, "name": "Ann", "joined_date": "2020-01-01", "author_category": "Tech"}'
+    author = (
+        '{"kind": "author", "id": 1, "name": "Ann", "joined_date": "2020-01-01",'
+        ' "author_category": "Tech"}'
+    )
     posts = [
         f'{{"kind": "post", "id": {number}, "author_id": 1, "category": "Tech",'
         f' "publish_timestamp": "2026-11-01T00:00:00Z", "title": "Post {number}"}}'
