@@ -104,12 +104,13 @@ def _lay_out(stack: Stack, proxy: Proxy) -> None:
         "127.0.0.1:8002;": f"127.0.0.1:{port_of(file['catalogue_url'])};",
         "listen 443 ": f"listen 127.0.0.1:{proxy.port} ",
         "listen 80;": f"listen 127.0.0.1:{proxy.plain_port};",
-        "/etc/engagement/tls/": f"{folder}/",
         "/var/log/nginx/": f"{folder}/",
     }
     (conf / "engagement.conf").write_text(moved(CONF, places))
     for name in ("proxy.inc", "away.inc"):
         shutil.copy(DEPLOY / "nginx" / name, conf)
+    tls = moved(DEPLOY / "nginx" / "tls.inc", {"/etc/engagement/tls/": f"{folder}/"})
+    (conf / "tls.inc").write_text(tls)
     user = "user root;" if os.geteuid() == 0 else ""
     temporary = "".join(
         f"{kind}_temp_path {folder}/{kind};"

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -95,11 +95,9 @@ def started(name: str, variables: dict[str, str], folder: Path) -> Iterator[None
 
 
 @pytest.fixture
-async def places(
-    database: Database, kafka: Kafka, topic: str, tmp_path: Path
-) -> AsyncIterator[dict[str, str]]:
+def places(database: Database, kafka: Kafka, tmp_path: Path) -> dict[str, str]:
     """What stands in the files of /etc/engagement, for servers of the tests."""
-    yield {
+    return {
         "ENGAGE_DATABASE_URL": database.url,
         "ENGAGE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "ENGAGE_API_KEYS_FILE": str(tmp_path / "api_keys.json"),
