@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stacks import Stack, engage, started
+from tests.e2e.stacks import Stack, started
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -31,6 +31,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     }
     folder = tmp_path_factory.mktemp("deployed")
     with started(folder, "--consumers", "2", environment=environment) as stack:
-        answer = engage("seed", "--posts", "200", "--users", "20", "--dir", stack.folder)
-        assert answer.returncode == 0, answer.stderr
+        for command in (("seed", "--posts", "200", "--users", "20"), ("db", "refresh")):
+            answer = stack.engage(*command)
+            assert answer.returncode == 0, answer.stderr
         yield stack

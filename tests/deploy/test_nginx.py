@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ from tests.e2e.stacks import Stack, eventually, is_open
 
 NAMES = ("collect.example.com", "stats.example.com", "catalogue.example.com")
 COLLECT, STATS, CATALOGUE = NAMES
+_addresses = itertools.count(1)
 CONF = DEPLOY / "nginx" / "engagement.conf"
 
 
@@ -39,9 +41,9 @@ class Proxy:
     folder: Path
 
     @contextlib.contextmanager
-    def connected(
-        self, host: str, source: str = "127.0.0.1"
-    ) -> Iterator[http.client.HTTPSConnection]:
+    def connected(self, host: str, source: str = "") -> Iterator[http.client.HTTPSConnection]:
+        """Connect from this address; unless one is given, from one that was never there before."""
+        source = source or f"127.0.1.{next(_addresses)}"
         connection = http.client.HTTPSConnection(host, timeout=15, context=self.context)
         plain = socket.create_connection(("127.0.0.1", self.port), 15, (source, 0))
         connection.sock = self.context.wrap_socket(plain, server_hostname=host)
@@ -54,7 +56,7 @@ class Proxy:
         path: str,
         key: str = "",
         body: bytes | None = None,
-        source: str = "127.0.0.1",
+        source: str = "",
         **more: str,
     ) -> tuple[http.client.HTTPResponse, bytes]:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -107,7 +109,7 @@ def _lay_out(stack: Stack, proxy: Proxy) -> None:
         "/var/log/nginx/": f"{folder}/",
     }
     (conf / "engagement.conf").write_text(moved(CONF, places))
-    for name in ("proxy.inc", "away.inc"):
+    for name in ("proxy.inc", "answers.inc"):
         shutil.copy(DEPLOY / "nginx" / name, conf)
     tls = moved(DEPLOY / "nginx" / "tls.inc", {"/etc/engagement/tls/": f"{folder}/"})
     (conf / "tls.inc").write_text(tls)
@@ -153,8 +155,11 @@ def test_reports_and_the_catalogue_have_their_own_names(stack: Stack, proxy: Pro
     )
     assert unchanged.status in (200, 304)
     assert proxy.ask(STATS, "/dashboard")[0].status == 200
-    assert proxy.ask(CATALOGUE, "/catalogue/batch", file["admin_key"], b"")[0].status < 500
-    assert proxy.ask(CATALOGUE, "/", source="127.0.0.9")[0].status == 200
+    author = {"name": "Ann", "joined_date": "2020-01-01", "author_category": "Tech"}
+    line = json.dumps({"kind": "author", "id": 900} | author).encode()
+    kind = {"Content-Type": "application/x-ndjson"}
+    put, _ = proxy.ask(CATALOGUE, "/catalogue/batch", file["admin_key"], line, **kind)
+    assert put.status == 200
 
 
 def test_large_answers_are_compressed(stack: Stack, proxy: Proxy) -> None:
@@ -223,14 +228,19 @@ def test_a_flood_is_held_up_by_the_address_it_comes_from(stack: Stack, proxy: Pr
     assert proxy.ask(COLLECT, "/events", key, body, source="127.0.0.8")[0].status == 202
 
 
-def test_a_body_beyond_the_services_cap_is_answered_by_the_service(
-    stack: Stack, proxy: Proxy
+@pytest.mark.parametrize(("path", "most"), [("/events", 64 * 1024), ("/events/batch", 1024 * 1024)])
+def test_a_body_beyond_the_cap_is_refused_for_good(
+    stack: Stack, proxy: Proxy, path: str, most: int
 ) -> None:
-    answer, body = proxy.ask(
-        COLLECT, "/events/batch", stack.file["ingest_key"], b" " * (1024 * 1024 + 1)
-    )
-    assert answer.status == 413
-    assert json.loads(body)["code"]
+    key = stack.file["ingest_key"]
+    for beyond, expected in (
+        (0, "malformed_json"),
+        (1, "body_too_large"),
+        (most, "body_too_large"),
+    ):
+        answer, body = proxy.ask(COLLECT, path, key, b"?" * (most + beyond))
+        assert json.loads(body)["code"] == expected
+        assert answer.status == (413 if beyond else 400)
 
 
 def test_each_request_has_one_id_in_every_log(stack: Stack, proxy: Proxy) -> None:
