@@ -17,7 +17,7 @@ from analytics_api.log_ends import LogEnds
 from analytics_api.replica import ReplicaLag
 from analytics_api.settings import ApiSettings
 from analytics_api.versions import Follower
-from schema.settings import DatabaseSettings
+from schema.settings import PooledSettings
 from sql.pool import OUTAGES, Pool, open_pool
 
 _FIRST_LOOK_SECONDS = 1.0
@@ -103,7 +103,7 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
         await asyncio.gather(*(_close(source.pool) for source in sources))
 
 
-async def _open_source(settings: ApiSettings, database: DatabaseSettings) -> Source:
+async def _open_source(settings: ApiSettings, database: PooledSettings) -> Source:
     pool = await open_pool(
         database,
         "engage-api",

@@ -205,7 +205,8 @@ class Publisher:
                 is_acknowledged = True
                 metrics.PRODUCE_SECONDS.observe(time.monotonic() - began)
             except KafkaError as error:
-                logger.warning("batch failed", partition=partition, error=type(error).__name__)
+                what = {"partition": partition, "events": len(entries)}
+                logger.warning("batch failed", **what, error=type(error).__name__)
                 if not getattr(error, "retriable", False):
                     raise
             finally:
@@ -218,6 +219,8 @@ class Publisher:
         if self._stopping and not self._waiting and not self._drained.done():
             self._drained.set_result(None)
         metrics.WAITING.set(self._waiting)
+        if acknowledged:
+            metrics.ACKNOWLEDGED.inc(len(entries))
         for entry in entries:
             entry.waiter.settle(entry.place, acknowledged=acknowledged)
 

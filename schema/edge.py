@@ -3,7 +3,6 @@
 Plain ASGI, as it runs for every request of the hot path.
 """
 
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ from schema.last_use import LastUse
 from schema.problems import CONTENT_TYPE, Problem
 from schema.request_head import (
     LOOPBACK_HOSTS,
+    REQUEST_ID,
     header,
     is_preflight,
     query_key,
@@ -22,7 +22,7 @@ from schema.request_head import (
     refuse_strangers,
 )
 from schema.settings import HttpSettings
-from schema.telemetry import get_logger
+from schema.telemetry import begin_request, get_logger
 from schema.throttle import Throttle
 
 ASGIScope = MutableMapping[str, Any]
@@ -133,15 +133,14 @@ class Edge:
         except _Revoked:
             await send({"type": "http.response.body", "body": b""})
         except Exception:
-            request_id = secrets.token_hex(8)
             # The route, where one was found: a path may hold what a user is called.
             path = getattr(scope.get("route"), "path", scope["path"])
-            logger.exception("request failed", path=path, request_id=request_id)
+            logger.exception("request failed", path=path)
             if finished:
                 return
             if started:
                 raise  # the connection must break, or half an answer would look whole
-            detail = f"something broke here; the log names request {request_id}"
+            detail = "something broke here; the log tells what, at this answer's X-Request-Id"
             await send_problem(send_noting, Problem(500, "internal_error", detail))
 
     def cors_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
@@ -165,7 +164,8 @@ class Edge:
         Raises:
             Problem: the request is refused.
         """
-        size, authorization, origin = read(scope["headers"])
+        size, authorization, origin, given_id = read(scope["headers"])
+        extra.append((REQUEST_ID, begin_request(given_id).encode()))
         extra += self._cors.headers(origin)
         if len(scope["raw_path"]) + len(scope["query_string"]) > _MAX_TARGET_BYTES:
             raise Problem(414, "target_too_long", "the request target is over 8 KiB")

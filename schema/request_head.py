@@ -6,20 +6,25 @@ from urllib.parse import parse_qs, urlsplit
 
 from schema.problems import Problem
 
+REQUEST_ID: Final = b"x-request-id"
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, bytes | None, str | None]:
-    """Return the headers' size in bytes, and the first Authorization and Origin."""
+def read(
+    headers: Iterable[tuple[bytes, bytes]],
+) -> tuple[int, bytes | None, str | None, bytes | None]:
+    """Return the headers' size in bytes, and the first Authorization, Origin and X-Request-Id."""
     size = 0
-    authorization = origin = None
+    authorization = origin = request_id = None
     for name, value in headers:
         size += len(name) + len(value)
         if name == b"authorization":
             authorization = authorization or value
         elif name == b"origin":
             origin = origin or value.decode("latin-1")
-    return size, authorization, origin
+        elif name == REQUEST_ID:
+            request_id = request_id or value
+    return size, authorization, origin, request_id
 
 
 def is_preflight(scope: MutableMapping[str, Any]) -> bool:

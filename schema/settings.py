@@ -128,7 +128,25 @@ class DatabaseSettings(TransportSettings):
             raise ValueError(f"{variable}: {fault}")
 
 
-class ReplicaSettings(DatabaseSettings):
+class PooledSettings(DatabaseSettings):
+    """What processes with several connections to PostgreSQL have."""
+
+    database_pooler: bool = Field(
+        default=False,
+        description="The URL leads to pgbouncer, or the like, in transaction mode.",
+    )
+
+    @model_validator(mode="after")
+    def _nothing_a_pooler_forgets(self) -> Self:
+        if self.database_pooler and self.database_role:
+            raise ValueError(
+                "ENGAGE_DATABASE_ROLE cannot be taken through a pooler: unset it, and give the"
+                " login that role for good; see docs/deployment.md"
+            )
+        return self
+
+
+class ReplicaSettings(PooledSettings):
     """Where reports are read from, if that is not the database that is written to."""
 
     read_database_url: SecretStr | None = Field(
@@ -142,7 +160,7 @@ class ReplicaSettings(DatabaseSettings):
         return self
 
     @property
-    def replica(self) -> DatabaseSettings | None:
+    def replica(self) -> PooledSettings | None:
         """How the replica is reached, if there is one: in all else like the primary."""
         if self.read_database_url is None:
             return None

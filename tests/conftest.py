@@ -25,9 +25,12 @@ _STARTED = pytest.StashKey[ExitStack]()
 _BACKEND = pytest.StashKey[Backend]()
 _WITHOUT_SERVERS = "unit"
 _STACKS = (
-    "tests/e2e/", "tests/faults/test_headline.py", "tests/faults/test_upgrade.py",
+    "tests/e2e/",
+    "tests/deploy/",
+    "tests/faults/test_headline.py",
+    "tests/faults/test_upgrade.py",
     "tests/security/test_tls_stack.py",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

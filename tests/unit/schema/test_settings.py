@@ -1,7 +1,7 @@
 import pytest
 
 from schema.errors import SetupError
-from schema.settings import HttpSettings, KafkaSettings
+from schema.settings import HttpSettings, KafkaSettings, PooledSettings
 
 
 def test_origins_and_proxies_are_read_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,3 +42,12 @@ def test_a_topic_that_nothing_could_be_written_to_is_refused(
     monkeypatch.setenv("ENGAGE_TOPIC_MIN_INSYNC_REPLICAS", "2")
     with pytest.raises(SetupError, match="ENGAGE_TOPIC_REPLICATION_FACTOR"):
         KafkaSettings.load()
+
+
+def test_a_role_that_a_pooler_would_forget_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGAGE_DATABASE_POOLER", "true")
+    assert PooledSettings.load().database_pooler
+
+    monkeypatch.setenv("ENGAGE_DATABASE_ROLE", "engage_reader")
+    with pytest.raises(SetupError, match="ENGAGE_DATABASE_ROLE cannot be taken through a pooler"):
+        PooledSettings.load()
