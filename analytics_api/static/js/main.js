@@ -74,9 +74,10 @@ async function show() {
   for (const pair of document.querySelectorAll(".parts > .columns")) pair.hidden = isPost;
   const outcomes = await Promise.allSettled(shown.map((part) => part.show()));
   const failures = outcomes.filter((each) => each.status === "rejected").map((each) => each.reason);
+  const empty = failures.length ? null : await emptiness().catch((failure) => void failures.push(failure));
   for (const failure of failures) if (!(failure instanceof Failure)) console.error(failure);
   const gravest = failures.sort((one, other) => gravity(other) - gravity(one))[0];
-  notice(gravest && gravity(gravest) ? gravest : (await isEmpty(failures)) ? "empty" : null);
+  notice(gravest && gravity(gravest) ? gravest : empty);
 }
 
 /** How much a failure concerns the page as a whole; a report that is slow says so in its place. */
@@ -84,14 +85,15 @@ function gravity({ status, isSlow }) {
   return isSlow ? 0 : ({ 0: 4, 401: 5, 403: 5, 429: 1, 503: 3 }[status] ?? 0);
 }
 
-async function isEmpty(failures) {
-  if (failures.length || chosenFilters().length || current().post) return false;
+/** "empty" where nothing is stored yet, else null. */
+async function emptiness() {
+  if (chosenFilters().length || current().post) return null;
   const { body, asOf } = await ask("/categories/top?limit=50");
   put(
     byId("freshness"),
     `as of ${date(asOf, zone(), { hour: "2-digit", minute: "2-digit", second: "2-digit" })}`,
   );
-  return body.every((each) => each.total_engagements === 0);
+  return body.every((each) => each.total_engagements === 0) ? "empty" : null;
 }
 
 const LIVE = { waiting: "waiting", away: "not live" };

@@ -55,7 +55,7 @@ export class Brief {
           el("span", { class: "why" }, mainReason(each)),
         ),
       ),
-      why: "+: engagements in 90 days at their category's median",
+      why: "+: more engagements in 90 days at their category's median",
       to,
       more: "All reasons, and whom else",
     });

@@ -12,7 +12,7 @@ import { row } from "./rows.js";
 export class RightNow {
   constructor() {
     this.panel = new Panel("now", "Right now", {
-      about: "What readers did in the last five minutes.",
+      about: "What readers did in the last five minutes, all posts.",
       sql: ["live_posts", "live_seconds"],
     });
     this.panel.path = "/live";

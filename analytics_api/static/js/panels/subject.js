@@ -71,7 +71,7 @@ export class Subject {
         fact(
           "Engagements",
           count(body.total_engagements),
-          chosen === "all" ? "since ever" : `in ${chosen.replace("d", " days")}`,
+          chosen === "all" ? "all time" : `in ${chosen.replace("d", " days")}`,
           "total_engagements",
         ),
         fact("Views", count(body.views), null, "views"),
@@ -80,7 +80,7 @@ export class Subject {
         fact("Shares", count(body.shares), null, "shares"),
         fact("Engage after a view", percent(body.engagement_rate), null, "engagement_rate"),
         fact(
-          "Since ever",
+          "All time",
           count(ever.body.total_engagements),
           age > 0 ? `${decimal(ever.body.total_engagements / Math.max(1, age))} a day` : null,
           "ever",
@@ -107,7 +107,7 @@ export class Subject {
       el(
         "dl",
         { class: "facts" },
-        fact("Posts", count(body.total_posts), "since ever", "total_posts"),
+        fact("Posts", count(body.total_posts), "all time", "total_posts"),
         fact(
           "Engagements",
           count(body.total_engagements),

@@ -167,7 +167,7 @@ export class Trend {
       },
       el("span", { class: "name" }, name),
       el("span", { class: "value" }, value),
-      told ?? el("span", { class: "change quiet" }, before ? "none before" : "since ever"),
+      told ?? el("span", { class: "change quiet" }, before ? "none before" : "all time"),
       line ? drawing(line) : el("span", { class: "quiet small" }, note),
     );
   }
