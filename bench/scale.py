@@ -1,0 +1,119 @@
+"""scale: what does an event cost with 1, 2 and 4 ingest workers, and with as many consumers?
+
+Floor: the same with one. With more processes than cores the rate says little; the processor
+time an event takes says what more cores would bring. Consumers share out partitions while they
+start, which is part of it: the more events, the less it weighs.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.ingest import accepted, bodies_of, worker
+from bench.processes import cpu_seconds
+from bench.result import Result
+from bench.servers import Servers, connection
+from bench.sink import Case, consumers, worked_off
+from bench.traffic import encoded, plain, produce, records
+
+_PROCESSES = (1, 2, 4)
+_BATCH_EVENTS = 1_000
+_PARENT = 1
+_OF_ENDED_CHILDREN = (13, 14)
+
+
+class Figures(NamedTuple):
+    """Of one run, by event."""
+
+    rate: float
+    cpu_us: float
+    database_cpu_us: float = 0.0
+
+
+_UNITS = {"rate": "events/s", "cpu_us": "us/event", "database_cpu_us": "us/event"}
+
+
+async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
+    """Measure each number of processes, interleaved."""
+    sample = records(events, 30)
+    days = [row[0].date() for row in plain(sample)]
+    bodies = bodies_of(sample, _BATCH_EVENTS)
+    topic = await servers.topic()
+    await produce(servers.bootstrap_servers, topic, encoded(sample))
+    ingested: dict[int, list[Figures]] = {count: [] for count in _PROCESSES}
+    consumed: dict[int, list[Figures]] = {count: [] for count in _PROCESSES}
+    for _ in range(rounds):
+        for count in _PROCESSES:
+            ingested[count].append(await _ingest(servers, bodies, count))
+            url = await servers.database(days)
+            case = Case(f"{count} consumers", topic, len(sample), consumers=count)
+            consumed[count].append(await _consume(servers, url, case))
+            await servers.drop(url)
+    return [
+        *_results("ingest workers", ingested, ("rate", "cpu_us")),
+        *_results("consumers", consumed, ("rate", "cpu_us")),
+        *_results("PostgreSQL, consumers", consumed, ("database_cpu_us",)),
+    ]
+
+
+def _results(name: str, figures: dict[int, list[Figures]], fields: Sequence[str]) -> list[Result]:
+    return [
+        Result(
+            f"{name}: {count}",
+            _UNITS[field],
+            _column(figures[count], field),
+            _column(figures[1], field),
+        )
+        for field in fields
+        for count in _PROCESSES
+    ]
+
+
+def _column(figures: Sequence[Figures], field: str) -> list[float]:
+    return [getattr(one, field) for one in figures]
+
+
+async def _ingest(servers: Servers, bodies: Sequence[bytes], count: int) -> Figures:
+    """Send each worker its share of the bodies, all at once."""
+    async with AsyncExitStack() as stack:
+        workers = [await stack.enter_async_context(worker(servers)) for _ in range(count)]
+        pids = [each.pid for each in workers]
+        before = cpu_seconds(pids)
+        rates = await asyncio.gather(
+            *(
+                accepted(each, bodies[place::count], _BATCH_EVENTS)
+                for place, each in enumerate(workers)
+            )
+        )
+        used = cpu_seconds(pids) - before
+    return Figures(sum(rates), 1e6 * used / (len(bodies) * _BATCH_EVENTS))
+
+
+async def _consume(servers: Servers, url: str, case: Case) -> Figures:
+    async with connection(url) as database:
+        backend = await database.fetchval("SELECT pg_backend_pid()")
+        before = _tree_seconds(backend)
+        async with consumers(servers, url, case) as pids:
+            worked = await worked_off(url, case.records, pids)
+        database_seconds = _tree_seconds(backend) - before
+    return Figures(
+        worked.rate,
+        1e6 * worked.cpu_seconds / worked.records,
+        1e6 * database_seconds / case.records,
+    )
+
+
+def _tree_seconds(backend: int) -> float:
+    """Return the processor time of a backend's server: its processes, and those that ended."""
+    postmaster = int(_stat(backend)[_PARENT])
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    ended_ticks = sum(int(_stat(postmaster)[field]) for field in _OF_ENDED_CHILDREN)
+    return cpu_seconds([postmaster, *map(int, children)]) + ended_ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of a process behind its name: proc_pid_stat(5), from the third on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
