@@ -33,6 +33,7 @@ DATABASE_ROLES: Final = {
 }
 """The services that may speak to PostgreSQL, and as whom."""
 
+_OPENTELEMETRY: Final = "OTEL_"
 _SECRET: Final = ("DATABASE_URL", "DATABASE_ROLE", "INGEST_KEY", "READ_KEY", "ADMIN_KEY")
 _NEEDS_KAFKA: Final = ("ingest", "consumer", "refresher", "api")
 _ABOUT_KAFKA: Final = f"{PREFIX}KAFKA_"
@@ -81,7 +82,9 @@ def _inherited(role: str) -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name in _KEPT or (name.startswith(PREFIX) and not name.startswith(hidden))
+        if name in _KEPT
+        or name.startswith(_OPENTELEMETRY)
+        or (name.startswith(PREFIX) and not name.startswith(hidden))
     } | {"PYTHONUNBUFFERED": "1"}
 
 
