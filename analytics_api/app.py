@@ -37,6 +37,7 @@ from schema.server import END_STREAMS
 from schema.service_routes import add_service_routes
 from schema.side_port import Readiness
 from schema.telemetry import get_logger
+from schema.tracing import traced
 from sql.pool import OUTAGES
 
 _ANSWER_SECONDS = 8.0
@@ -93,7 +94,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     _add_pages(app, ChartLibrary(settings.chart_library))
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
-    bounded = Timed(Deadline(WholeFiles(app), _ANSWER_SECONDS))
+    bounded = traced(Timed(Deadline(WholeFiles(app), _ANSWER_SECONDS)))
     edge = Edge(bounded, Scope.READ, keys, is_loopback_only=is_loopback_only, settings=settings)
     return edge, not_ready
 

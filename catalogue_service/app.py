@@ -21,6 +21,7 @@ from schema.keys import Scope
 from schema.service_routes import add_service_routes
 from schema.side_port import Readiness
 from schema.telemetry import get_logger
+from schema.tracing import traced
 from sql.pool import OUTAGES, open_pool
 
 _CONNECTIONS: Final = 4
@@ -70,7 +71,11 @@ def create_app(settings: CatalogueSettings) -> tuple[Application, Readiness]:
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
     edge = Edge(
-        BodyCap(app), Scope.ADMIN, keys, is_loopback_only=is_loopback_only, settings=settings
+        traced(BodyCap(app)),
+        Scope.ADMIN,
+        keys,
+        is_loopback_only=is_loopback_only,
+        settings=settings,
     )
     return edge, health.not_ready
 

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from consumer.settings import ConsumerSettings
 from consumer.watchdog import answers, until_stuck
 from consumer.worker import Worker
-from schema import collector
+from schema import collector, tracing
 from schema.errors import SetupError
 from schema.side_port import side_port
 from schema.telemetry import configure_logging, get_logger
@@ -125,6 +125,8 @@ def main() -> int:
     """Run the consumer; the exit codes are those of the command line."""
     try:
         settings = ConsumerSettings.load()
+        if settings.tracing:
+            tracing.start("consumer")
     except SetupError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2

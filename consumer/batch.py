@@ -35,7 +35,10 @@ class Cursor:
 
 @dataclass
 class Share:
-    """One partition's part of a batch: ``expected`` is where its offset row must stand."""
+    """One partition's part of a batch: ``expected`` is where its offset row must stand.
+
+    ``parents``: the requests that its records came with, while anything is traced.
+    """
 
     expected: int
     next_offset: int
@@ -48,6 +51,7 @@ class Share:
     fingerprint: Fingerprint | None = None
     caught_up: datetime | None = None
     halt: Halted | None = None
+    parents: set[bytes] = field(default_factory=set)
 
     def drop(self, stored: set[Identity]) -> None:
         """Count the rows that are stored already as duplicates."""

@@ -18,6 +18,7 @@ from consumer.positions import Position, read_positions
 from consumer.settings import ConsumerSettings
 from consumer.transaction import halt
 from consumer.writer import Refused
+from schema import tracing
 from schema.errors import Halted
 from schema.telemetry import get_logger
 from sql.pool import Connection
@@ -70,6 +71,8 @@ class Reader:
             except Halted as reason:
                 share.halt = reason
             self.batch.records += len(messages)
+            if tracing.is_on():
+                share.parents |= tracing.parents_in(messages)
             self.batch.size_bytes += sum([len(message.value or b"") for message in messages])
             if share.halt is not None:
                 self._log.pause([partition])

@@ -3,10 +3,10 @@
 from pydantic import Field
 
 from schema import topics
-from schema.settings import DatabaseSettings, KafkaSettings, ProcessSettings, WindowSettings
+from schema.settings import DatabaseSettings, KafkaSettings, TracedSettings, WindowSettings
 
 
-class ConsumerSettings(KafkaSettings, DatabaseSettings, WindowSettings, ProcessSettings):
+class ConsumerSettings(KafkaSettings, DatabaseSettings, WindowSettings, TracedSettings):
     """Settings of one consumer process."""
 
     consumer_group: str = Field(

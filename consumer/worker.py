@@ -14,6 +14,7 @@ from consumer.reader import Reader
 from consumer.settings import ConsumerSettings
 from consumer.transaction import Fenced
 from consumer.writer import Refused, Writer
+from schema import tracing
 from schema.errors import Unavailable
 from schema.side_port import PersonNeeded
 from schema.telemetry import about_batch, get_logger
@@ -194,6 +195,9 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
             seconds = await self._write_what_is_ours(batch)
             metrics.report(batch, seconds)
             _log(batch, seconds)
+        if tracing.is_on():
+            parents = {parent for share in batch.shares.values() for parent in share.parents}
+            tracing.note_stored(batch.batch_id, self._settings.topic, seconds, parents)
         for partition, share in batch.shares.items():
             self._stored[partition] = share.next_offset
             self._reader.kept(share.dead)

@@ -33,6 +33,7 @@ DATABASE_ROLES: Final = {
 }
 """The services that may speak to PostgreSQL, and as whom."""
 
+_OPENTELEMETRY: Final = "OTEL_"
 _REPLICA: Final = "READ_DATABASE_URL"
 _SECRET: Final = (
     "DATABASE_URL", "DATABASE_ROLE", _REPLICA, "INGEST_KEY", "READ_KEY", "ADMIN_KEY",
@@ -86,7 +87,9 @@ def _inherited(role: str) -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name in _KEPT or (name.startswith(PREFIX) and not name.startswith(hidden))
+        if name in _KEPT
+        or name.startswith(_OPENTELEMETRY)
+        or (name.startswith(PREFIX) and not name.startswith(hidden))
     } | {"PYTHONUNBUFFERED": "1"}
 
 

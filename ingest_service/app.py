@@ -22,6 +22,7 @@ from schema.event_model import Event
 from schema.keys import Scope
 from schema.service_routes import add_service_routes
 from schema.side_port import Readiness
+from schema.tracing import traced
 
 _ERRORS = (*problems.BEHIND_A_KEY, 413, 415, 422, 503)
 
@@ -122,7 +123,7 @@ def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
     add_docs(app)
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
-    hot = HotPath(app, publisher, settings)
+    hot = traced(HotPath(app, publisher, settings))
     edge = Edge(
         hot,
         Scope.INGEST,

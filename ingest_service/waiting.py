@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any, Final, NamedTuple
 
 from ingest_service import metrics
-from schema.topics import RECORD_HEADERS
+from schema.tracing import record_headers
 
 _LOOK_SECONDS: Final = 0.1
 
@@ -16,6 +16,7 @@ class Waiter:
 
     def __init__(self, events: int) -> None:
         self.acknowledged = [False] * events
+        self.headers = record_headers()
         self.is_gone = False
         self.all_settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._open = events
@@ -73,9 +74,9 @@ def fill(batch: Any, queue: deque[Entry]) -> list[Entry]:
     """Move entries from the queue into the batch until it is full."""
     entries = []
     now_ms = time.time_ns() // 1_000_000
-    headers = list(RECORD_HEADERS)
     while queue:
         entry = queue[0]
+        headers = entry.waiter.headers
         if (
             batch.append(key=entry.key, value=entry.value, timestamp=now_ms, headers=headers)
             is None

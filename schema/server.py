@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import uvicorn
 
-from schema import collector
+from schema import collector, tracing
 from schema.connection import Connection, expire
 from schema.edge import Application
 from schema.errors import SetupError
@@ -95,6 +95,8 @@ def main(
     try:
         settings = kind.load()
         configure_logging(service, settings.log_level)
+        if settings.tracing:
+            tracing.start(service)
         app, not_ready = create_app(settings)
     except SetupError as error:
         print(error, file=sys.stderr)  # noqa: T201

@@ -201,7 +201,15 @@ class ProcessSettings(Settings):
     )
 
 
-class HttpSettings(ProcessSettings):
+class TracedSettings(ProcessSettings):
+    """What the processes on an event's way have."""
+
+    tracing: bool = Field(
+        default=False, description="Send spans by OTLP to where the variables OTEL_… say."
+    )
+
+
+class HttpSettings(TracedSettings):
     """What both HTTP services have."""
 
     host: str = Field(default="127.0.0.1", description="Address the service listens on.")

@@ -91,3 +91,9 @@ def test_http_services_inherit_their_socket_and_demand_keys() -> None:
 
     assert found["ENGAGE_LISTEN_FD"] == "9"
     assert found["ENGAGE_API_KEYS_FILE"] == "/s/api_keys.json"
+
+
+def test_services_learn_where_traces_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+
+    assert environment("consumer")["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318"
