@@ -8,6 +8,7 @@ from ingest_service.settings import IngestSettings
 from schema import tracing
 from schema.errors import SetupError
 from schema.topics import RECORD_HEADERS
+from schema.traced import traced
 
 
 async def application(_scope: object, _receive: object, _send: object) -> None: ...
@@ -16,7 +17,7 @@ async def application(_scope: object, _receive: object, _send: object) -> None: 
 def test_while_it_is_off_nothing_is_added_to_requests_or_records() -> None:
     assert not IngestSettings().tracing
     assert not tracing.is_on()
-    assert tracing.traced(application) is application
+    assert traced(application) is application
     assert tracing.record_headers() == list(RECORD_HEADERS)
 
 
