@@ -10,6 +10,7 @@ gets a span ``stored`` that links back: whoever follows an event sees both.
 
 import time
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 
 from opentelemetry.context import Context
@@ -62,9 +63,7 @@ def tracer() -> Tracer | None:
 
 def record_headers() -> Headers:
     """Return the headers of this request's records; they name its span if it is traced."""
-    if _tracer is None:
-        return _PLAIN
-    if not get_current_span().is_recording():
+    if _tracer is None or not get_current_span().is_recording():
         return _PLAIN
     carrier: dict[str, str] = {}
     _propagator.inject(carrier)
@@ -72,12 +71,12 @@ def record_headers() -> Headers:
 
 
 def parents_in(messages: Iterable[Any]) -> set[bytes]:
-    """Return the ``traceparent`` of records; at most MOST_LINKS."""
+    """Return the ``traceparent`` of records, which any producer may have written; some of many."""
     found: set[bytes] = set()
     for message in messages:
-        if len(found) == MOST_LINKS:
+        if len(found) >= MOST_LINKS:
             break
-        found.update(value for name, value in message.headers if name == _TRACEPARENT)
+        found.update(value for name, value in message.headers if value and name == _TRACEPARENT)
     return found
 
 
@@ -93,7 +92,11 @@ def note_stored(batch_id: str, topic: str, seconds: float, parents: Iterable[byt
     assert _tracer is not None  # noqa: S101  (see above)
     ended_ns = time.time_ns()
     began_ns = ended_ns - int(seconds * 1e9)
-    contexts = [context_of(parent) for parent in list(parents)[:MOST_LINKS]]
+    contexts = [
+        context
+        for parent in islice(parents, MOST_LINKS)
+        if get_current_span(context := context_of(parent)).get_span_context().is_valid
+    ]
     links = [Link(get_current_span(context).get_span_context()) for context in contexts]
     attributes = {
         "messaging.system": "kafka",
