@@ -37,7 +37,7 @@ from schema.server import END_STREAMS
 from schema.service_routes import add_service_routes
 from schema.side_port import Readiness
 from schema.telemetry import get_logger
-from schema.tracing import traced
+from schema.traced import traced
 from sql.pool import OUTAGES
 
 _ANSWER_SECONDS = 8.0

@@ -21,7 +21,7 @@ from schema.keys import Scope
 from schema.service_routes import add_service_routes
 from schema.side_port import Readiness
 from schema.telemetry import get_logger
-from schema.tracing import traced
+from schema.traced import traced
 from sql.pool import OUTAGES, open_pool
 
 _CONNECTIONS: Final = 4

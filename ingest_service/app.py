@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from ingest_service import cloudevents
 from ingest_service.browser import OnceParameter, add_browser_routes
-from ingest_service.hot import BEACON, PIXEL, RETRACTIONS, HotPath
+from ingest_service.hot import BEACON, HOT_PATHS, PIXEL, RETRACTIONS, HotPath
 from ingest_service.publisher import Publisher
 from ingest_service.retractions import RetractionRequest
 from ingest_service.schema_routes import add_schema_routes
@@ -22,7 +22,7 @@ from schema.event_model import Event
 from schema.keys import Scope
 from schema.service_routes import add_service_routes
 from schema.side_port import Readiness
-from schema.tracing import traced
+from schema.traced import traced
 
 _ERRORS = (*problems.BEHIND_A_KEY, 413, 415, 422, 503)
 
@@ -123,7 +123,7 @@ def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
     add_docs(app)
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
-    hot = traced(HotPath(app, publisher, settings))
+    hot = traced(HotPath(app, publisher, settings), HOT_PATHS)
     edge = Edge(
         hot,
         Scope.INGEST,

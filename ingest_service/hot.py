@@ -24,6 +24,7 @@ Clock = Callable[[], datetime]
 BEACON: Final = "/events/beacon"
 PIXEL: Final = "/events/pixel.gif"
 RETRACTIONS: Final = "/events/retractions"
+HOT_PATHS: Final = frozenset({"/events", "/events/batch", BEACON, PIXEL, RETRACTIONS})
 _DROPPED: Final = b"x-dropped-reason"
 # The pixel's are the event's fields.
 _PARAMETERS: Final = {

@@ -45,6 +45,11 @@ class ClientAddresses:
             address = self._behind(address, headers)
         return _group(address)
 
+    def trusts(self, peer: str) -> bool:
+        """Tell whether what this peer says of a request is believed."""
+        address = _parse(peer)
+        return address is not None and self._is_trusted(address)
+
     def _behind(self, proxy: Address, headers: Iterable[tuple[bytes, bytes]]) -> Address:
         said = b",".join(value for name, value in headers if name == b"x-forwarded-for")
         rest = said.decode("latin-1")

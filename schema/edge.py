@@ -165,6 +165,8 @@ class Edge:
             Problem: the request is refused.
         """
         size, authorization, origin, given_id = read(scope["headers"])
+        if given_id is not None and not self._throttle.trusts_peer(scope):
+            given_id = None  # a client's own words stand in no log and no answer
         extra.append((REQUEST_ID, begin_request(given_id).encode()))
         extra += self._cors.headers(origin)
         if len(scope["raw_path"]) + len(scope["query_string"]) > _MAX_TARGET_BYTES:

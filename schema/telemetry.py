@@ -28,7 +28,7 @@ def new_id() -> str:
 
 
 def begin_request(given: bytes | None) -> str:
-    """Let this task's log lines carry an id, the client's own if it is one, and return it."""
+    """Let this task's log lines carry an id, the given one if it looks like one, and return it."""
     if given is not None and _GIVEN_ID.fullmatch(given):
         request_id = given.decode("ascii")
     else:

@@ -37,11 +37,13 @@ class Throttle:
         self._keys = limiter or Limiter()
         self._clients = limiter or Limiter()
 
+    def trusts_peer(self, scope: MutableMapping[str, Any]) -> bool:
+        """Tell whether a request comes by a proxy that is believed."""
+        return self._addresses.trusts(_peer(scope))
+
     def client(self, scope: MutableMapping[str, Any], extra: ExtraHeaders) -> None:
         """Count a request of its client's address. Raises Problem 429."""
-        # Without an address, on a Unix socket, all share one bucket.
-        peer = scope["client"][0] if scope.get("client") else ""
-        name = self._addresses.name(peer, scope["headers"])
+        name = self._addresses.name(_peer(scope), scope["headers"])
         verdict = self._clients.take(name, self._client_rate)
         _tell("client", self._client_rate, verdict, extra)
 
@@ -49,6 +51,11 @@ class Throttle:
         """Count a request of a key. Raises Problem 429."""
         verdict = self._keys.take(key_id, rate_per_second)
         _tell("key", rate_per_second, verdict, extra)
+
+
+def _peer(scope: MutableMapping[str, Any]) -> str:
+    """Return who is connected; without an address, on a Unix socket, all are one."""
+    return scope["client"][0] if scope.get("client") else ""
 
 
 def _tell(name: str, rate_per_second: float, verdict: Verdict, extra: ExtraHeaders) -> None:

@@ -10,21 +10,19 @@ gets a span ``stored`` that links back: whoever follows an event sees both.
 
 import time
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 
-import structlog
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind, Tracer, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from schema.edge import Application, ASGIScope, Message, Receive, Send
 from schema.errors import SetupError
 from schema.topics import RECORD_HEADERS
 
 Headers = list[tuple[str, bytes]]
 
 _TRACEPARENT: Final = "traceparent"
-_HEADER: Final = _TRACEPARENT.encode()
 MOST_LINKS: Final = 128
 """Of a batch's span: what OpenTelemetry keeps unless told otherwise."""
 _PLAIN: Final[Headers] = list(RECORD_HEADERS)
@@ -58,48 +56,14 @@ def is_on() -> bool:
     return _tracer is not None
 
 
-def traced(app: Application) -> Application:
-    """Return *app* with a span around each request, or as it is while nothing is traced."""
-    return app if _tracer is None else _Traced(app, _tracer)
-
-
-class _Traced:
-    """A span from a request's head to its answer's end, in the caller's trace if it has one."""
-
-    def __init__(self, app: Application, tracer: Tracer) -> None:
-        self._app = app
-        self._tracer = tracer
-
-    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        """Serve one connection, as ASGI wants it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        given = [value for name, value in scope["headers"] if name == _HEADER]
-        with self._tracer.start_as_current_span(
-            scope["method"], _context(given[0] if given else b""), SpanKind.SERVER
-        ) as span:
-            trace_id = format(span.get_span_context().trace_id, "032x")
-            structlog.contextvars.bind_contextvars(trace_id=trace_id)
-
-            async def pass_on(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    # A path may hold anything; of the hot path's routes it is all there is.
-                    route = getattr(scope.get("route"), "path", scope["path"])
-                    span.update_name(f"{scope['method']} {route}")
-                    span.set_attribute("http.request.method", scope["method"])
-                    span.set_attribute("http.route", route)
-                    span.set_attribute("http.response.status_code", message["status"])
-                await send(message)
-
-            await self._app(scope, receive, pass_on)
+def tracer() -> Tracer | None:
+    """Return what makes spans; None while nothing is traced."""
+    return _tracer
 
 
 def record_headers() -> Headers:
     """Return the headers of this request's records; they name its span if it is traced."""
-    if _tracer is None:
-        return _PLAIN
-    if not get_current_span().is_recording():
+    if _tracer is None or not get_current_span().is_recording():
         return _PLAIN
     carrier: dict[str, str] = {}
     _propagator.inject(carrier)
@@ -107,12 +71,12 @@ def record_headers() -> Headers:
 
 
 def parents_in(messages: Iterable[Any]) -> set[bytes]:
-    """Return the ``traceparent`` of records; at most MOST_LINKS."""
+    """Return the ``traceparent`` of records, which any producer may have written; some of many."""
     found: set[bytes] = set()
     for message in messages:
-        if len(found) == MOST_LINKS:
+        if len(found) >= MOST_LINKS:
             break
-        found.update(value for name, value in message.headers if name == _TRACEPARENT)
+        found.update(value for name, value in message.headers if value and name == _TRACEPARENT)
     return found
 
 
@@ -128,7 +92,11 @@ def note_stored(batch_id: str, topic: str, seconds: float, parents: Iterable[byt
     assert _tracer is not None  # noqa: S101  (see above)
     ended_ns = time.time_ns()
     began_ns = ended_ns - int(seconds * 1e9)
-    contexts = [_context(parent) for parent in list(parents)[:MOST_LINKS]]
+    contexts = [
+        context
+        for parent in islice(parents, MOST_LINKS)
+        if get_current_span(context := context_of(parent)).get_span_context().is_valid
+    ]
     links = [Link(get_current_span(context).get_span_context()) for context in contexts]
     attributes = {
         "messaging.system": "kafka",
@@ -145,6 +113,6 @@ def note_stored(batch_id: str, topic: str, seconds: float, parents: Iterable[byt
     batch.end(ended_ns)
 
 
-def _context(parent: bytes) -> Context:
+def context_of(parent: bytes) -> Context:
     """Return what a ``traceparent`` names; what is none names nothing."""
     return _propagator.extract({_TRACEPARENT: parent.decode("latin-1")})

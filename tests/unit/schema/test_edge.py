@@ -295,12 +295,13 @@ async def test_a_failure_is_logged_by_its_route_as_paths_may_name_users(keys: Pa
     assert [log["request_id"] for log in logs] == [answer.request_id]
 
 
-async def test_a_request_keeps_the_id_it_came_with_and_gets_one_otherwise(keys: Path) -> None:
-    running = Service(keys)
+async def test_a_proxy_that_is_trusted_gives_requests_their_ids(keys: Path) -> None:
+    running = Service(keys, trusted_proxies="192.0.2.1")
     given = await running.ask(x_request_id="6f1c.proxy:7-1")
-    refused = [await running.ask(x_request_id=text) for text in ("short", "x" * 65, "a b\r\nc: d")]
-    made = {answer.request_id for answer in refused}
+    others = [await running.ask(x_request_id=text) for text in ("short", "x" * 65, "a b\r\nc: d")]
+    others += [await running.ask(x_request_id="6f1c.proxy:7-1", peer="192.0.2.2")]
+    made = {answer.request_id for answer in others}
 
     assert given.request_id == "6f1c.proxy:7-1"
-    assert len(made) == 3
+    assert len(made) == 4
     assert all(len(request_id) == 20 and request_id.isalnum() for request_id in made)

@@ -1,13 +1,18 @@
-"""Tracing that is off, or cannot be turned on."""
+"""Tracing that is off, cannot be turned on, or meets records of any producer."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from ingest_service.settings import IngestSettings
 from schema import tracing
 from schema.errors import SetupError
 from schema.topics import RECORD_HEADERS
+from schema.traced import traced
 
 
 async def application(_scope: object, _receive: object, _send: object) -> None: ...
@@ -16,7 +21,7 @@ async def application(_scope: object, _receive: object, _send: object) -> None: 
 def test_while_it_is_off_nothing_is_added_to_requests_or_records() -> None:
     assert not IngestSettings().tracing
     assert not tracing.is_on()
-    assert tracing.traced(application) is application
+    assert traced(application) is application
     assert tracing.record_headers() == list(RECORD_HEADERS)
 
 
@@ -25,3 +30,26 @@ def test_without_the_extra_the_start_says_how_to_get_it(monkeypatch: pytest.Monk
     with pytest.raises(SetupError, match=r"pip install 'engagement-analytics\[otel\]'"):
         tracing.start("ingest")
     assert not tracing.is_on()
+
+
+def test_what_other_producers_write_in_the_header_harms_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    monkeypatch.setattr(tracing, "_tracer", provider.get_tracer("test"))
+    right = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    values = [None, b"", b"\xff\xfe", b"x" * 9000, right, right]
+    records = [SimpleNamespace(headers=(("traceparent", value),)) for value in values]
+    many = [
+        SimpleNamespace(headers=(("traceparent", b"00-%032x-%016x-01" % (n, n)),))
+        for n in range(1, 300)
+    ]
+
+    assert len(tracing.parents_in(many)) == tracing.MOST_LINKS
+    tracing.note_stored("b1", "t", 0.01, tracing.parents_in(records))
+    provider.shutdown()
+    [stored, batch] = kept.get_finished_spans()
+    assert (stored.name, batch.name) == ("stored", "store t")
+    assert len(batch.links) == 1
