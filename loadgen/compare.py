@@ -1,6 +1,7 @@
 """Each post's numbers as the read API shows them, compared with what journals tell."""
 
 import asyncio
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -16,6 +17,9 @@ from schema.event import TYPES
 
 _READERS: Final = 8
 _MAX_EXAMPLES: Final = 5
+# The ledger is the primary's; a replica that reports are read from may be behind it.
+_PATIENCE_SECONDS: Final = 5.0
+_RETRY_SECONDS: Final = 0.2
 _FIELDS: Final = {kind: f"{kind}s" for kind in TYPES}
 
 
@@ -45,11 +49,13 @@ class Comparison:
             self._unsure[event.post_id][event.type] += 1
         self._is_exact = is_exact
         self._wrong: list[str] = []
+        self._patient_until = 0.0
 
     async def run(
         self, reader: aiohttp.ClientSession, posts: Sequence[int], progress: Progress
     ) -> None:
         """Compare *posts*. Raises as loadgen.ledger.ask does."""
+        self._patient_until = time.monotonic() + _PATIENCE_SECONDS
         waiting = iter(posts)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -68,21 +74,31 @@ class Comparison:
         self, reader: aiohttp.ClientSession, waiting: Iterator[int], total: int, progress: Progress
     ) -> None:
         for post in waiting:
-            answer = await ask(reader, f"/engagement/{post}?period=all")
-            if answer is None:
+            shown = await self._shown(reader, post)
+            if shown is None:
                 self.unknown += 1
             else:
-                shown = Counter({kind: int(answer[field]) for kind, field in _FIELDS.items()})
                 self._compare(post, shown)
             remark = f"{len(self._wrong)} wrong" if self._wrong else ""
             progress("posts compared", self.checked + self.unknown, total, remark)
 
+    async def _shown(self, reader: aiohttp.ClientSession, post: int) -> Counter[str] | None:
+        """Return what is shown, once it is not too little; None: the catalogue lacks the post."""
+        while answer := await ask(reader, f"/engagement/{post}?period=all"):
+            shown = Counter({kind: int(answer[field]) for kind, field in _FIELDS.items()})
+            if not self._is_too_few(post, shown) or time.monotonic() > self._patient_until:
+                return shown
+            await asyncio.sleep(_RETRY_SECONDS)
+        return None
+
+    def _is_too_few(self, post: int, shown: Counter[str]) -> bool:
+        return any(shown[kind] < self._sure[post][kind] for kind in TYPES)
+
     def _compare(self, post: int, shown: Counter[str]) -> None:
         self.checked += 1
         sure, unsure = self._sure[post], self._unsure[post]
-        is_too_few = any(shown[kind] < sure[kind] for kind in TYPES)
         is_too_many = any(shown[kind] > sure[kind] + unsure[kind] for kind in TYPES)
-        if is_too_few or (self._is_exact and is_too_many):
+        if self._is_too_few(post, shown) or (self._is_exact and is_too_many):
             self._wrong.append(f"post {post} shows {_text(shown)}, accepted were {_text(sure)}")
 
 
