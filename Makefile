@@ -4,13 +4,15 @@ ENGAGE := .venv/bin/engage
 PYTEST := .venv/bin/python -m pytest
 READY := .venv/.ready
 NOTEBOOKS := .venv-notebook/.ready
+SITE := .venv-docs/.ready
 DATABASE_TESTS := tests/integration/schema tests/integration/consumer tests/integration/api \
   tests/integration/refresher
 # The machine's own Python is used; none is ever downloaded.
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults browser notebook screenshots bench check audit
+.PHONY: help setup demo up down test faults browser notebook screenshots bench check audit package \
+  docs lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +60,29 @@ check: $(READY) ## Formatting, lint and types
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+
+package: $(READY) ## Build wheel and sdist into dist, install them into an empty environment, look at it
+	@rm -rf dist
+	.venv/bin/python -m hatchling build -d dist
+	$(PYTEST) -q tests/package $(ARGS)
+
+docs: $(READY) $(SITE) ## Write the reference anew from the code and build the site into build/site
+	@.venv/bin/python -m docs.generate
+	@.venv/bin/python -m docs.site stage
+	.venv-docs/bin/zensical build --clean --strict --config-file build/mkdocs.yml
+	@.venv/bin/python -m docs.site check
+
+lock: $(READY) ## Bring the locks up to date with pyproject.toml; needs a network
+	@set -eu; \
+	uv=uv; uv --version >/dev/null 2>&1 || uv=.uv/bin/uv; \
+	compile="$$uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11"; \
+	$$compile pyproject.toml -o requirements.lock; \
+	$$compile pyproject.toml --extra archive -c requirements.lock -o requirements-archive.lock; \
+	$$compile pyproject.toml --extra archive --extra embedded --group dev \
+	  -o requirements-dev.lock; \
+	for group in audit build docs notebook; do \
+	  $$compile --group $$group -o requirements-$$group.lock; \
+	done
 
 # Strict: what the service does not know is no clean bill.
 audit: $(READY) ## Ask PyPI's vulnerability service about every locked package; needs a network
@@ -110,3 +135,11 @@ $(NOTEBOOKS): requirements-notebook.lock $(READY)
 	"$$uv" venv --quiet --clear --python .venv/bin/python .venv-notebook; \
 	"$$uv" pip sync --quiet --python .venv-notebook/bin/python --require-hashes requirements-notebook.lock; \
 	touch $(NOTEBOOKS)
+
+$(SITE): requirements-docs.lock $(READY)
+	@set -eu; \
+	uv=uv; uv --version >/dev/null 2>&1 || uv=.uv/bin/uv; \
+	echo "installing what builds the site into .venv-docs"; \
+	"$$uv" venv --quiet --clear --python .venv/bin/python .venv-docs; \
+	"$$uv" pip sync --quiet --python .venv-docs/bin/python --require-hashes requirements-docs.lock; \
+	touch $(SITE)

@@ -1,5 +1,8 @@
 """The command line ``engage``: what there is; each command stands in a module of its own."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from engage import (
@@ -35,6 +38,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(version("engagement-analytics"))
+        raise typer.Exit
+
+
+@app.callback()
+def engage(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that belong to no command."""
+
+
 RUN, DATA, CARE = "Run", "Data", "Look after"
 
 app.command(rich_help_panel=RUN)(commands_demo.demo)
