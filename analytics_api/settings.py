@@ -51,6 +51,11 @@ class RefresherSettings(DatabaseSettings, KafkaSettings, WindowSettings, Process
     maintenance_interval_seconds: float = Field(
         default=3600.0, gt=0, description="How often partitions are made and dropped."
     )
+    archive_url: str | None = Field(
+        default=None,
+        description="Folder, or object store such as s3://bucket/events, that days past retention"
+        " go to as Parquet before they are dropped; unset: they are dropped.",
+    )
     watch_interval_seconds: float = Field(
         default=10.0, gt=0, description="How often it is looked for what is wrong."
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from engage import (
+    commands_archive,
     commands_charts,
     commands_db,
     commands_dead_letters,
@@ -94,6 +95,7 @@ app.add_typer(commands_db.app, name="db", rich_help_panel=CARE)
 app.add_typer(commands_dead_letters.app, name="dead-letters", rich_help_panel=CARE)
 app.add_typer(commands_ops.consumer, name="consumer", rich_help_panel=CARE)
 app.add_typer(commands_privacy.app, name="users", rich_help_panel=CARE)
+app.add_typer(commands_archive.app, name="archive", rich_help_panel=CARE)
 app.command(rich_help_panel=CARE)(commands_charts.fetch_charts)
 app.add_typer(commands_keys.keys, name="keys", rich_help_panel=CARE)
 app.add_typer(commands_keys.config, name="config", rich_help_panel=CARE)
