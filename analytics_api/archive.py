@@ -98,14 +98,13 @@ def table(rows: Sequence[Sequence[Any]]) -> pa.Table:
 
 
 class Archive:
-    """The files under a folder or an address such as ``s3://bucket/events?region=eu-central-1``.
+    """The files under an absolute path or an address such as ``s3://bucket/events?region=eu-central-1``.
 
     Methods raise ARCHIVE_ERRORS; all of them block.
     """
 
     def __init__(self, url: str) -> None:
-        place = url if "://" in url else str(Path(url).expanduser().absolute())
-        self._files, self._base = fs.FileSystem.from_uri(place)
+        self._files, self._base = fs.FileSystem.from_uri(url)
         self._is_local = isinstance(self._files, fs.LocalFileSystem)
 
     def _path(self, day: date, part: int) -> str:

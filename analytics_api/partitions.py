@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
@@ -47,6 +48,10 @@ logger = get_logger("refresher")
 
 def open_archive(url: str) -> "Archive":
     """Return the archive at *url*. Raises SetupError: it cannot be used."""
+    if "://" not in url and not Path(url).is_absolute():
+        raise SetupError(
+            "the archive is an absolute path, or an address such as s3://bucket/events"
+        )
     try:
         from analytics_api.archive import ARCHIVE_ERRORS, Archive  # noqa: PLC0415  (an extra)
     except ModuleNotFoundError:
@@ -56,7 +61,7 @@ def open_archive(url: str) -> "Archive":
     try:
         return Archive(url)
     except ARCHIVE_ERRORS as error:
-        raise SetupError(f"ENGAGE_ARCHIVE_URL names no folder or object store: {error}") from error
+        raise SetupError(f"the archive is no folder or object store: {error}") from error
 
 
 @asynccontextmanager

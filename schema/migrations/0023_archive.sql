@@ -122,6 +122,6 @@ END $$;
 REVOKE EXECUTE ON FUNCTION day_fingerprint(date),
     drop_archived_partition(date, bigint, numeric, integer, bigint, text),
     begin_restore(date, date), restore_events(date) FROM PUBLIC;
-GRANT SELECT ON archived_partitions TO engage_refresher;
+GRANT SELECT ON archived_partitions TO engage_refresher, engage_eraser;
 GRANT EXECUTE ON FUNCTION day_fingerprint(date),
     drop_archived_partition(date, bigint, numeric, integer, bigint, text) TO engage_refresher;

@@ -299,9 +299,19 @@ async def test_a_file_that_is_being_replaced_is_right_before_and_after(newsroom:
     assert [row["fault"] for row in await check(newsroom.url, newsroom.archive)] == [None]
 
 
-async def test_a_folder_that_can_be_no_archive_is_refused_at_the_start() -> None:
-    with pytest.raises(SetupError, match="ENGAGE_ARCHIVE_URL"):
-        Partitions(RefresherSettings(archive_url="nowhere://bucket"))
+@pytest.mark.parametrize("url", ["relative/folder", "nowhere://bucket", "s3://"])
+def test_what_can_be_no_archive_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(SetupError, match="the archive is "):
+        Partitions(RefresherSettings(archive_url=url))
+
+
+def test_without_its_extra_an_archive_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delitem(sys.modules, "analytics_api.archive")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(SetupError, match=r"pip install 'engagement-analytics\[archive\]'"):
+        Partitions(RefresherSettings(archive_url=str(tmp_path)))
 
 
 async def forget(newsroom: Newsroom, user_id: int) -> None:

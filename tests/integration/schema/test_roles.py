@@ -51,8 +51,8 @@ MAY: dict[str, dict[str, set[str]]] = {
         "EXECUTE": {"find_erased", "move_external_id", "resolve_external_ids"},
     },
     "engage_eraser": {
-        "SELECT": ERASURES | {"dead_letters", "engagement_partitions", "engagements", "erasures",
-                              "external_ids", "user_exports", "users"},
+        "SELECT": ERASURES | {"archived_partitions", "dead_letters", "engagement_partitions",
+                              "engagements", "erasures", "external_ids", "user_exports", "users"},
         "INSERT": {"user_exports"},
         "UPDATE": {"user_exports"},
         "EXECUTE": {"begin_erasure", "erase_day", "erase_in_dead_letter", "finish_erasure"},

@@ -80,3 +80,14 @@ def test_http_services_inherit_their_socket_and_demand_keys() -> None:
 
     assert found["ENGAGE_LISTEN_FD"] == "9"
     assert found["ENGAGE_API_KEYS_FILE"] == "/s/api_keys.json"
+
+
+def test_the_way_to_an_object_store_is_told_to_the_refresher_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "R7vkq2")
+    monkeypatch.setenv("ENGAGE_ARCHIVE_URL", "s3://bucket/events")
+
+    assert environment("refresher")["AWS_SECRET_ACCESS_KEY"] == "R7vkq2"
+    assert environment("refresher")["ENGAGE_ARCHIVE_URL"] == "s3://bucket/events"
+    assert "AWS_SECRET_ACCESS_KEY" not in environment("consumer")
