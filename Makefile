@@ -89,7 +89,7 @@ audit: $(READY) ## Ask PyPI's vulnerability service about every locked package; 
 	@test -x .audit/bin/pip-audit || .venv/bin/python -m venv .audit
 	@.audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements-audit.lock
-	for lock in requirements.lock requirements-dev.lock requirements-build.lock; do \
+	for lock in requirements.lock requirements-dev.lock requirements-build.lock requirements-docs.lock; do \
 	  .audit/bin/pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; \
 	done
 

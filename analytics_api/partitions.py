@@ -111,9 +111,7 @@ class Partitions:
             await connection.execute("SELECT ensure_partition($1)", day)
         ahead = "SELECT count(*) FROM engagement_partitions WHERE day > $1"
         AHEAD.set(await connection.fetchval(ahead, today))
-        settings = self._settings
-        keep = timedelta(days=settings.retention_days + settings.topic_retention_days + 1)
-        for row in await connection.fetch(_PAST, today - keep):
+        for row in await connection.fetch(_PAST, self._settings.first_kept(today)):
             if self._archive is None:
                 await self._drop(connection, row["day"])
             else:

@@ -4,10 +4,11 @@ import argparse
 import asyncio
 from types import ModuleType
 
-from bench import ages, ingest, rollups, servers, sink, table
+from bench import ages, archive, ingest, rollups, servers, sink, table
 
 SCENARIOS: dict[str, ModuleType] = {
     "ages": ages,
+    "archive": archive,
     "ingest": ingest,
     "rollups": rollups,
     "sink": sink,

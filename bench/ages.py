@@ -13,7 +13,7 @@ from bench.servers import Servers, connection
 from bench.table import Result
 from bench.traffic import chunks, records, rows
 from consumer import rollup
-from consumer.decode import COLUMNS, Row
+from consumer.rows import COLUMNS, Row
 from loadgen.seed import read_facts, seed
 
 _DAYS = 365

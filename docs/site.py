@@ -24,7 +24,7 @@ SITE: Final = BUILD / "site"
 _OVERVIEW: Final = "overview.md"
 _LINK: Final = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])+)\]\(([^)\s]+)\)")
 _IMAGE: Final = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
-_FOREIGN: Final = re.compile(
+FOREIGN: Final = re.compile(
     r"<(?:script|img|iframe|source|video)\b[^>]*\bsrc=[\"']?(?:https?:)?//"
     r"|<link\b(?![^>]*rel=[\"']?(?:canonical|next|prev))[^>]*\bhref=[\"']?(?:https?:)?//"
     r"|@import\s+(?:url\()?[\"']?(?:https?:)?//|url\([\"']?(?:https?:)?//",
@@ -109,7 +109,7 @@ def foreign() -> list[str]:
     return [
         f"{path.relative_to(SITE)}: {found[0]}"
         for path in files
-        for found in _FOREIGN.finditer(path.read_text(encoding="utf-8"))
+        for found in FOREIGN.finditer(path.read_text(encoding="utf-8"))
     ]
 
 

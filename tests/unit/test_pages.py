@@ -13,7 +13,7 @@ import pytest
 import typer.main
 
 from docs.generate import pages
-from docs.site import navigation
+from docs.site import FOREIGN, navigation
 from engage.cli import app
 
 ROOT = Path(__file__).parents[2]
@@ -144,3 +144,21 @@ def test_every_page_is_in_the_index_once() -> None:
 @pytest.mark.parametrize(("name", "text"), pages().items(), ids=pages())
 def test_the_reference_is_what_the_code_says(name: str, text: str) -> None:
     assert text_of(DOCS / "reference" / name) == text, "write it anew with `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("html", "is_foreign"),
+    [
+        ('<script src="https://cdn.example/x.js"></script>', True),
+        ("<img alt='' src=//cdn.example/x.png>", True),
+        ('<link href="https://fonts.example/css" rel="stylesheet">', True),
+        ('@import "https://fonts.example/css";', True),
+        ("body{background:url(https://cdn.example/x.png)}", True),
+        ('<a href="https://example.org/">elsewhere</a>', False),
+        ('<script src="../assets/x.js"></script><img src="images/x.png">', False),
+    ],
+)
+def test_what_a_page_of_the_site_would_load_from_elsewhere_is_found(
+    html: str, is_foreign: bool
+) -> None:
+    assert bool(FOREIGN.search(html)) is is_foreign

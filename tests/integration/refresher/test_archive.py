@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -99,6 +99,14 @@ class Newsroom:
             if path.is_file()
         )
 
+    async def overdue(self) -> date | None:
+        query = load("watch_facts")
+        facts = await self.connection.fetchrow(
+            query.text, *query.bind(expired_before=DAY + timedelta(days=1))
+        )
+        day: date | None = facts["oldest_overdue"]
+        return day
+
     async def faults(self) -> list[str]:
         return [one.name for one in await verify(self.url) if not one.is_right]
 
@@ -145,6 +153,7 @@ async def test_a_day_that_comes_back_is_as_it_was_and_stays(newsroom: Newsroom) 
     assert await newsroom.bring_back() == Restored(EVENTS, 0, 0)
     assert await newsroom.bring_back() is None
     await newsroom.expire()
+    assert await newsroom.overdue() is None
     assert await newsroom.stored() == before
     assert await newsroom.connection.fetchval("SELECT count(*) FROM expired_partitions") == 0
     assert await newsroom.faults() == []
@@ -238,6 +247,7 @@ async def test_a_day_that_cannot_be_archived_is_kept(newsroom: Newsroom) -> None
     assert len(await newsroom.stored()) == EVENTS
     ahead = await newsroom.connection.fetchval("SELECT max(day) FROM engagement_partitions")
     assert ahead == TODAY + timedelta(days=7)
+    assert await newsroom.overdue() == DAY
 
 
 async def test_a_damaged_file_is_found_and_not_restored(newsroom: Newsroom) -> None:
