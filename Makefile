@@ -11,11 +11,11 @@ DATABASE_TESTS := tests/integration/schema tests/integration/consumer tests/inte
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults browser notebook screenshots bench check audit package \
-  docs lock
+.PHONY: help setup demo up down test faults browser deploy-check notebook screenshots bench plots \
+  check audit package docs lock
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## Install everything into .venv; the command line is then .venv/bin/engage
 	@echo "ready: try $(ENGAGE) --help"
@@ -30,7 +30,8 @@ down: $(READY) ## End the stack in .engage; ARGS='--dir DIR --wipe' and so on
 	@$(ENGAGE) down $(ARGS)
 
 test: $(READY) ## Run every test on a real Kafka and PostgreSQL 18, the database's on 16 too
-	@echo "not among them: \`make faults\`, \`make notebook\`, and \`make browser\`, which needs a chromium"
+	@echo "not among them: \`make faults\`, \`make notebook\`, \`make browser\`, which needs a chromium,"
+	@echo "and \`make deploy-check\`, which needs nginx, pgbouncer, prometheus and systemd"
 	ENGAGE_TEST_POSTGRES_VERSION=16 $(PYTEST) -n 2 -q $(DATABASE_TESTS)
 	$(PYTEST) -n 2 -m "not faults" $(ARGS)
 
@@ -39,6 +40,9 @@ faults: $(READY) ## Kill, freeze, cut off and fill up everything while events pa
 
 browser: $(READY) ## Test dashboard and tracker in a real chromium; ENGAGE_TEST_BROWSER names another one
 	$(PYTEST) -n 2 tests/browser $(ARGS)
+
+deploy-check: $(READY) ## Carry out deploy/; needs nginx-light, pgbouncer, prometheus and systemd of Debian
+	$(PYTEST) tests/deploy $(ARGS)
 
 screenshots: $(READY) ## Take the README's pictures of the dashboard, from the stack in DIR (of a demo)
 	.venv/bin/python docs/screenshots.py "$(DIR)"
@@ -53,8 +57,12 @@ notebook: $(READY) $(NOTEBOOKS) ## Execute the notebooks on a stack of their own
 	$(ENGAGE) db refresh --dir "$$dir" >/dev/null; \
 	ENGAGE_DIR="$$dir" .venv-notebook/bin/python notebooks/execute.py build/notebooks
 
-bench: $(READY) ## Measure against floors taken in the same run; ARGS=sink names a scenario
+bench: $(READY) ## Measure against floors taken in the same run; ARGS=--quick, ARGS=sink, ARGS=--help
 	@.venv/bin/python -m bench $(ARGS)
+
+plots: $(NOTEBOOKS) ## Put what `make bench` measured last into docs/performance.md, with pictures
+	@.venv-notebook/bin/python bench/plots.py bench/results.json docs/images/bench
+	@.venv/bin/python -m bench.document
 
 check: $(READY) ## Formatting, lint and types
 	.venv/bin/ruff format --check .

@@ -1,16 +1,17 @@
-"""How a report is answered: 304 while nothing changed, else JSON or CSV, and always its age."""
+"""How a report is answered: 304 while nothing changed, else in a format, and always its age."""
 
 import csv
 import io
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter
 from starlette.responses import Response
 
+from analytics_api import script
 from analytics_api.answer_cache import AnswerCache, Kept
 from analytics_api.versions import Version
 from schema.problems import Problem, unavailable
@@ -32,6 +33,12 @@ class Paged(NamedTuple):
 
 
 Found = BaseModel | Sequence[BaseModel] | Paged
+Format = Literal["json", "csv", "sql"]
+_MEDIA_TYPES: Final[dict[Format, str]] = {
+    "json": "application/json",
+    "csv": "text/csv",
+    "sql": "application/sql",
+}
 
 
 class Answer:
@@ -43,8 +50,10 @@ class Answer:
         cache_control: LIVE or VIEW.
         query: what distinguishes this question from others about the same data.
 
+    Where the script is asked for, what is asked from now on is noted.
+
     Raises:
-        Problem: 503 while there is no version.
+        Problem: 503 while there is no version, 422 for a format that there is not.
     """
 
     def __init__(
@@ -53,14 +62,20 @@ class Answer:
         if version is None:
             raise unavailable("PostgreSQL does not answer")
         self._request = request
-        self.is_csv = _wants_csv(request)
-        self._etag = version.etag(request.url.path, *query, self.is_csv)
+        self._format = _format_of(request)
+        self._notes = script.begin() if self._format == "sql" else []
+        self._etag = version.etag(request.url.path, *query, self._format)
         self._headers = {
             "ETag": self._etag,
             "Cache-Control": cache_control,
             "Data-As-Of": _rfc3339(version.as_of),
             "Vary": "Accept, Authorization",
         }
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether a table is asked for."""
+        return self._format == "csv"
 
     @property
     def unchanged(self) -> Response | None:
@@ -96,15 +111,20 @@ class Answer:
         return response
 
     def _body(self, found: BaseModel | Sequence[BaseModel]) -> bytes:
-        if not self.is_csv:
+        if self._format == "json":
             return _JSON.dump_json(found)
-        return to_csv([found] if isinstance(found, BaseModel) else found).encode()
+        if self._format == "csv":
+            return to_csv([found] if isinstance(found, BaseModel) else found).encode()
+        if not self._notes:
+            raise Problem(422, "invalid_parameter", "format: json or csv; its SQL has no values")
+        return script.written(self._notes).encode()
 
     def _response(self, body: bytes) -> Response:
-        if not self.is_csv:
-            return Response(body, 200, self._headers, "application/json")
-        headers = self._headers | {"Content-Disposition": "attachment; filename=report.csv"}
-        return Response(body, 200, headers, "text/csv")
+        headers = self._headers
+        if self._format != "json":
+            name = f"report.{self._format}"
+            headers = headers | {"Content-Disposition": f"attachment; filename={name}"}
+        return Response(body, 200, headers, _MEDIA_TYPES[self._format])
 
 
 def to_csv(rows: Sequence[BaseModel]) -> str:
@@ -134,13 +154,15 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _wants_csv(request: Request) -> bool:
+def _format_of(request: Request) -> Format:
     wanted = request.query_params.get("format")
-    if wanted not in (None, "json", "csv"):
-        raise Problem(422, "invalid_parameter", "format: json or csv")
+    for known in get_args(Format):
+        if wanted == known:
+            return known  # type: ignore[no-any-return]
     if wanted is not None:
-        return wanted == "csv"
-    return request.headers.get("accept", "").lower().startswith("text/csv")
+        raise Problem(422, "invalid_parameter", "format: json, csv or sql")
+    is_csv = request.headers.get("accept", "").lower().startswith("text/csv")
+    return "csv" if is_csv else "json"
 
 
 def _rfc3339(instant: datetime) -> str:

@@ -27,6 +27,7 @@ from analytics_api.chart_library import ChartLibrary
 from analytics_api.deadline import Deadline
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
+from analytics_api.timed import Timed
 from analytics_api.whole_files import WholeFiles
 from schema import problems
 from schema.docs_page import add_docs
@@ -39,6 +40,8 @@ from schema.telemetry import get_logger
 from sql.pool import OUTAGES
 
 _ANSWER_SECONDS = 8.0
+# By the time a statement may take; on a replica also by what the primary has dropped or vacuumed.
+_CANCELLED = (asyncpg.QueryCanceledError, asyncpg.TransactionRollbackError)
 _STATIC = Path(__file__).with_name("static")
 
 logger = get_logger("api")
@@ -71,7 +74,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
         return "starting" if state is None else state.not_ready()
 
     problems.install(app)
-    for outage in (*OUTAGES, asyncpg.QueryCanceledError):
+    for outage in (*OUTAGES, *_CANCELLED):
         app.add_exception_handler(outage, _away)
     for lack in (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.UndefinedTableError):
         app.add_exception_handler(lack, _not_filled)
@@ -90,7 +93,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     _add_pages(app, ChartLibrary(settings.chart_library))
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
-    bounded = Deadline(WholeFiles(app), _ANSWER_SECONDS)
+    bounded = Timed(Deadline(WholeFiles(app), _ANSWER_SECONDS))
     edge = Edge(bounded, Scope.READ, keys, is_loopback_only=is_loopback_only, settings=settings)
     return edge, not_ready
 

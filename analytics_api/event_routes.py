@@ -64,10 +64,11 @@ async def event(
     """Where is this event: stored, taken back, a dead letter, or not seen?"""
     state = state_of(request)
     earliest, latest = _between(event_id, engaged_timestamp)
-    answer = Answer(request, state.follower.live, LIVE, event_id, earliest, latest)
+    # A replica that is behind would say "not seen" of what is stored.
+    answer = Answer(request, state.primary.follower.live, LIVE, event_id, earliest, latest)
     query = sql.load("find_event")
     values = query.bind(event_id=event_id, **{"from": earliest, "to": latest})
-    row = await state.pool.fetchrow(query.text, *values)
+    row = await state.primary.pool.fetchrow(query.text, *values)
     facts = {"state": "not_seen"} if row is None else dict(row)
     found = FoundEvent(event_id=event_id, meaning=_MEANINGS[facts["state"]], **facts)
     return answer.of(found)

@@ -12,7 +12,7 @@ from schema.settings import DatabaseSettings
 from schema.telemetry import get_logger
 from sql.pool import OUTAGES, Connection, connect
 
-JOB_ERRORS: Final = Counter("engage_refresher_job_errors_total", "Jobs that failed.", ["job"])
+JOB_ERRORS: Final = Counter("engage_refresher_job_errors_total", "Jobs that failed.", ["task"])
 
 _RETRY_SECONDS: Final = 1.0
 

@@ -130,9 +130,10 @@ def _mover(
 ) -> Mover:
     hours = (scope.end - scope.start) // timedelta(hours=1)
     label = cause["label"] or "Everything"
-    of_it = f", mainly {cause['type']}s"
+    more, most = ("more", "more of") if move.z > 0 else ("fewer", "less of")
+    of_it = f", mainly {more} {cause['type']}s"
     if history.dimension != "post":
-        of_it += f" and “{cause['title']}”"
+        of_it += f" and {most} “{cause['title']}”"
     return Mover(
         dimension=history.dimension,
         key=history.key,
@@ -197,7 +198,8 @@ def _young_mover(row: Mapping[str, Any], move: Move) -> Mover:
         cause_title=row["title"],
         cause_post_excess=round(row["engagements"] - move.expected, 1),
         sentence=f"{row['title']}: {_count(row['engagements'], 'engagement')} in its first"
-        f" {row['hours']} h, {move.expected:,.0f} usual in {row['category']}, mainly {kind}s",
+        f" {row['hours']} h, {move.expected:,.0f} usual in {row['category']},"
+        f" mainly {'more' if sign > 0 else 'fewer'} {kind}s",
     )
 
 

@@ -24,7 +24,10 @@ Features = Mapping[str, Mapping[Group, GroupSums]]
 
 
 class _Feature(NamedTuple):
-    """How a feature is told: a sentence, a unit, and what its values are multiplied by."""
+    """How a feature is told: a sentence, a unit, and what its values are multiplied by.
+
+    Usual is what posts of the same categories have.
+    """
 
     name: ReasonName
     sentence: str
@@ -33,16 +36,10 @@ class _Feature(NamedTuple):
 
 
 _FEATURES: Final = (
-    _Feature(
-        "media", "{:g} % of the posts have media, {:g} % in the categories", "% of posts", 100
-    ),
-    _Feature(
-        "promoted", "{:g} % of the posts are promoted, {:g} % in the categories", "% of posts", 100
-    ),
-    _Feature("title_length", "titles have {:g} characters, {:g} in the categories", "characters"),
-    _Feature(
-        "content_length", "texts are {:g} characters long, {:g} in the categories", "characters"
-    ),
+    _Feature("media", "{:g} % of the posts have media (usual {:g} %)", "% of posts", 100),
+    _Feature("promoted", "{:g} % of the posts are promoted (usual {:g} %)", "% of posts", 100),
+    _Feature("title_length", "titles have {:g} characters (usual {:g})", "characters"),
+    _Feature("content_length", "texts are {:g} characters long (usual {:g})", "characters"),
 )
 
 
@@ -80,8 +77,8 @@ class FeatureReasons:
             return None
         own, usual = (round(value, 1) for value in values)
         sentence = (
-            f"posts are {own} days old on average, {usual} in the categories: all-time averages"
-            " suffer from it, this comparison at equal age does not"
+            f"posts are {own} days old on average (usual {usual}): all-time averages suffer from"
+            " it, this comparison at equal age does not"
         )
         return Reason(
             reason="age_mix", author=own, category=usual, unit="days", sentence=sentence,
@@ -115,8 +112,8 @@ def of_hours(habit: Habit, peers: Sequence[Habit], slots: Sequence[Slot]) -> Rea
     good, weak = (habit.among(slots, verdict) / habit.total for verdict in ("good", "weak"))
     told = _Feature(
         "weak_hours",
-        "the hours chosen bring {:+g} %, those of the category's authors {:+g} %"
-        f" ({100 * weak:.0f} % of the posts in weak hours, {100 * good:.0f} % in good ones)",
+        f"the hours chosen bring {_signed(lifts[0])} % (usual {_signed(lifts[1])} %), with"
+        f" {100 * weak:.0f} % of the posts in weak hours and {100 * good:.0f} % in good ones",
         "% lift of the hours",
     )
     return _reason(told, (lifts[0], lifts[1]), (effect, low, high))
@@ -158,17 +155,13 @@ def _less(rate: Rate, index: float, engagements: float) -> float:
 
 
 _RATES: Final = {
-    "view": _Feature("views", "{:g} views a post, {:g} in the categories", "views a post"),
-    "like": _Feature(
-        "like_rate", "{:g} likes per 100 views, {:g} in the categories", "likes per 100 views"
-    ),
+    "view": _Feature("views", "{:g} views a post (usual {:g})", "views a post"),
+    "like": _Feature("like_rate", "{:g} likes per 100 views (usual {:g})", "likes per 100 views"),
     "comment": _Feature(
-        "comment_rate",
-        "{:g} comments per 100 views, {:g} in the categories",
-        "comments per 100 views",
+        "comment_rate", "{:g} comments per 100 views (usual {:g})", "comments per 100 views"
     ),
     "share": _Feature(
-        "share_rate", "{:g} shares per 100 views, {:g} in the categories", "shares per 100 views"
+        "share_rate", "{:g} shares per 100 views (usual {:g})", "shares per 100 views"
     ),
 }
 
@@ -190,5 +183,9 @@ def _reason(
         effect_pct=middle,
         low_pct=low,
         high_pct=high,
-        sentence=f"{sentence}: {middle:+.1f} % ({low:+.1f} to {high:+.1f})",
+        sentence=f"{sentence}: {_signed(middle)} % engagement ({_signed(low)} to {_signed(high)})",
     )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")

@@ -20,6 +20,7 @@ from analytics_api.models import (
     SamplePost,
     TopAuthor,
 )
+from analytics_api.script import note
 from sql.pool import AnyConnection, Pool
 
 _WATCH_SECONDS: Final = 60
@@ -123,9 +124,10 @@ async def opportunity_authors(pool: Pool, zone: ZoneInfo, now: datetime) -> list
 
 async def _row(pool: Pool, name: str, **values: Any) -> Any:
     query = sql.load(name)
-    return await pool.fetchrow(query.text, *query.bind(**values))
+    return await pool.fetchrow(query.text, *note(query, query.bind(**values)))
 
 
 async def _rows(pool: Pool, model: type[_Model], name: str, **values: Any) -> list[_Model]:
     query = sql.load(name)
-    return [model(**row) for row in await pool.fetch(query.text, *query.bind(**values))]
+    rows = await pool.fetch(query.text, *note(query, query.bind(**values)))
+    return [model(**row) for row in rows]

@@ -60,11 +60,12 @@ async def categories_top(
 async def ledger(request: Request) -> Response:
     """What became of each record of the topic, and does it add up?"""
     state = state_of(request)
-    async with state.pool.acquire() as connection:
+    # Not from a replica: the counters that tell of rows deleted by hand are each server's own.
+    async with state.primary.pool.acquire() as connection:
         books = await read_books(connection, state.topic, state.day_counts)
         alarms = await reports.alarms(connection)
     # After the offsets: what is produced between the two is in flight, never negative.
     ends = await state.log_ends.read()
     found = balance(books, state.topic, ends).model_copy(update={"alarms": alarms})
-    answer = Answer(request, state.follower.live, LIVE, found.model_dump_json())
+    answer = Answer(request, state.primary.follower.live, LIVE, found.model_dump_json())
     return answer.unchanged or answer.of(found)

@@ -17,6 +17,7 @@ from analytics_api.report_models import (
 )
 from analytics_api.reports import percent
 from analytics_api.scope import Scope
+from analytics_api.script import note
 from schema.problems import Problem
 from sql.pool import Pool
 
@@ -27,7 +28,7 @@ _INTERVAL_SECONDS: Final = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
 async def fetch(pool: Pool, name: str, scope: Scope, **values: Any) -> list[Any]:
     """Return the rows that sql/<name>.sql finds in *scope*."""
     query = sql.load(name)
-    arguments = query.bind(**scope.parameters(), **values)
+    arguments = note(query, query.bind(**scope.parameters(), **values))
     async with pool.acquire() as connection, connection.transaction(readonly=True):
         # How much a period and its filters choose decides which plan is good.
         await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")

@@ -10,15 +10,19 @@ from schema.settings import (
     HttpSettings,
     KafkaSettings,
     ProcessSettings,
+    ReplicaSettings,
     TimeZoneSettings,
     WindowSettings,
 )
 
 
-class ApiSettings(DatabaseSettings, KafkaSettings, TimeZoneSettings, HttpSettings):
+class ApiSettings(ReplicaSettings, KafkaSettings, TimeZoneSettings, HttpSettings):
     """Settings of one process of the read API."""
 
     port: int = Field(default=8001, ge=0, le=65535, description="Port the service listens on.")
+    read_lag_limit_seconds: float = Field(
+        default=30.0, gt=0, description="A process whose replica is further behind is not ready."
+    )
     database_connections: int = Field(
         default=8, ge=1, description="Most connections of this process to PostgreSQL."
     )

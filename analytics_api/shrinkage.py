@@ -19,6 +19,7 @@ _TAIL: Final = (1 - LEVEL) / 2
 # Units are never taken for more alike than this: a tenth up or down is what nobody can rule out.
 _LEAST_SPREAD: Final = 0.1**2
 _MOST_SPREAD: Final = 100.0
+_LARGEST_POWER: Final = 700.0  # of e
 _STEPS: Final = 60
 _CLOSE: Final = 1e-10
 _TINIEST: Final = 1e-290
@@ -164,9 +165,10 @@ def gamma_quantile(probability: float, shape: float) -> float:
     if x < _TINIEST:
         return x  # exact there, and the slope is beyond what a float holds
     for _ in range(_STEPS):
-        slope = math.exp((shape - 1) * math.log(x) - x - math.lgamma(shape)) if x > 0 else 0.0
-        if not slope:
-            return x
+        power = (shape - 1) * math.log(x) - x - math.lgamma(shape) if x > 0 else -math.inf
+        if not -_LARGEST_POWER < power < _LARGEST_POWER:
+            return x  # so close to 0, or so far out, that floats hold no better one
+        slope = math.exp(power)
         step = (gamma_cdf(x, shape) - probability) / slope
         following = max(x - step, x / 2)
         if abs(following - x) <= _CLOSE * x:

@@ -23,7 +23,7 @@ class PostingSlot(Lift):
 
     day_of_week: int = Field(description="0 is Sunday.")
     counted: float = Field(
-        description="Engagements, of a post no more than 19 of 20 posts of its author have."
+        description="Engagements, of a post no more than its author's best without the luckiest."
     )
     expected: float = Field(description="If each post did as its author's others in the category.")
     verdict: Verdict = Field(

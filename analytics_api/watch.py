@@ -14,12 +14,17 @@ from analytics_api import alarms
 from analytics_api.alarms import Alarm, LagWatch
 from analytics_api.ledger import DayCounts, balance, read_books
 from analytics_api.log_ends import LogEnds
+from analytics_api.models import Ledger
 from analytics_api.settings import RefresherSettings
 from schema.side_port import PersonNeeded
 from schema.telemetry import get_logger
 from sql.pool import Connection
 
 ALARM: Final = Gauge("engage_alarm", "1 while an alarm is on.", ["alarm", "subject"])
+# The consumers tell it too, but not while they are away.
+IN_FLIGHT: Final = Gauge(
+    "engage_watch_in_flight_records", "Records in Kafka that are not stored yet.", ["partition"]
+)
 
 _LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtext('engagements.watch'))"
 
@@ -63,6 +68,7 @@ class Watch:
         settings = self._settings
         books = await read_books(connection, settings.topic, self._counts)
         ledger = balance(books, settings.topic, await self.log_ends.read())
+        _count_in_flight(ledger)
         query = sql.load("watch_facts")
         a_day_ago = datetime.now(UTC).date() - timedelta(days=1)
         values = query.bind(expired_before=settings.first_kept(a_day_ago))
@@ -89,6 +95,14 @@ class Watch:
             ALARM.remove(*key)
         for key in found:
             ALARM.labels(*key).set(1)
+
+
+def _count_in_flight(ledger: Ledger) -> None:
+    """Tell each partition's lag, and nothing while Kafka does not say where its log ends."""
+    IN_FLIGHT.clear()
+    for partition in ledger.partitions:
+        if partition.in_flight is not None:
+            IN_FLIGHT.labels(partition.partition).set(partition.in_flight)
 
 
 def _free_percent(path: str) -> float:

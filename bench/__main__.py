@@ -1,40 +1,86 @@
-"""``python -m bench [SCENARIO ...]``: run scenarios on servers of their own and print ratios."""
+"""``make bench``: run scenarios on servers of their own, and print what they reach of their floors.
+
+The figures also go to bench/results.json, each scenario's in the place of its last ones.
+"""
 
 import argparse
 import asyncio
-from types import ModuleType
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
-from bench import ages, archive, ingest, rollups, servers, sink, table
+from bench import (
+    ages,
+    archive,
+    cpu,
+    freshness,
+    ingest,
+    memory,
+    record,
+    rollups,
+    servers,
+    sink,
+    start,
+    table,
+)
+from bench.result import Result
 
-SCENARIOS: dict[str, ModuleType] = {
-    "ages": ages,
-    "archive": archive,
-    "ingest": ingest,
-    "rollups": rollups,
-    "sink": sink,
+
+class Scenario(NamedTuple):
+    """A question about speed, and how many events answer it."""
+
+    run: Callable[..., Awaitable[list[Result]]]
+    events: int
+    quick_events: int
+
+    @property
+    def question(self) -> str:
+        """What its module says first."""
+        return (__import__(self.run.__module__, fromlist=["run"]).__doc__ or "").strip()
+
+
+SCENARIOS = {
+    "sink": Scenario(sink.run, 500_000, 100_000),
+    "ingest": Scenario(ingest.run, 300_000, 60_000),
+    "cpu": Scenario(cpu.run, 300_000, 100_000),
+    "freshness": Scenario(freshness.run, 0, 0),
+    "memory": Scenario(memory.run, 5_000_000, 500_000),
+    "start": Scenario(start.run, 0, 0),
+    "ages": Scenario(ages.run, 500_000, 100_000),
+    "rollups": Scenario(rollups.run, 100_000, 20_000),
+    "archive": Scenario(archive.run, 500_000, 100_000),
 }
+"""What there is, in the order it is run in."""
 
 
-async def run(names: list[str], *, events: int, rounds: int) -> None:
+async def run(names: Sequence[str], *, events: int | None, rounds: int, is_quick: bool) -> None:
     """Run the scenarios one after the other."""
     async with servers.servers() as found:
         for name in names:
-            module = SCENARIOS[name]
-            results = await module.run(found, events=events, rounds=rounds)
-            table.show((module.__doc__ or name).strip(), results)
+            scenario = SCENARIOS[name]
+            size = events or (scenario.quick_events if is_quick else scenario.events)
+            began = time.monotonic()
+            results = await scenario.run(found, events=size, rounds=rounds)
+            table.show(scenario.question, results, seconds=time.monotonic() - began)
+            record.write(name, results, is_quick=is_quick)
 
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
-    parser.add_argument("--events", type=int, default=100_000, help="events a run")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each line")
+    parser = argparse.ArgumentParser(
+        prog="make bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    listed = "\n".join(s.question.splitlines()[0] for s in SCENARIOS.values())
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=listed)
+    parser.add_argument("--quick", action="store_true", help="fewer events, 2 rounds: under 5 min")
+    parser.add_argument("--events", type=int, help="events a run, instead of the scenario's own")
+    parser.add_argument("--rounds", type=int, help="runs of each line; default 5")
     given = parser.parse_args()
     if unknown := set(given.scenarios) - set(SCENARIOS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+    rounds = given.rounds or (2 if given.quick else 5)
     names = given.scenarios or list(SCENARIOS)
-    asyncio.run(run(names, events=given.events, rounds=given.rounds))
+    asyncio.run(run(names, events=given.events, rounds=rounds, is_quick=given.quick))
 
 
 if __name__ == "__main__":

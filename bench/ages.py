@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sql
+from bench.result import Result
 from bench.servers import Servers, connection
-from bench.table import Result
-from bench.traffic import chunks, records, rows
+from bench.traffic import chunks, plain, records, rows
 from consumer import rollup
-from consumer.rows import COLUMNS, Row
+from consumer.rows import Row, copy, microseconds
 from loadgen.seed import read_facts, seed
 
 _DAYS = 365
@@ -42,7 +42,7 @@ async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
     today = datetime.now(UTC).date()
     url = await servers.database(today - timedelta(days=day) for day in range(_DAYS + 2))
     await seed(url)
-    sample = rows(records(events, _DAYS, await read_facts(url)))
+    sample = rows(plain(records(events, _DAYS, await read_facts(url))))
     async with connection(url) as database:
         await database.execute("SET jit = off")
         for part in chunks(sample, _CHUNK_ROWS):
@@ -68,7 +68,10 @@ async def _measure(database: Any, sample: Sequence[Row], rounds: int) -> list[Re
     async def again(ages: Sequence[timedelta]) -> None:
         """Store copies of rows as if they had happened so long ago."""
         now = datetime.now(UTC)
-        chosen = [(now - ages[n % len(ages)], *row[1:]) for n, row in enumerate(sample[-1_000:])]
+        chosen = [
+            (microseconds(now - ages[n % len(ages)]), *row[1:])
+            for n, row in enumerate(sample[-1_000:])
+        ]
         await _store(database, chosen)
 
     live = [timedelta(milliseconds=n) for n in range(5_000)]
@@ -88,6 +91,6 @@ async def _measure(database: Any, sample: Sequence[Row], rounds: int) -> list[Re
 
 async def _store(database: Any, part: Sequence[Row]) -> None:
     async with database.transaction():
-        await database.copy_records_to_table("engagements", records=part, columns=COLUMNS)
+        await copy(database, part)
         await database.execute(sql.load("add_post_totals").text, *rollup.by_post(part))
         await database.execute(sql.load("add_quarter_hours").text, *rollup.by_quarter(part))

@@ -12,8 +12,8 @@ from typing import Any
 
 from analytics_api.archive import Archive
 from analytics_api.partitions import write_day
+from bench.result import Result
 from bench.servers import Servers, connection
-from bench.table import Result
 
 _FILL = """
 INSERT INTO engagements

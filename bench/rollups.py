@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import sql
+from bench.result import Result
 from bench.servers import Servers, connection
-from bench.table import Result
-from bench.traffic import chunks, records, rows
+from bench.traffic import chunks, plain, records, rows
 from consumer import rollup
-from consumer.rows import COLUMNS, Row
+from consumer.rows import SECOND, Row, copy, day, instant
 
+_HOUR = 3_600 * SECOND
 _POST_HOURS = """
 CREATE TABLE post_hours (hour timestamptz, post_id bigint, events int, PRIMARY KEY (hour, post_id))
 """
@@ -29,7 +30,7 @@ async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
     """Measure every variant, interleaved."""
     results = []
     for days in (3, 365):
-        sample = rows(records(events, days))
+        sample = rows(plain(records(events, days)))
         for size in (5_000, 20_000):
             seen: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
             for _ in range(rounds):
@@ -44,7 +45,7 @@ async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
 
 
 async def _rate(servers: Servers, sample: Sequence[Row], size: int, variant: str) -> float:
-    url = await servers.database(row[0].date() for row in sample)
+    url = await servers.database(day(row[0]) for row in sample)
     async with connection(url) as database:
         await database.execute("SET synchronous_commit = off")
         await database.execute(_POST_HOURS)
@@ -52,9 +53,7 @@ async def _rate(servers: Servers, sample: Sequence[Row], size: int, variant: str
         began = time.perf_counter()
         for part in chunks(sample, size):
             async with database.transaction():
-                await database.copy_records_to_table(
-                    "engagements", records=sorted(part), columns=COLUMNS
-                )
+                await copy(database, sorted(part))
                 await _roll_up(database, part, variant)
         seconds = time.perf_counter() - began
     await servers.drop(url)
@@ -63,8 +62,12 @@ async def _rate(servers: Servers, sample: Sequence[Row], size: int, variant: str
 
 async def _roll_up(database: Any, part: Sequence[Row], variant: str) -> None:
     if variant == "packed deltas":
-        packed = [row[2] for row in part], [row[0] for row in part], [row[4] for row in part]
-        await database.execute("INSERT INTO deltas VALUES ($1, $2, $3)", *packed)
+        posts, times, types = (
+            [r[2] for r in part],
+            [instant(r[0]) for r in part],
+            [r[4] for r in part],
+        )
+        await database.execute("INSERT INTO deltas VALUES ($1, $2, $3)", posts, times, types)
     if "totals" in variant:
         await database.execute(sql.load("add_post_totals").text, *rollup.by_post(part))
     if "quarters" in variant:
@@ -72,8 +75,12 @@ async def _roll_up(database: Any, part: Sequence[Row], variant: str) -> None:
     if "post hours" in variant:
         counts: dict[Any, int] = {}
         for row in part:
-            key = (row[0].replace(minute=0, second=0, microsecond=0), row[2])
+            key = (row[0] // _HOUR, row[2])
             counts[key] = counts.get(key, 0) + 1
         keys = sorted(counts)
-        columns = [k[0] for k in keys], [k[1] for k in keys], [counts[k] for k in keys]
+        columns = (
+            [instant(k[0] * _HOUR) for k in keys],
+            [k[1] for k in keys],
+            [counts[k] for k in keys],
+        )
         await database.execute(_ADD_POST_HOURS, *columns)

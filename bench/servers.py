@@ -1,7 +1,6 @@
 """The embedded Kafka and PostgreSQL that scenarios run on, and fresh databases and topics."""
 
 import asyncio
-import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterable
@@ -19,7 +18,6 @@ from engage.embedded.kafka import KafkaServer
 from engage.embedded.postgres import PostgresServer
 from schema import topics
 from schema.migrate import migrate
-from schema.settings import PREFIX
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,9 @@ class Servers:
         await server.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
         await server.close()
 
-    async def topic(self) -> str:
-        """Return the name of a new topic."""
-        name = f"bench.{uuid.uuid4()}"
+    async def topic(self, name: str = "") -> str:
+        """Return the name of a new topic; by default any."""
+        name = name or f"bench.{uuid.uuid4()}"
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
         await admin.start()
         await admin.create_topics([NewTopic(name, topics.PARTITIONS, 1)])
@@ -84,8 +82,3 @@ async def servers() -> AsyncIterator[Servers]:
             yield Servers(kafka.bootstrap_servers, postgres.superuser_url)
         finally:
             await asyncio.gather(*(server.stop() for server in both))
-
-
-def environment(**settings: str) -> dict[str, str]:
-    """Return the environment of a service with these settings."""
-    return {**os.environ, **{PREFIX + name.upper(): value for name, value in settings.items()}}

@@ -1,56 +1,93 @@
-"""sink: how fast does one consumer process work off a backlog, everything on?
+"""sink: how fast does a Kafka backlog become rows, everything on?
 
 Floor: plain COPY of the same rows, in batches of 5,000 on one connection, into the same table.
 """
 
 import asyncio
-import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
-from bench.servers import Servers, connection, environment
-from bench.table import Result
-from bench.traffic import chunks, encoded, named, named_rows, produce, records, rows
+from bench.processes import cpu_seconds, running
+from bench.result import Goal, Result, at_least
+from bench.servers import Servers, connection
+from bench.traffic import (
+    Encoded,
+    Plain,
+    chunks,
+    encoded,
+    named,
+    named_rows,
+    plain,
+    produce,
+    records,
+    rows,
+    with_duplicates,
+)
 from consumer.external_ids import ExternalIds
-from consumer.rows import COLUMNS, Row
+from consumer.rows import COLUMNS
+from schema.event import Record
 
 _FLOOR_ROWS = 5_000
-_RESOLVED_BATCH = 10_000
-_DEADLINE_SECONDS = 120.0
+_BATCH_ROWS = 10_000
+_DEADLINE_SECONDS = 300.0
+_READ = "SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM consumer_offsets"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way of working off a backlog."""
+
+    name: str
+    topic: str
+    records: int
+    batch_rows: int = _BATCH_ROWS
+    consumers: int = 1
+    is_named: bool = False
+    goal: Goal | None = None
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
-    """Measure batch sizes of the consumer against the floor, interleaved."""
+    """Measure each case and the floor, interleaved."""
     sample = records(events, 30)
-    table = rows(sample)
-    topic = await servers.topic()
-    await produce(servers.bootstrap_servers, topic, encoded(sample))
-    by_name = await servers.topic()
-    await produce(servers.bootstrap_servers, by_name, named(sample))
-    sizes = (1_000, 5_000, 10_000, 20_000)
+    table = plain(sample)
+    cases = await _cases(servers, sample)
     floor: list[float] = []
-    resolved: dict[str, list[float]] = {"new": [], "known": []}
-    seen: dict[int, list[float]] = {size: [] for size in sizes}
+    seen: dict[str, list[float]] = {case.name: [] for case in cases}
     for _ in range(rounds):
-        floor.append(await _copy(servers, table))
-        for size in sizes:
-            seen[size].append(await _consume(servers, topic, table, size))
-        for kind, known in (("new", []), ("known", named_rows(table))):
-            rate = await _consume(servers, by_name, table, _RESOLVED_BATCH, known)
-            resolved[kind].append(rate)
-    found = [
-        Result(f"one consumer, batches up to {size:,}", "rows/s", rates, floor)
-        for size, rates in seen.items()
-    ]
-    found += [
-        Result(f"the same up to {_RESOLVED_BATCH:,}, {kind} external ids", "rows/s", rates, floor)
-        for kind, rates in resolved.items()
-    ]
+        floor.append(await copied(servers, table))
+        for case in cases:
+            seen[case.name].append(await _rate(servers, case, table))
+    found = [Result(c.name, "rows/s", seen[c.name], floor, c.goal) for c in cases]
     return [Result("plain COPY, batches of 5,000", "rows/s", floor, floor), *found]
 
 
-async def _copy(servers: Servers, table: Sequence[Row]) -> float:
+async def _cases(servers: Servers, sample: Sequence[Record]) -> list[Case]:
+    async def filled(entries: Sequence[Encoded]) -> tuple[str, int]:
+        topic = await servers.topic()
+        await produce(servers.bootstrap_servers, topic, entries)
+        return topic, len(entries)
+
+    once = await filled(encoded(sample))
+    twice = await filled(encoded(with_duplicates(sample, 0.05)))
+    by_name = await filled(named(sample))
+    return [
+        Case("one consumer", *once, goal=at_least(0.5, 0.7)),
+        Case("one consumer, 5 % duplicates", *twice, goal=at_least(0.35, 0.5)),
+        Case("two consumers together", *once, consumers=2, goal=at_least(0.65, 1.0)),
+        *(
+            Case(f"one consumer, batches up to {size:,}", *once, batch_rows=size)
+            for size in (1_000, 5_000, 20_000)
+        ),
+        Case("one consumer, new external ids", *by_name),
+        Case("one consumer, known external ids", *by_name, is_named=True),
+    ]
+
+
+async def copied(servers: Servers, table: Sequence[Plain]) -> float:
+    """Return the rows a second of a plain COPY."""
     url = await servers.database(row[0].date() for row in table)
     async with connection(url) as database:
         await database.execute("SET synchronous_commit = off")
@@ -62,41 +99,61 @@ async def _copy(servers: Servers, table: Sequence[Row]) -> float:
     return len(table) / seconds
 
 
-async def _consume(
-    servers: Servers, topic: str, table: Sequence[Row], size: int, known: Sequence[Row] = ()
-) -> float:
-    """Return rows a second between the first batch that is seen stored and the last one.
-
-    The external ids of *known* have their numbers before that.
-    """
+async def _rate(servers: Servers, case: Case, table: Sequence[Plain]) -> float:
     url = await servers.database(row[0].date() for row in table)
+    if case.is_named:
+        async with connection(url) as database:
+            await ExternalIds().resolve(database, named_rows(rows(table)))
+    async with consumers(servers, url, case) as pids:
+        worked = await worked_off(url, case.records, pids)
     async with connection(url) as database:
-        await ExternalIds().resolve(database, list(known))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "consumer",
-        env=environment(
-            kafka_bootstrap_servers=servers.bootstrap_servers,
-            database_url=url,
-            topic=topic,
-            consumer_group=f"bench-{uuid.uuid4()}",
-            batch_max_rows=str(size),
-            log_level="WARNING",
-        ),
-    )
-    try:
-        async with connection(url) as database, asyncio.timeout(_DEADLINE_SECONDS):
-            question = "SELECT coalesce(sum(stored), 0)::bigint FROM consumer_offsets"
-            first, began, stored = 0, 0.0, 0
-            while stored < len(table):
-                stored = await database.fetchval(question)
-                if stored and not first:
-                    first, began = stored, time.perf_counter()
-                await asyncio.sleep(0.005)
-            seconds = time.perf_counter() - began
-    finally:
-        process.terminate()
-        await process.wait()
+        stored = await database.fetchval("SELECT count(*) FROM engagements")
+    if stored != len(table):
+        raise RuntimeError(f"{case.name}: {stored} rows stored, not {len(table)}")
     await servers.drop(url)
-    return (len(table) - first) / seconds
+    return worked.rate
+
+
+@asynccontextmanager
+async def consumers(servers: Servers, url: str, case: Case) -> AsyncIterator[list[int]]:
+    """Run the consumers of a case while the block runs."""
+    settings = {
+        "kafka_bootstrap_servers": servers.bootstrap_servers,
+        "database_url": url,
+        "topic": case.topic,
+        "consumer_group": f"bench-{uuid.uuid4()}",
+        "batch_max_rows": str(case.batch_rows),
+        "log_level": "WARNING",
+    }
+    async with AsyncExitStack() as stack:
+        pids = [
+            await stack.enter_async_context(running("-m", "consumer", **settings))
+            for _ in range(case.consumers)
+        ]
+        yield pids
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What working off a backlog took, from the first batch that was seen stored to the last."""
+
+    records: int
+    seconds: float
+    cpu_seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Records a second."""
+        return self.records / self.seconds
+
+
+async def worked_off(url: str, total: int, pids: Sequence[int]) -> Worked:
+    """Wait until *total* records are done with."""
+    first, began, used, done = 0, 0.0, 0.0, 0
+    async with connection(url) as database, asyncio.timeout(_DEADLINE_SECONDS):
+        while done < total:
+            done = await database.fetchval(_READ)
+            if done and not first:
+                first, began, used = done, time.perf_counter(), cpu_seconds(pids)
+            await asyncio.sleep(0.005)
+        return Worked(done - first, time.perf_counter() - began, cpu_seconds(pids) - used)

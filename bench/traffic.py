@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from random import Random
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
 
-from consumer.rows import Row
+from consumer.rows import Row, microseconds
 from loadgen.catalogue import Catalogue
 from loadgen.facts import Facts, facts_of
 from loadgen.traffic import Traffic
@@ -18,21 +19,24 @@ from schema.event import Record, encode
 from schema.topics import PARTITIONS, RECORD_HEADERS, partition_key
 
 _BATCH_BYTES = 512 * 1024
+_RETRY_EVENTS = 5_000
+_T = TypeVar("_T")
 
 
-def records(count: int, days: int, facts: Facts | None = None) -> list[Record]:
+def records(count: int, days: int, facts: Facts | None = None, *, seed: int = 1) -> list[Record]:
     """Return *count* events of the last *days* in the order of their times.
 
     Args:
         count: how many.
         days: before now.
         facts: of the catalogue that they are about; None: of one of their own.
+        seed: another one gives other events.
     """
     now = datetime.now(UTC)
     facts = facts or facts_of(Catalogue(1, now))
     end_us = int(now.timestamp() * 1e6)
     start_us = end_us - int(timedelta(days=days).total_seconds() * 1e6)
-    history = Traffic(facts, seed=1).history(count, start_us, end_us)
+    history = Traffic(facts, seed).history(count, start_us, end_us)
     return [
         Record(
             event_id=UUID(event.event_id),
@@ -46,8 +50,12 @@ def records(count: int, days: int, facts: Facts | None = None) -> list[Record]:
     ]
 
 
-def rows(sample: Sequence[Record]) -> list[Row]:
-    """Return the rows these records become."""
+Plain = tuple[datetime, UUID, int, int | None, str, datetime]
+"""A row of engagements as a plain client hands it to COPY, in the order of COLUMNS."""
+
+
+def plain(sample: Sequence[Record]) -> list[Plain]:
+    """Return the rows these records become, for the floor."""
     return [
         (
             record.engaged_timestamp,
@@ -61,7 +69,26 @@ def rows(sample: Sequence[Record]) -> list[Row]:
     ]
 
 
-def chunks(sample: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
+def rows(table: Sequence[Plain]) -> list[Row]:
+    """Return rows as the consumer holds them."""
+    return [
+        (microseconds(engaged), event_id.bytes, post, user, kind, microseconds(received))
+        for engaged, event_id, post, user, kind, received in table
+    ]
+
+
+def with_duplicates(sample: Sequence[Record], share: float) -> list[Record]:
+    """Return the records and, soon after, some of them again, as clients that retry do."""
+    random = Random(1)
+    sent: list[Record] = []
+    for place, record in enumerate(sample):
+        sent.append(record)
+        if random.random() < share:
+            sent.append(sample[max(0, place - random.randrange(_RETRY_EVENTS))])
+    return sent
+
+
+def chunks(sample: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
     """Return consecutive parts of *size*."""
     return (sample[start : start + size] for start in range(0, len(sample), size))
 
@@ -93,7 +120,7 @@ def named_rows(table: Sequence[Row]) -> list[Row]:
 def named(sample: Sequence[Record]) -> list[Encoded]:
     """Encode records that name their posts and users by external ids, in the same partitions."""
     found = []
-    for record, row in zip(sample, named_rows(rows(sample)), strict=True):
+    for record, row in zip(sample, named_rows(rows(plain(sample))), strict=True):
         other = replace(record, post_id=None, post=row[2], user_id=None, user=row[3])
         partition = (record.post_id or 0) % PARTITIONS
         found.append(Encoded(partition, partition_key(other.post or ""), encode(other)))

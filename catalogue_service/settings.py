@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from schema.settings import DatabaseSettings, HttpSettings
+from schema.settings import HttpSettings, PooledSettings
 
 
-class CatalogueSettings(DatabaseSettings, HttpSettings):
+class CatalogueSettings(PooledSettings, HttpSettings):
     """Settings of the catalogue service."""
 
     port: int = Field(default=8002, ge=0, le=65535, description="Port the service listens on.")

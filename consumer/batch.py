@@ -17,6 +17,7 @@ from consumer.decode import (
 )
 from consumer.rows import Identity, Row
 from schema.errors import Halted
+from schema.telemetry import new_id
 
 
 @dataclass
@@ -76,6 +77,7 @@ class Batch:
     records: int = 0
     size_bytes: int = 0
     opened_at: float | None = None
+    batch_id: str = field(default_factory=new_id)
 
     @property
     def halting(self) -> set[int]:

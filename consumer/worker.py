@@ -16,7 +16,7 @@ from consumer.transaction import Fenced
 from consumer.writer import Refused, Writer
 from schema.errors import Unavailable
 from schema.side_port import PersonNeeded
-from schema.telemetry import get_logger
+from schema.telemetry import about_batch, get_logger
 from sql.pool import OUTAGES, told
 
 _IDLE_POLL_MS: Final = 200
@@ -163,13 +163,19 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._finish_writing()
         if self._reader.batch.opened_at is None:
             return  # the write before failed and took this batch with it
-        self._writing = asyncio.create_task(self._write(self._reader.hand_over()))
+        batch = self._reader.hand_over()
+        self._writing = asyncio.create_task(self._write(batch), name=batch.batch_id)
         await asyncio.sleep(0)
 
     async def _finish_writing(self) -> None:
         writing, self._writing = self._writing, None
         if writing is None:
             return
+        with about_batch(writing.get_name()):
+            await self._judge(writing)
+
+    async def _judge(self, writing: asyncio.Task[None]) -> None:
+        """Wait for a write, and go on according to how it ended."""
         try:
             await writing
         except Refused as error:
@@ -184,6 +190,18 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
             self._failures = 0
 
     async def _write(self, batch: Batch) -> None:
+        with about_batch(batch.batch_id):
+            seconds = await self._write_what_is_ours(batch)
+            metrics.report(batch, seconds)
+            _log(batch, seconds)
+        for partition, share in batch.shares.items():
+            self._stored[partition] = share.next_offset
+            self._reader.kept(share.dead)
+            if share.halt is not None and partition in self._log.assigned():
+                self._reader.note_halt(partition, share.halt)
+
+    async def _write_what_is_ours(self, batch: Batch) -> float:
+        """Write the shares that no other consumer has moved; return the seconds it took."""
         began = time.monotonic()
         while batch.shares:
             try:
@@ -195,12 +213,7 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
                 for partition in error.partitions:
                     del batch.shares[partition]
                     self._reader.forget(partition)
-        metrics.report(batch, time.monotonic() - began)
-        for partition, share in batch.shares.items():
-            self._stored[partition] = share.next_offset
-            self._reader.kept(share.dead)
-            if share.halt is not None and partition in self._log.assigned():
-                self._reader.note_halt(partition, share.halt)
+        return time.monotonic() - began
 
     def _failed(self, what: str, error: Exception) -> None:
         """Forget everything read ahead; try again after a pause that grows to two seconds."""
@@ -249,3 +262,16 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         if nobodys > 0:
             logger.warning("partitions are nobody's", partitions=nobodys)
             self._log.share_out_anew()
+
+
+def _log(batch: Batch, seconds: float) -> None:
+    """Tell, to who wants to know of each batch, where in the topic it stood."""
+    shares = batch.shares
+    logger.debug(
+        "batch stored",
+        offsets={partition: [s.expected, s.next_offset] for partition, s in shares.items()},
+        rows=sum(len(share.rows) for share in shares.values()),
+        duplicates=sum(share.duplicates for share in shares.values()),
+        dead_letters=sum(len(share.dead) for share in shares.values()),
+        seconds=round(seconds, 4),
+    )

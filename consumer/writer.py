@@ -29,7 +29,7 @@ from sql.pool import DATA_ERRORS, Connection, connect, told
 
 Unit = Row | Retracted
 
-_WARY_BATCHES: Final = 50
+_MOST_WARY_BATCHES: Final = 64
 _ATTEMPTS: Final = 5
 _REASON_CHARACTERS: Final = 200
 _SESSION: Final = {
@@ -65,7 +65,9 @@ class Writer:
         self._recent = Recent()
         self._erasures = Erasures()
         self._external_ids = ExternalIds()
+        # How many batches have all their identities looked up, and how many after a collision.
         self._wary_batches = 0
+        self._wariness = 1
         self._days: set[date] = set()
 
     async def connection(self) -> Connection:
@@ -98,7 +100,7 @@ class Writer:
             try:
                 await self._transaction(connection, attempt)
             except asyncpg.UniqueViolationError:
-                self._wary_batches = _WARY_BATCHES
+                self._grow_wary()
                 if number == _ATTEMPTS:
                     raise
             except asyncpg.CheckViolationError:
@@ -132,24 +134,31 @@ class Writer:
             await connection.execute("ROLLBACK")
             raise
         self._external_ids.keep()
-        self._wary_batches = max(0, self._wary_batches - 1)
+        if self._wary_batches:
+            self._wary_batches -= 1
+        else:
+            self._wariness = 1
+
+    def _grow_wary(self) -> None:
+        """Look everything up for a while: twice as long as last time, if that was just now."""
+        self._wariness = min(2 * self._wariness, _MOST_WARY_BATCHES)
+        self._wary_batches = self._wariness
 
     async def _set_duplicates_aside(self, connection: Connection, batch: Batch) -> None:
         """Look for stored identities: everywhere after a collision, else where ids recur.
 
-        Behind the fence, which every partition of the batch has passed.
+        Behind the fence, which every partition of the batch has passed. What recurs within the
+        batch is among the suspects, too.
         """
-        batch.drop_repeats()
         rows = [row for share in batch.shares.values() for row in share.rows]
-        suspects = rows if self._wary_batches else self._recent.suspects(rows)
-        if not suspects:
+        suspects = self._recent.suspects(rows)
+        if not suspects and not self._wary_batches:
             return
-        stored = await find_stored(connection, suspects)
+        batch.drop_repeats()
+        stored = await find_stored(connection, rows if self._wary_batches else suspects)
         if stored:
             for share in batch.shares.values():
                 share.drop(stored)
-        elif rows is suspects:
-            self._wary_batches = min(self._wary_batches, _WARY_BATCHES // 2)
 
     async def _blame(self, connection: Connection, batch: Batch) -> None:
         """Find the events that PostgreSQL refuses, writing nothing. Raises Refused, Fenced."""
@@ -163,7 +172,7 @@ class Writer:
                 return _reason(error)
             return None
 
-        self._wary_batches = _WARY_BATCHES
+        self._wary_batches = max(1, self._wary_batches)
         await connection.execute("BEGIN")
         try:
             await fence(connection, self._topic, batch)

@@ -18,7 +18,7 @@ from engage.leases import PortLeases
 from engage.member import Program
 from engage.services import DATABASE_ROLES, Wiring
 from engage.stack import Layout
-from schema.settings import DatabaseSettings, KafkaSettings
+from schema.settings import KafkaSettings, ReplicaSettings
 
 
 class Backend(Protocol):
@@ -95,14 +95,21 @@ class ExternalBackend:
 
     def __init__(self) -> None:
         self._kafka = KafkaSettings.load()
-        self._database = DatabaseSettings.load()
+        self._database = ReplicaSettings.load()
 
     @property
     def wiring(self) -> Wiring:
         """The addresses for the services; each takes its database role after connecting."""
         urls = dict.fromkeys(DATABASE_ROLES, self.database_url)
         servers = self._kafka.kafka_bootstrap_servers
-        return Wiring(servers, urls, self._kafka.topic, is_external=True)
+        replica = self._database.read_database_url
+        return Wiring(
+            servers,
+            urls,
+            self._kafka.topic,
+            is_external=True,
+            replica_url=replica.get_secret_value() if replica else None,
+        )
 
     @property
     def database_url(self) -> str:

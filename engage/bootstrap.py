@@ -117,7 +117,10 @@ async def ensure_topic(settings: KafkaSettings) -> None:
         settings.topic,
         settings.topic_partitions,
         settings.topic_replication_factor,
-        topic_configs={"retention.ms": str(_RETENTION_MS)},
+        topic_configs={
+            "retention.ms": str(_RETENTION_MS),
+            "min.insync.replicas": str(settings.least_replicas),
+        },
     )
     admin = AIOKafkaAdminClient(**kafka_arguments(settings))
     try:

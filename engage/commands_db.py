@@ -14,9 +14,14 @@ app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 @app.command()
 @failing_well
 def migrate(folder: Dir = DEFAULT_DIR) -> None:
-    """Bring the database to this version. Doing so again changes nothing."""
-    from engage.bootstrap import migrate_database
+    """Bring the database to this version, while the one before still runs.
 
+    Doing so again changes nothing. Tables that are in use are waited for, five minutes at most.
+    """
+    from engage.bootstrap import migrate_database
+    from schema.telemetry import configure_logging
+
+    configure_logging("migrate")
     applied = asyncio.run(migrate_database(find(folder).database_url))
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
 

@@ -17,8 +17,8 @@ def demo(
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End by itself when all is shown.")] = False,
     posts: Annotated[int, typer.Option(min=1, help="Of the catalogue.")] = 30_000,
-    history: Annotated[int, typer.Option(min=1, help="Engagements of the past.")] = 50_000,
-    live: Annotated[int, typer.Option(min=1, help="Events that happen now.")] = 10_000,
+    history: Annotated[int, typer.Option(min=1, help="Engagements of the past.")] = 60_000,
+    live: Annotated[int, typer.Option(min=1, help="Events that happen now.")] = 200,
 ) -> None:
     """See it all work: real Kafka, real PostgreSQL, real events, reports and a dashboard.
 

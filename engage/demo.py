@@ -33,8 +33,9 @@ from loadgen.verify import verify
 from schema.errors import EngagementError, Unavailable
 
 _HISTORY_DAYS: Final = 90
-_LIVE_PER_SECOND: Final = 4_000
-_TRICKLE_PER_SECOND: Final = 20
+# Not much more than the past had at these hours: else all there is to see is that all rises.
+_LIVE_PER_SECOND: Final = 200
+_TRICKLE_PER_SECOND: Final = 0.25
 _ENDLESS: Final = 2**31
 _POSTS_COMPARED: Final = 200
 _REFRESH_SECONDS: Final = 20.0
@@ -121,7 +122,7 @@ class _Demo:
             step.told += ", all there already" if written.is_unchanged else ""
         history = Plan(events=self._sizes.history, history_days=_HISTORY_DAYS)
         await self._send("history", stack, facts, history, f"of the last {_HISTORY_DAYS} days")
-        live = Plan(events=self._sizes.live, rate=_LIVE_PER_SECOND, batch_events=100, seed=2)
+        live = Plan(events=self._sizes.live, rate=_LIVE_PER_SECOND, batch_events=10, part=1)
         await self._send("live", stack, facts, live, "as they happen")
         with self._steps.step("verify") as step:
             verification = await verify(
@@ -203,9 +204,11 @@ class _Demo:
         return await asyncio.to_thread(get_json, stack.api_url, path, stack.read_key)
 
     async def _trickle(self, stack: StackFile) -> None:
-        """Send a few events a second until the demo is ended, so that the page moves."""
-        print(f"\n{_TRICKLE_PER_SECOND} events a second keep coming. Ctrl-C ends everything.")
-        plan = Plan(events=_ENDLESS, rate=_TRICKLE_PER_SECOND, batch_events=5, seed=3)
+        """Send an event now and then until the demo is ended, so that the page moves."""
+        print(
+            f"\n{60 * _TRICKLE_PER_SECOND:g} events a minute keep coming. Ctrl-C ends everything."
+        )
+        plan = Plan(events=_ENDLESS, rate=_TRICKLE_PER_SECOND, batch_events=1, part=2)
         target = Target(stack.ingest_url, stack.ingest_key)
         facts = await read_facts(stack.database_url)
         await run_load(target, plan, facts, self._journals / "trickle.jsonl")

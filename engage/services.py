@@ -33,7 +33,10 @@ DATABASE_ROLES: Final = {
 }
 """The services that may speak to PostgreSQL, and as whom."""
 
-_SECRET: Final = ("DATABASE_URL", "DATABASE_ROLE", "INGEST_KEY", "READ_KEY", "ADMIN_KEY")
+_REPLICA: Final = "READ_DATABASE_URL"
+_SECRET: Final = (
+    "DATABASE_URL", "DATABASE_ROLE", _REPLICA, "INGEST_KEY", "READ_KEY", "ADMIN_KEY",
+)  # fmt: skip
 _NEEDS_KAFKA: Final = ("ingest", "consumer", "refresher", "api")
 _ABOUT_KAFKA: Final = f"{PREFIX}KAFKA_"
 # How the archive's object store is reached.
@@ -48,12 +51,14 @@ class Wiring:
         database_urls: by role of the stack; the ingest service has none.
         is_external: the servers are someone else's: each service takes its database role after
             connecting, and reaches Kafka as the environment says.
+        replica_url: of the database that reports are read from, if it is another one.
     """
 
     kafka_bootstrap_servers: str
     database_urls: Mapping[str, str]
     topic: str
     is_external: bool = False
+    replica_url: str | None = None
 
 
 def service(
@@ -98,6 +103,8 @@ def _settings(place: MemberState, wiring: Wiring, layout: Layout) -> dict[str, s
         settings["DATABASE_URL"] = url
         if wiring.is_external:
             settings["DATABASE_ROLE"] = DATABASE_ROLES[place.role]
+    if place.role == "api" and wiring.replica_url:
+        settings[_REPLICA] = wiring.replica_url
     if place.role == "api" and (jar := _chart_library()):
         settings["CHART_LIBRARY"] = str(jar)
     if place.role == "refresher":

@@ -1,6 +1,8 @@
-"""Request bodies: read within caps and a deadline, inflated within the same caps."""
+"""Request bodies: read within caps, inflated within the same caps.
 
-import asyncio
+The connection sees to it that they arrive in time.
+"""
+
 import zlib
 from typing import Final
 
@@ -17,17 +19,16 @@ class ClientGoneError(Exception):
     """The client closed the connection before its body was complete."""
 
 
-async def read(scope: ASGIScope, receive: Receive, limit: int, deadline_seconds: float) -> bytes:
+async def read(scope: ASGIScope, receive: Receive, limit: int) -> bytes:
     """Return the body, inflated.
 
     Args:
         scope: of the request.
         receive: of the request.
         limit: most bytes, on the wire and inflated.
-        deadline_seconds: how long the client may take to send it.
 
     Raises:
-        Problem: 400, 408, 413 or 415.
+        Problem: 400, 413 or 415.
         ClientGoneError: nobody is there to be answered.
     """
     headers = dict(scope["headers"])
@@ -42,13 +43,7 @@ async def read(scope: ASGIScope, receive: Receive, limit: int, deadline_seconds:
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or int(declared) > limit:
         raise _too_large(limit)
-    try:
-        async with asyncio.timeout(deadline_seconds):
-            body = await _collect(receive, limit)
-    except TimeoutError:
-        raise Problem(
-            408, "body_too_slow", "the body took too long", headers={"Connection": "close"}
-        ) from None
+    body = await _collect(receive, limit)
     return _inflate(body, limit) if encoding == b"gzip" else body
 
 

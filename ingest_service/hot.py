@@ -76,7 +76,7 @@ class HotPath:
 
     async def _event(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         read = _envelope(scope)
-        raw = await body.read(scope, receive, MAX_EVENT_BYTES, self._settings.body_deadline_seconds)
+        raw = await body.read(scope, receive, MAX_EVENT_BYTES)
         if dry_run.is_asked(scope["query_string"]):
             await self._rehearse([raw], read, scope, send)
             return
@@ -108,7 +108,7 @@ class HotPath:
 
     async def _batch(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         kind = body.media_type(scope, body.JSON, body.NDJSON, cloudevents.BATCHED)
-        raw = await body.read(scope, receive, MAX_BATCH_BYTES, self._settings.body_deadline_seconds)
+        raw = await body.read(scope, receive, MAX_BATCH_BYTES)
         if dry_run.is_asked(scope["query_string"]):
             read = cloudevents.structured if kind == cloudevents.BATCHED else None
             raws = lines(raw) if kind == body.NDJSON else elements(raw)
@@ -124,14 +124,14 @@ class HotPath:
 
     async def _beacon(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         body.media_type(scope, body.TEXT, body.JSON)
-        raw = await body.read(scope, receive, MAX_BATCH_BYTES, self._settings.body_deadline_seconds)
+        raw = await body.read(scope, receive, MAX_BATCH_BYTES)
         intake = self._clerk().array_or_one(raw)
         intake.drop(self._sieve.judge(scope["headers"]))
         await self._settle(intake, scope, send)
 
     async def _retractions(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         body.media_type(scope, body.JSON)
-        raw = await body.read(scope, receive, MAX_BATCH_BYTES, self._settings.body_deadline_seconds)
+        raw = await body.read(scope, receive, MAX_BATCH_BYTES)
         intake = retractions.read(raw, self._clerk())
         records = [retractions.as_sent(record) for record in intake.records]
         acknowledged = await self._publish(records) if records else []

@@ -14,6 +14,9 @@ DROPPED: Final = Counter(
 FILTER_ERRORS: Final = Counter(
     f"{PREFIX}_filter_errors_total", "Failures of the event filter; the events were kept."
 )
+ACKNOWLEDGED: Final = Counter(
+    f"{PREFIX}_acknowledged_total", "Events acknowledged by all in-sync replicas, late ones too."
+)
 UNAVAILABLE: Final = Counter(
     f"{PREFIX}_unavailable_total", "Events not acknowledged in time; the client tries again."
 )

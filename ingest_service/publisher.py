@@ -14,7 +14,7 @@ from aiokafka.partitioner import murmur2
 
 from ingest_service import metrics
 from ingest_service.settings import IngestSettings
-from ingest_service.waiting import Entry, Waiter, fill
+from ingest_service.waiting import Deadline, Entry, Waiter, fill
 from schema.errors import Unavailable
 from schema.event import Record, Retraction, encode
 from schema.telemetry import get_logger
@@ -55,11 +55,14 @@ class Publisher:
         self._stopping = False
         self._sent_at: dict[int, float] = {}
         self._waiting = 0
+        self._deadline = Deadline(settings.produce_deadline_seconds)
+        self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to connect; `not_ready` tells how it goes."""
         self._drained = asyncio.get_running_loop().create_future()
         self._connecting = asyncio.create_task(self._connect())
+        self._watching = asyncio.create_task(self._deadline.run())
 
     def not_ready(self) -> str | None:
         """Return why events cannot be accepted, or None."""
@@ -96,7 +99,8 @@ class Publisher:
         metrics.WAITING.set(self._waiting)
         for partition in touched:
             self._wake[partition].set()
-        await asyncio.wait({waiter.all_settled}, timeout=self._settings.produce_deadline_seconds)
+        self._deadline.watch(waiter)
+        await waiter.all_settled
         waiter.is_gone = True
         return waiter.acknowledged.copy()
 
@@ -105,7 +109,7 @@ class Publisher:
         self._stopping = True
         if self._waiting and self.not_ready() is None:
             await asyncio.wait({self._drained}, timeout=_STOP_SECONDS)
-        tasks = [*self._senders, *([self._connecting] if self._connecting else [])]
+        tasks = [*self._senders, *filter(None, (self._connecting, self._watching))]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -201,7 +205,8 @@ class Publisher:
                 is_acknowledged = True
                 metrics.PRODUCE_SECONDS.observe(time.monotonic() - began)
             except KafkaError as error:
-                logger.warning("batch failed", partition=partition, error=type(error).__name__)
+                what = {"partition": partition, "events": len(entries)}
+                logger.warning("batch failed", **what, error=type(error).__name__)
                 if not getattr(error, "retriable", False):
                     raise
             finally:
@@ -214,6 +219,8 @@ class Publisher:
         if self._stopping and not self._waiting and not self._drained.done():
             self._drained.set_result(None)
         metrics.WAITING.set(self._waiting)
+        if acknowledged:
+            metrics.ACKNOWLEDGED.inc(len(entries))
         for entry in entries:
             entry.waiter.settle(entry.place, acknowledged=acknowledged)
 

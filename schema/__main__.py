@@ -8,6 +8,7 @@ import asyncpg
 from schema.errors import SetupError
 from schema.migrate import migrate
 from schema.settings import DatabaseSettings
+from schema.telemetry import configure_logging
 
 
 async def _run() -> None:
@@ -26,6 +27,7 @@ async def _run() -> None:
 
 def main() -> int:
     """Run the migrations; the exit codes are those of the command line."""
+    configure_logging("migrate")
     try:
         asyncio.run(_run())
     except SetupError as error:

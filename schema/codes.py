@@ -33,7 +33,6 @@ CODES: Final = {
     "malformed_body": "The body cannot be read.",
     "invalid_body": "Fields of the body are wrong; the detail names them.",
     "body_too_large": "The body, inflated, is larger than this path takes: send less at once.",
-    "body_too_slow": "The body did not arrive in time.",
     "not_an_object": "Expected one JSON object. Several events go to /events/batch.",
     "not_an_array": "Expected a JSON array. A single event goes to /events.",
     "empty_batch": "The batch has nothing in it.",

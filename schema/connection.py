@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from schema.edge import Edge
 from schema.problems import CONTENT_TYPE, Problem
+from schema.whole_answers import WholeAnswers
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Most bytes of a head that is not complete; the edge judges complete ones more strictly."""
@@ -76,7 +77,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Close at once what would leave the process no files for its own connections."""
-        super().connection_made(transport)
+        super().connection_made(WholeAnswers(transport, self.loop))  # type: ignore[arg-type]
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
 

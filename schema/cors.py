@@ -18,7 +18,10 @@ VARY_ORIGIN: Final = (b"vary", b"Origin")
 _EXPOSED: Final = (
     b"access-control-expose-headers",
     # Date: the tracker corrects a reader's clock by it.
-    b"Data-As-Of, Date, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Dropped-Reason",
+    (
+        b"Data-As-Of, Date, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Dropped-Reason,"
+        b" X-Request-Id"
+    ),
 )
 _ASKED: Final = b"authorization, content-type, content-encoding, if-none-match, last-event-id"
 _METHODS: Final = {

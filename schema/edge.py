@@ -3,19 +3,26 @@
 Plain ASGI, as it runs for every request of the hot path.
 """
 
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
 
 from schema.cors import Cors, with_headers
 from schema.errors import SetupError
 from schema.keys import KeyEntry, KeyRing, Scope
 from schema.last_use import LastUse
 from schema.problems import CONTENT_TYPE, Problem
+from schema.request_head import (
+    LOOPBACK_HOSTS,
+    REQUEST_ID,
+    header,
+    is_preflight,
+    query_key,
+    read,
+    refuse_strangers,
+)
 from schema.settings import HttpSettings
-from schema.telemetry import get_logger
+from schema.telemetry import begin_request, get_logger
 from schema.throttle import Throttle
 
 ASGIScope = MutableMapping[str, Any]
@@ -27,7 +34,6 @@ Application = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
 _OTHER_ORIGINS: Final = (
     "this key is for pages of other origins; programs take one made without --origin"
 )
-_LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MAX_TARGET_BYTES: Final = 8 * 1024
 _MAX_HEADER_BYTES: Final = 32 * 1024
 _OPEN_PATHS: Final = frozenset(
@@ -59,7 +65,7 @@ def key_ring(settings: HttpSettings) -> KeyRing | None:
     """
     if settings.api_keys_file is not None:
         return KeyRing(Path(settings.api_keys_file))
-    if settings.allow_anonymous or settings.host in _LOOPBACK_HOSTS:
+    if settings.allow_anonymous or settings.host in LOOPBACK_HOSTS:
         return None
     raise SetupError(
         f"refusing to listen on {settings.host} without keys: set ENGAGE_API_KEYS_FILE to a file"
@@ -127,20 +133,19 @@ class Edge:
         except _Revoked:
             await send({"type": "http.response.body", "body": b""})
         except Exception:
-            request_id = secrets.token_hex(8)
             # The route, where one was found: a path may hold what a user is called.
             path = getattr(scope.get("route"), "path", scope["path"])
-            logger.exception("request failed", path=path, request_id=request_id)
+            logger.exception("request failed", path=path)
             if finished:
                 return
             if started:
                 raise  # the connection must break, or half an answer would look whole
-            detail = f"something broke here; the log names request {request_id}"
+            detail = "something broke here; the log tells what, at this answer's X-Request-Id"
             await send_problem(send_noting, Problem(500, "internal_error", detail))
 
     def cors_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
         """Return what an answer to a request with these headers carries for its page."""
-        return self._cors.headers(_read(headers)[2])
+        return self._cors.headers(read(headers)[2])
 
     async def _live(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         try:
@@ -159,25 +164,26 @@ class Edge:
         Raises:
             Problem: the request is refused.
         """
-        size, authorization, origin = _read(scope["headers"])
+        size, authorization, origin, given_id = read(scope["headers"])
+        extra.append((REQUEST_ID, begin_request(given_id).encode()))
         extra += self._cors.headers(origin)
         if len(scope["raw_path"]) + len(scope["query_string"]) > _MAX_TARGET_BYTES:
             raise Problem(414, "target_too_long", "the request target is over 8 KiB")
         if size > _MAX_HEADER_BYTES:
             raise Problem(431, "headers_too_large", "the headers are over 32 KiB")
         if self._is_loopback_only:
-            _refuse_strangers(scope["headers"], self._cors.listed)
+            refuse_strangers(scope["headers"], self._cors.listed)
         path = scope["path"]
         is_open = _is_open(path)
         if self._throttle.counts_clients and not is_open:
             self._throttle.client(scope, extra)
-        if origin is not None and _is_preflight(scope):
+        if origin is not None and is_preflight(scope):
             extra += self._cors.preflight(origin)
             return False
         if self._keys is None or is_open:
             return True
         if authorization is None and path in self._query_key_paths:
-            authorization = _query_key(scope["query_string"])
+            authorization = query_key(scope["query_string"])
         self._admit(self._keys.find(authorization), origin, extra)
         return True
 
@@ -185,7 +191,7 @@ class Edge:
         """Tell whether the key of an answer that goes on is still in force."""
         if self._keys is None or _is_open(scope["path"]):
             return True
-        return self._keys.find(_header(scope["headers"], b"authorization")) is not None
+        return self._keys.find(header(scope["headers"], b"authorization")) is not None
 
     def _admit(
         self, key: KeyEntry | None, origin: str | None, extra: list[tuple[bytes, bytes]]
@@ -209,57 +215,6 @@ class Edge:
 
 def _is_open(path: str) -> bool:
     return path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES)
-
-
-def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, bytes | None, str | None]:
-    """Return the headers' size in bytes, and the first Authorization and Origin."""
-    size = 0
-    authorization = origin = None
-    for name, value in headers:
-        size += len(name) + len(value)
-        if name == b"authorization":
-            authorization = authorization or value
-        elif name == b"origin":
-            origin = origin or value.decode("latin-1")
-    return size, authorization, origin
-
-
-def _is_preflight(scope: ASGIScope) -> bool:
-    return (
-        scope["method"] == "OPTIONS"
-        and _header(scope["headers"], b"access-control-request-method") is not None
-    )
-
-
-def _refuse_strangers(
-    headers: Iterable[tuple[bytes, bytes]], listed_origins: frozenset[str]
-) -> None:
-    host = (_header(headers, b"host") or b"").decode("latin-1")
-    try:
-        is_loopback = urlsplit(f"//{host}").hostname in _LOOPBACK_HOSTS
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise Problem(400, "foreign_host", "without keys only loopback names are answered")
-    origin = _header(headers, b"origin")
-    if origin is None or origin.decode("latin-1") in listed_origins:
-        return
-    if origin.decode("latin-1") != f"http://{host}":
-        raise Problem(403, "foreign_origin", "without keys only pages of this service may ask")
-
-
-def _query_key(query_string: bytes) -> bytes | None:
-    """Return the query's key as an Authorization header would carry it."""
-    # As text: of bytes, it takes no escapes beyond ASCII.
-    given = parse_qs(query_string.decode("latin-1")).get("key", [])
-    return b"Bearer " + given[0].encode() if len(given) == 1 else None
-
-
-def _header(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes | None:
-    for name, value in headers:
-        if name == wanted:
-            return value
-    return None
 
 
 async def _nothing(_scope: ASGIScope, _receive: Receive, send: Send) -> None:

@@ -2,23 +2,33 @@
 
 Each file runs in one transaction with the row that records it. A file that was edited after
 it was applied stops the run, as the database would no longer be what the files say.
+
+They run while the version before still works on the tables. A lock that is not to be had at once
+is given up and asked for again: whoever wants the table would queue behind the one that waits.
 """
 
+import asyncio
 import hashlib
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 
 from schema.errors import SetupError
+from schema.telemetry import get_logger
 
 # Quoted: asyncpg's classes are generic in its stubs alone.
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql")
 _LOCK = 0x656E67616765  # "engage" in ASCII; any constant would do
+# Below PostgreSQL's deadlock_timeout, so that it is the migration that gives way, not the service.
+_LOCK_TIMEOUT: Final = "300ms"
+_RETRY_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 300.0
 _HISTORY = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     number             integer PRIMARY KEY,
@@ -26,6 +36,8 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     checksum           text NOT NULL,
     applied_timestamp  timestamptz NOT NULL DEFAULT now()
 )"""
+
+logger = get_logger("migrate")
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,11 @@ def pending(shipped: Iterable[Migration], applied: Mapping[int, str]) -> list[Mi
 
 
 async def migrate(connection: Connection) -> list[str]:
-    """Bring the database to this version. Returns the names applied, in order; idempotent."""
+    """Bring the database to this version. Returns the names applied, in order; idempotent.
+
+    Raises:
+        SetupError: the database does not fit this version, or its tables cannot be locked.
+    """
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
     try:
         await _ensure_roles(connection)
@@ -82,14 +98,37 @@ async def migrate(connection: Connection) -> list[str]:
         rows = await connection.fetch("SELECT number, checksum FROM schema_migrations")
         todo = pending(shipped(), {row["number"]: row["checksum"] for row in rows})
         for migration in todo:
-            await _apply(connection, migration)
+            await _apply_patiently(connection, migration)
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
     return [f"{migration.number:04}_{migration.name}" for migration in todo]
 
 
+async def _apply_patiently(connection: Connection, migration: Migration) -> None:
+    """Apply a migration as soon as its tables can be locked.
+
+    Raises:
+        SetupError: they could not be for five minutes.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            await _apply(connection, migration)
+        except asyncpg.LockNotAvailableError:
+            if time.monotonic() > deadline:
+                raise SetupError(
+                    f"migration {migration.number:04}_{migration.name} cannot lock its tables: "
+                    "end what holds them, see pg_stat_activity, then run it again"
+                ) from None
+            logger.warning("tables are in use, trying again", migration=migration.name)
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
 async def _apply(connection: Connection, migration: Migration) -> None:
     async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
         await connection.execute(migration.text, timeout=None)
         await connection.execute(
             "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)",

@@ -77,12 +77,27 @@ class KafkaSettings(TransportSettings):
     topic_replication_factor: int = Field(
         default=1, ge=1, description="Replicas of a topic made by `engage up`."
     )
+    topic_min_insync_replicas: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many must have an event before it is accepted; unset: more than half.",
+    )
 
     @model_validator(mode="after")
     def _safe_way_to_kafka(self) -> Self:
         if fault := fault_of_kafka(self):
             raise ValueError(fault)
+        if self.least_replicas > self.topic_replication_factor:
+            raise ValueError(
+                "ENGAGE_TOPIC_MIN_INSYNC_REPLICAS is more than ENGAGE_TOPIC_REPLICATION_FACTOR:"
+                " nothing would be accepted"
+            )
         return self
+
+    @property
+    def least_replicas(self) -> int:
+        """How many replicas must have an event before the broker acknowledges it."""
+        return self.topic_min_insync_replicas or self.topic_replication_factor // 2 + 1
 
 
 class DatabaseSettings(TransportSettings):
@@ -104,10 +119,52 @@ class DatabaseSettings(TransportSettings):
 
     @model_validator(mode="after")
     def _safe_way_to_postgresql(self) -> Self:
-        url = self.database_url.get_secret_value()
-        if fault := fault_of_database(url, allow_plaintext=self.allow_plaintext):
-            raise ValueError(f"ENGAGE_DATABASE_URL: {fault}")
+        self._require_safe("ENGAGE_DATABASE_URL", self.database_url)
         return self
+
+    def _require_safe(self, variable: str, url: SecretStr) -> None:
+        text = url.get_secret_value()
+        if fault := fault_of_database(text, allow_plaintext=self.allow_plaintext):
+            raise ValueError(f"{variable}: {fault}")
+
+
+class PooledSettings(DatabaseSettings):
+    """What processes with several connections to PostgreSQL have."""
+
+    database_pooler: bool = Field(
+        default=False,
+        description="The URL leads to pgbouncer, or the like, in transaction mode.",
+    )
+
+    @model_validator(mode="after")
+    def _nothing_a_pooler_forgets(self) -> Self:
+        if self.database_pooler and self.database_role:
+            raise ValueError(
+                "ENGAGE_DATABASE_ROLE cannot be taken through a pooler: unset it, and give the"
+                " login that role for good; see docs/deployment.md"
+            )
+        return self
+
+
+class ReplicaSettings(PooledSettings):
+    """Where reports are read from, if that is not the database that is written to."""
+
+    read_database_url: SecretStr | None = Field(
+        default=None, description="URL of a replica that reports are read from; unset: no replica."
+    )
+
+    @model_validator(mode="after")
+    def _safe_way_to_the_replica(self) -> Self:
+        if self.read_database_url is not None:
+            self._require_safe("ENGAGE_READ_DATABASE_URL", self.read_database_url)
+        return self
+
+    @property
+    def replica(self) -> PooledSettings | None:
+        """How the replica is reached, if there is one: in all else like the primary."""
+        if self.read_database_url is None:
+            return None
+        return self.model_copy(update={"database_url": self.read_database_url})
 
 
 class WindowSettings(Settings):

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from schema.security_headers import SECURITY_HEADERS
 from schema.settings import ProcessSettings
+
+READY: Final = Gauge("engage_ready", "1 while /readyz says ready, else 0.")
 
 Readiness = Callable[[], str | None]
 """Returns None when ready, else the reason in a few words."""
@@ -59,6 +61,7 @@ async def side_port(settings: ProcessSettings, not_ready: Readiness) -> AsyncIte
     if settings.metrics_port == 0:
         yield
         return
+    READY.set_function(lambda: not_ready() is None)
     config = uvicorn.Config(
         _application(not_ready),
         host=settings.metrics_host,

@@ -1,12 +1,54 @@
-"""One log format for every process: a JSON line on stderr with an event phrase and fields."""
+"""One log format for every process: a JSON line on stderr with an event phrase and fields.
+
+Lines that were written for a request carry its ``request_id``, those for a batch its ``batch``.
+"""
 
 import logging
+import re
+import secrets
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import count
+from typing import Any, Final
 
 import structlog
 
 _MAX_TEXT = 200
+_GIVEN_ID: Final = re.compile(rb"[\w.:-]{8,64}", re.ASCII)
+_process: Final = secrets.token_hex(6)
+_numbers: Final = count(1)
+_request_id: ContextVar[str] = ContextVar("request_id")
+
+
+def new_id() -> str:
+    """Return an id that no other process has either; random bytes each time would cost more."""
+    return f"{_process}{next(_numbers):08x}"
+
+
+def begin_request(given: bytes | None) -> str:
+    """Let this task's log lines carry an id, the client's own if it is one, and return it."""
+    if given is not None and _GIVEN_ID.fullmatch(given):
+        request_id = given.decode("ascii")
+    else:
+        request_id = new_id()
+    _request_id.set(request_id)
+    return request_id
+
+
+@contextmanager
+def about_batch(batch_id: str) -> Iterator[None]:
+    """Let the log lines of the block carry the batch's id."""
+    with structlog.contextvars.bound_contextvars(batch=batch_id):
+        yield
+
+
+def name_request(_logger: Any, _method: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Add the id of the request that is being answered, if there is one (a structlog processor)."""
+    if (request_id := _request_id.get(None)) is not None:
+        fields.setdefault("request_id", request_id)
+    return fields
 
 
 def configure_logging(service: str, level: str = "INFO") -> None:
@@ -18,6 +60,7 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        name_request,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _bounded,

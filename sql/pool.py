@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 
 from schema.errors import Unavailable
-from schema.settings import DatabaseSettings
+from schema.settings import DatabaseSettings, PooledSettings
 
 # Quoted: asyncpg's classes are generic in its stubs alone.
 Connection: TypeAlias = "asyncpg.Connection[Any]"
@@ -90,16 +90,30 @@ async def connect(
 
 
 async def open_pool(
-    settings: DatabaseSettings,
+    settings: PooledSettings,
     application_name: str,
     *,
     max_size: int,
     **server_settings: str,
 ) -> Pool:
-    """Make a pool that opens its connections on first use, so it starts with PostgreSQL away."""
+    """Make a pool that opens its connections on first use, so it starts with PostgreSQL away.
+
+    Behind a pooler a connection is another one in each transaction: nothing is kept in it, and
+    the server settings are the login's own.
+    """
+    arguments = _arguments(settings, application_name, server_settings)
+    if settings.database_pooler:
+        kept_by_poolers = ("application_name", "timezone")
+        given = arguments["server_settings"]
+        arguments["server_settings"] = {name: given[name] for name in kept_by_poolers}
+        arguments |= {"statement_cache_size": 0, "reset": _leave_as_it_is}
     return await asyncpg.create_pool(
-        **_arguments(settings, application_name, server_settings),
+        **arguments,
         min_size=0,
         max_size=max_size,
         max_inactive_connection_lifetime=300.0,
     )
+
+
+async def _leave_as_it_is(_connection: AnyConnection) -> None:
+    """Reset nothing: what is asked next may reach another server connection."""

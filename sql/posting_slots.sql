@@ -11,8 +11,9 @@
 -- :promoted  boolean            of promoted posts, or of the others; null: of both
 --
 -- One row an hour x weekday with posts, Sunday (0) first. With y what a post earned, but no
--- more than 19 of 20 posts of its author in its category did (or 5), and e the mean of the author's
--- other posts there, sums of y, e, y^2, y e and e^2. So one viral post makes no good hour.
+-- more than the best of its author in its category did when the luckiest twentieth, at least one
+-- post, is left out (or 5), and e the mean of the author's other posts there, sums of y, e, y^2,
+-- y e and e^2. So one viral post makes no good hour.
 -- An author's only post in a category is left out: there is nothing to compare it with.
 WITH earned AS (
     SELECT author_id, category, engagements,
@@ -23,7 +24,8 @@ WITH earned AS (
        AND publish_timestamp < :'end'::timestamptz
 ), most AS (
     SELECT author_id, category,
-           greatest(percentile_cont(0.95) WITHIN GROUP (ORDER BY engagements), 5) AS most
+           greatest((array_agg(engagements ORDER BY engagements))
+                    [1 + floor(0.95 * (count(*) - 1))::int], 5)::float8 AS most
       FROM earned
      GROUP BY author_id, category
 ), capped AS (

@@ -24,7 +24,13 @@ from tests.backends import Backend, backend
 _STARTED = pytest.StashKey[ExitStack]()
 _BACKEND = pytest.StashKey[Backend]()
 _WITHOUT_SERVERS = ("unit", "package")
-_STACKS = ("tests/e2e/", "tests/faults/test_headline.py", "tests/security/test_tls_stack.py")
+_STACKS = (
+    "tests/e2e/",
+    "tests/deploy/",
+    "tests/faults/test_headline.py",
+    "tests/faults/test_upgrade.py",
+    "tests/security/test_tls_stack.py",
+)
 
 
 @dataclass(frozen=True)

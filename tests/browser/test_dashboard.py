@@ -72,8 +72,12 @@ async def test_the_authors_to_coach_are_the_apis_with_their_reasons(dashboard: D
         await expect(card.locator(".gain")).to_have_text(f"+{each['gain']:,}")
         for reason in each["reasons"][:4]:
             await expect(card.locator("ul")).to_contain_text(reason["sentence"])
-    names = ", ".join(each["author_name"] for each in found[:3])
-    await expect(dashboard.page.locator("[data-answer=coach] .said")).to_have_text(names)
+    answer = "[data-answer=coach] li"
+    assert await dashboard.texts(f"{answer} .who") == [each["author_name"] for each in found[:3]]
+    assert await dashboard.texts(f"{answer} b") == [f"+{each['gain']:,}" for each in found[:3]]
+    for told, each in zip(await dashboard.texts(f"{answer} .why"), found, strict=False):
+        reasons = [reason["sentence"] for reason in each["reasons"]]
+        assert (reasons or ["No single habit explains it"])[0].startswith(told)
 
 
 async def test_what_rises_is_the_apis_with_its_cause(dashboard: Dashboard) -> None:
@@ -92,6 +96,10 @@ async def test_what_rises_is_the_apis_with_its_cause(dashboard: Dashboard) -> No
         await expect(told.locator("p")).to_contain_text(
             each["sentence"].removeprefix(f"{each['label']}: ")
         )
+    rises = [each for each in found if each["direction"] == "above" and each["dimension"] != "all"]
+    first = next((each for each in rises if each["dimension"] == "post"), rises[0])
+    best = dashboard.page.locator("[data-answer=rising] .said")
+    await expect(best).to_have_text(first["label"])
 
 
 async def test_the_charts_table_is_the_series(dashboard: Dashboard) -> None:
@@ -112,7 +120,7 @@ async def test_the_hours_of_readers_are_the_patterns(dashboard: Dashboard) -> No
         place = f"{cell['day_name'].strip()} {cell['hour_of_day']:02}:00"
         told = dashboard.page.locator(f'#hours td[title^="{place}: "]')
         await expect(told).to_have_attribute(
-            "title", re.compile(rf": {cell['total_engagements']:,} engagements")
+            "title", re.compile(rf": {cell['total_engagements']:,} engagements?\b")
         )
     assert await dashboard.page.locator("#hours td.now").count() == 1
 
@@ -126,9 +134,11 @@ async def test_when_to_publish_is_the_apis(dashboard: Dashboard) -> None:
         expected = sum(cell["verdict"] == verdict for cell in cells)
         assert await dashboard.page.locator(f"#when td.{verdict}").count() == expected
     assert await dashboard.page.locator("#when [data-slot]").count() == len(following)
-    best = dashboard.page.locator("[data-answer=when] .said")
-    if not following:
-        await expect(best).to_have_text("Any time")
+    best = dashboard.page.locator("[data-answer=when]")
+    if following:
+        await expect(best.locator(".why").first).to_contain_text(said(following[0]["lift_pct"]))
+    else:
+        await expect(best.locator(".said")).to_have_text("Any time")
 
 
 async def test_readers_and_their_steps_are_the_apis(dashboard: Dashboard) -> None:
@@ -236,6 +246,10 @@ async def test_a_post_has_a_page_of_its_own(dashboard: Dashboard) -> None:
             f"{found[name]:,}"
         )
     await expect(dashboard.page.locator("#post-ranking")).to_be_hidden()
+    subject = dashboard.page.locator("#subject")
+    await subject.get_by_role("button", name="How is this computed?").click()
+    await expect(dashboard.page.locator("dialog")).to_contain_text(f"/engagement/{post}?period=30d")
+    await dashboard.page.keyboard.press("Escape")
     await dashboard.page.get_by_role("button", name="All posts").click()
     await expect(dashboard.page.locator("#post-ranking")).to_be_visible()
 
@@ -253,6 +267,9 @@ async def test_each_panel_tells_its_sql_and_saves_its_rows(
         name = (await dialog.locator("h3").first.inner_text()).removeprefix("sql/")
         answer = await dashboard.api.get(f"/sql/{name.removesuffix('.sql')}")
         await expect(dialog.locator("pre").first).to_have_text(await answer.text())
+        for path in re.findall(r"'http://[^/]+(\S+format=sql)'", await dialog.inner_text()):
+            script = await dashboard.api.get(path)
+            assert await answer.text() in await script.text()
         await dashboard.page.keyboard.press("Escape")
         await expect(dialog).to_have_count(0)
     async with dashboard.page.expect_download() as saving:

@@ -93,4 +93,4 @@ async def test_f29_a_cancelled_refresh_leaves_the_old_view_and_is_made_up_for(
 
 async def _failed(url: str) -> bool:
     text = await asyncio.to_thread(text_of, f"{url}/metrics")
-    return f'{_ERRORS}{{job="refresh"}} 1.0' in text
+    return f'{_ERRORS}{{task="refresh"}} 1.0' in text

@@ -159,6 +159,7 @@ SCOPES = (
     b"start=2026-01-01&end=2026-02-01&tz=Asia/Kathmandu",
     b"author=1&promoted=true",
     b"tag=ai&period=all",
+    b"category=it's&format=sql",
 )
 READ: tuple[Callable[[Random], Request], ...] = (
     *(_report(b"/engagement/%d" % n, b"period=30d", b"period=all") for n in (1, 7, 987654)),

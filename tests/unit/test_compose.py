@@ -15,6 +15,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 ONE_SHOT = {"topic", "migrate", "keys"}
+LOAD = {"load"}
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
@@ -41,7 +42,7 @@ def test_every_module_it_starts_exists(name: str) -> None:
     assert (ROOT / module.split(".")[0]).is_dir()
 
 
-@pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT - LOAD))
 def test_what_keeps_running_has_a_health_check_and_comes_back(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
     assert SERVICES[name]["restart"] == "unless-stopped"
@@ -63,6 +64,41 @@ def test_nothing_is_reachable_from_elsewhere_and_no_password_is_in_the_file() ->
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
     assert password.startswith("${POSTGRES_PASSWORD:?")
+
+
+def test_what_is_not_the_pipeline_itself_comes_with_a_profile() -> None:
+    profiles = {
+        name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service
+    }
+
+    assert profiles == {
+        "load": ["load"],
+        "prometheus": ["observability"],
+        "grafana": ["observability"],
+        "kafka-ui": ["ui"],
+    }
+
+
+def test_what_is_mounted_from_the_repository_is_there() -> None:
+    mounted = [
+        volume.split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+        if volume.startswith(".")
+    ]
+
+    assert mounted
+    assert all((ROOT / path).is_dir() for path in mounted)
+
+
+def test_prometheus_knows_every_service_with_a_side_port() -> None:
+    text = (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+    jobs = yaml.safe_load(text)["scrape_configs"]
+    found = {config["names"][0] for job in jobs for config in job["dns_sd_configs"]}
+
+    assert found == {
+        name for name, s in OURS.items() if "ENGAGE_METRICS_PORT" in s.get("environment", {})
+    }
 
 
 def test_what_one_waits_for_can_come_to_hold() -> None:

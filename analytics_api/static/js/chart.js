@@ -12,6 +12,13 @@ const TIMES = {
 };
 
 const WHOLE_STEPS = [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
+const DAY_SECONDS = 86_400;
+/** Between ticks of days and weeks there are whole days; months have 30 and years 365, for uPlot. */
+const DAY_STEPS = [
+  ...[1, 2, 3, 4, 5, 7, 10, 14],
+  ...[1, 2, 3, 6].map((months) => 30 * months),
+  ...[1, 2, 5, 10].map((years) => 365 * years),
+].map((days) => days * DAY_SECONDS);
 const SHORT = { day: "numeric", month: "short" };
 
 /** A count; nothing was recorded yet: a dash. */
@@ -52,12 +59,12 @@ export function timeChart({ points, name, interval, zone }) {
   };
   tell(null);
   const place = el("div", { class: "chart" });
-  if (globalThis.uPlot) drawWithLibrary(place, { points, hasBefore, zone, tell, top });
+  if (globalThis.uPlot) drawWithLibrary(place, { points, hasBefore, interval, zone, tell, top });
   else
     place.append(
       drawing(
-        points.map((point) => point.value ?? 0),
-        { kind: "plain-chart", before: hasBefore ? points.map((point) => point.before ?? 0) : [] },
+        points.map((point) => point.value),
+        { kind: "plain-chart", before: hasBefore ? points.map((point) => point.before) : [] },
       ),
     );
   return [
@@ -67,7 +74,7 @@ export function timeChart({ points, name, interval, zone }) {
   ];
 }
 
-function drawWithLibrary(place, { points, hasBefore, zone, tell, top }) {
+function drawWithLibrary(place, { points, hasBefore, interval, zone, tell, top }) {
   const data = [
     points.map((point) => new Date(point.start).getTime() / 1000),
     points.map((point) => point.value),
@@ -77,7 +84,7 @@ function drawWithLibrary(place, { points, hasBefore, zone, tell, top }) {
   function make() {
     plot?.destroy();
     plot = new globalThis.uPlot(
-      options({ width: place.clientWidth || 600, hasBefore, zone, tell, top }),
+      options({ width: place.clientWidth || 600, hasBefore, interval, zone, tell, top }),
       data,
       place,
     );
@@ -95,7 +102,7 @@ function drawWithLibrary(place, { points, hasBefore, zone, tell, top }) {
   });
 }
 
-function options({ width, hasBefore, zone, tell, top }) {
+function options({ width, hasBefore, interval, zone, tell, top }) {
   const axis = {
     stroke: color("--quiet"),
     grid: { stroke: color("--line"), width: 1 },
@@ -115,11 +122,12 @@ function options({ width, hasBefore, zone, tell, top }) {
       {
         ...axis,
         size: 36,
+        ...(interval === "hour" ? {} : { incrs: DAY_STEPS }),
         grid: { show: false },
         values: [
           [31_536_000, "{YYYY}", null, null, null, null, null, null, 1],
           [2_419_200, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
-          [86_400, "{D} {MMM}", null, null, null, null, null, null, 1],
+          [DAY_SECONDS, "{D} {MMM}", null, null, null, null, null, null, 1],
           [3600, "{HH}:00", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
           [60, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
         ],

@@ -1,5 +1,6 @@
 // Numbers and times as people read them.
 
+const PERCENT = "\u00a0%"; // on the same line as its number
 const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const one = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
@@ -11,9 +12,10 @@ export const count = (value) => whole.format(value);
 /** Short where a tile has little room; exact below a million. */
 export const figure = (value) => (Math.abs(value) < 1e6 ? whole.format(value) : short.format(value));
 export const decimal = (value) => two.format(value);
-export const percent = (value) => `${one.format(value)} %`;
-export const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${one.format(Math.abs(value))} %`;
-export const range = (low, high) => `${signed(low).replace(" %", "")} to ${signed(high)}`;
+export const percent = (value) => one.format(value) + PERCENT;
+export const signed = (value) =>
+  (value > 0 ? "+" : value < 0 ? "−" : "") + one.format(Math.abs(value)) + PERCENT;
+export const range = (low, high) => `${signed(low).replace(PERCENT, "")} to ${signed(high)}`;
 export const plural = (value, word) => `${whole.format(value)} ${word}${value === 1 ? "" : "s"}`;
 export const hour = (value) => `${String(value).padStart(2, "0")}:00`;
 

@@ -5,15 +5,25 @@ import { ask, Failure } from "./api.js";
 import { el, put } from "./dom.js";
 import { save, showSource } from "./source.js";
 
+/** How reports at equal age compare. */
+export const INDEX =
+  "index = (1/A + O/φ) / (1/A + E/φ): the engagements O of posts in their first hours over those expected of them, E, drawn towards 1 where there is little to go by (A: how much units differ, φ: how much posts scatter).";
+
 export class Panel {
   /**
    * @param {string} id of the element, for links to it
    * @param {string} title
-   * @param {object} how `about`: a sentence; `sql`: names of files; `empty`: what to say without rows
+   * @param {object} how `about`: a sentence; `sql`: names of files; `formula`: what is computed from
+   *   their rows; `empty`: what to say without rows
    */
-  constructor(id, title, { about = "", sql = [], empty = "Nothing in this period.", controls = [] } = {}) {
+  constructor(
+    id,
+    title,
+    { about = "", sql = [], formula = "", empty = "Nothing in this period.", controls = [] } = {},
+  ) {
     this.title = title;
     this.sql = sql;
+    this.formula = formula;
     this.emptyText = empty;
     this.path = "";
     this.drawn = null;
@@ -78,7 +88,7 @@ export class Panel {
     const button = (text, does) =>
       el("button", { type: "button", onclick: does, "aria-label": `${text}: ${this.title}` }, text);
     this.foot.replaceChildren(
-      button("How is this computed?", () => showSource(this.title, this.sql, this.path)),
+      button("How is this computed?", () => showSource(this)),
       button("CSV", () => save(this.path, "csv")),
       button("JSON", () => save(this.path, "json")),
     );

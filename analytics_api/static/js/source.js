@@ -1,7 +1,7 @@
 // Where a number comes from: the SQL that found it, and the same rows as JSON or CSV.
 
 import { askText } from "./api.js";
-import { byId, el } from "./dom.js";
+import { byId, el, put } from "./dom.js";
 
 function dialog(title, ...content) {
   byId("dialog")?.remove();
@@ -22,8 +22,11 @@ function dialog(title, ...content) {
   return found;
 }
 
-/** Show how a report is computed. *names*: its SQL files; *path*: where the API answers it. */
-export async function showSource(title, names, path) {
+/**
+ * Show how a report is computed. *sql*: names of its files; *formula*: what is computed from their
+ * rows, nothing where they are told as they are; *path*: where the API answers it.
+ */
+export async function showSource({ title, sql: names, formula, path }) {
   const body = el("div", {}, el("p", { class: "quiet" }, "loading…"));
   dialog(`How “${title}” is computed`, body);
   const parts = await Promise.all(
@@ -35,34 +38,49 @@ export async function showSource(title, names, path) {
       }
     }),
   );
-  body.replaceChildren(
+  put(
+    body,
     el(
       "p",
       { class: "quiet small" },
-      "One question, one file. With plain psql it gives the same rows: ",
-      el("code", {}, `psql -v name=value -f sql/${names[0]}.sql`),
+      "One question, one file; its head says what each parameter means. ",
+      formula ? "From their rows, by the formulas of docs/metrics.md:" : "The rows are told as they are.",
     ),
+    formula ? el("p", { class: "formula" }, formula) : null,
     ...parts.flatMap(([name, text]) => [
       el("h3", {}, `sql/${name}.sql`),
       el("pre", { tabindex: "0", "aria-label": `sql/${name}.sql` }, text),
     ]),
     el("h3", {}, "Ask for it yourself"),
-    el(
-      "pre",
-      { tabindex: "0", "aria-label": "command" },
-      `curl -H "Authorization: Bearer $READ_KEY" \\\n  '${location.origin}${path}'`,
-    ),
+    command(curl(path)),
+    ...(SCRIPTED.test(path) ? again(path) : []),
   );
 }
 
+/** How plain psql finds the same rows in the tables of raw events and what is kept of them. */
+const again = (path) => [
+  el("h3", {}, "Compute it yourself"),
+  el("p", { class: "quiet small" }, "stack.json of the stack's folder knows the address, as database_url."),
+  command(`${curl(formatted(path, "sql"))} |\n  psql "$ENGAGE_DATABASE_URL"`),
+  el(
+    "button",
+    { class: "plain", type: "button", onclick: () => save(path, "sql") },
+    "Save this script, with the values of this page",
+  ),
+];
+
+const SCRIPTED = /^\/(reports|analytics|engagement|author)\//;
+const command = (text) => el("pre", { tabindex: "0", "aria-label": "command" }, text);
+const curl = (path) => `curl -H "Authorization: Bearer $ENGAGE_READ_KEY" \\\n  '${location.origin}${path}'`;
+const formatted = (path, format) => `${path}${path.includes("?") ? "&" : "?"}format=${format}`;
+
 /** Save a report as a file. */
 export async function save(path, format) {
-  const separator = path.includes("?") ? "&" : "?";
-  const text = await askText(`${path}${separator}format=${format}`);
+  const text = await askText(formatted(path, format));
   download(
     text,
     `${path.split("?")[0].split("/").slice(-2).join("-").replace(/^-/, "")}.${format}`,
-    format === "csv" ? "text/csv" : "application/json",
+    { csv: "text/csv", json: "application/json", sql: "application/sql" }[format],
   );
 }
 

@@ -18,24 +18,32 @@ export function scaleTop(values) {
   return Math.max(1, sorted.find((value) => value <= limit) ?? 0);
 }
 
+const across = (values, place) => ((place * WIDTH) / Math.max(1, values.length - 1)).toFixed(1);
+
 function line(values, most) {
-  const step = WIDTH / Math.max(1, values.length - 1);
-  return values
-    .map(
-      (value, place) =>
-        `${place ? "L" : "M"}${(place * step).toFixed(1)} ${(HEIGHT - 2 - (Math.min(value, most) / most) * (HEIGHT - 6)).toFixed(1)}`,
-    )
-    .join("");
+  const y = (value) => (HEIGHT - 2 - (Math.min(value, most) / most) * (HEIGHT - 6)).toFixed(1);
+  const points = values.flatMap((value, place) =>
+    value === null ? [] : [`${across(values, place)} ${y(value)}`],
+  );
+  return points.length ? `M${points.join("L")}` : "";
 }
 
-/** Draw values as a line over an area; *before*: the dashed line of the period before. */
+/**
+ * Draw values as a line over an area; *before*: the dashed line of the period before. null: nothing
+ * was recorded yet, and nothing is drawn.
+ */
 export function drawing(values, { kind = "spark", before = [] } = {}) {
-  const most = scaleTop([...values, ...before]);
+  const most = scaleTop([...values, ...before].map((value) => value ?? 0));
   const path = line(values, most);
+  const first = values.findIndex((value) => value !== null);
   return svg(
     "svg",
     { class: kind, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-    values.length > 1 && svg("path", { class: "under", d: `${path}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z` }),
+    path &&
+      svg("path", {
+        class: "under",
+        d: `${path}L${WIDTH} ${HEIGHT}L${across(values, first)} ${HEIGHT}Z`,
+      }),
     before.length > 1 && svg("path", { class: "before", d: line(before, most) }),
     svg("path", { d: path }),
   );

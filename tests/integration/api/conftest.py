@@ -64,6 +64,18 @@ def row(post_id: int, kind: str = "view", *, days_ago: float = 0.0) -> Row:
     return (time, record().event_id.bytes, post_id, None, kind, time)
 
 
+async def fill_catalogue(connection: Any) -> None:
+    """Put three authors and ten posts into the catalogue."""
+    await connection.execute(
+        "INSERT INTO authors VALUES (1, '=Ann', '2020-01-01', 'Tech'),"
+        " (2, 'Bob', '2020-01-01', 'Health'), (3, 'Cy', '2020-01-01', 'Health')"
+    )
+    await connection.execute(
+        "INSERT INTO posts SELECT i, 1 + i % 2, CASE i % 2 WHEN 0 THEN 'Tech' ELSE 'Health' END,"
+        " now() - interval '10 days', 'Post ' || i, 5, false FROM generate_series(1, 10) AS i"
+    )
+
+
 @pytest.fixture
 async def api(database: Database, kafka: Kafka, topic: str, tmp_path: Path) -> AsyncIterator[Api]:
     keys = tmp_path / "keys.json"
@@ -75,14 +87,7 @@ async def api(database: Database, kafka: Kafka, topic: str, tmp_path: Path) -> A
     )
     key = new_key(keys, Scope.READ)
     connection = await asyncpg.connect(database.url)
-    await connection.execute(
-        "INSERT INTO authors VALUES (1, '=Ann', '2020-01-01', 'Tech'),"
-        " (2, 'Bob', '2020-01-01', 'Health'), (3, 'Cy', '2020-01-01', 'Health')"
-    )
-    await connection.execute(
-        "INSERT INTO posts SELECT i, 1 + i % 2, CASE i % 2 WHEN 0 THEN 'Tech' ELSE 'Health' END,"
-        " now() - interval '10 days', 'Post ' || i, 5, false FROM generate_series(1, 10) AS i"
-    )
+    await fill_catalogue(connection)
     app, _ = create_app(settings)
     try:
         async with served(app) as url, client(url, key) as session:

@@ -11,6 +11,8 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from consumer.__main__ import run
 from consumer.log import Log
@@ -603,3 +605,17 @@ async def test_a_broker_that_takes_connections_and_says_nothing_holds_no_sigterm
     assert await asyncio.wait_for(running, 5) == 0
     server.close()
     await asyncio.wait_for(hung_up.wait(), 5)
+
+
+async def test_each_batchs_log_lines_carry_its_id_and_where_it_stood(pipeline: Pipeline) -> None:
+    with capture_logs([merge_contextvars]) as lines:
+        async with pipeline.consumer():
+            for seed in (1, 2):
+                await pipeline.produce(sample(50, seed=seed))
+                await pipeline.until_accounted(50 * seed)
+
+    batches = [line for line in lines if line["event"] == "batch stored"]
+    assert sum(batch["rows"] for batch in batches) == 100
+    assert len({batch["batch"] for batch in batches}) == len(batches) >= 2
+    moved = [until - since for batch in batches for since, until in batch["offsets"].values()]
+    assert sum(moved) == 100

@@ -120,6 +120,9 @@ async def test_what_moved_beside_the_weeks_before(
         assert row.z == pytest.approx(move.z, abs=0.06)
         assert row.weeks == len(history.before)
         assert row.direction == ("above" if move.z > 0 else "below")
+        weeks = "1 week" if row.weeks == 1 else f"{row.weeks} weeks"
+        more = "more" if move.z > 0 else "fewer"
+        assert f" from {weeks} before, mainly {more} {row.cause_type}s" in row.sentence
         check_cause(row, recount, spans, 1.0 if key == ("all", "") else tide)
 
 

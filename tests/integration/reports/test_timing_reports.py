@@ -32,13 +32,12 @@ def place(moment: Any, wanted: Scope) -> Place:
     return int(local.strftime("%w")), local.hour
 
 
-def percentile_95(values: list[int]) -> float:
-    """The continuous percentile, by its definition."""
+def best_but_for_luck(values: list[int]) -> int:
+    """The greatest once the greatest twentieth, at least one of several, is left out."""
     ordered = sorted(values)
-    place = 0.95 * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+    while len(ordered) - 1 > 0.95 * (len(values) - 1):
+        ordered.pop()
+    return ordered[-1]
 
 
 def slot_units(oracle: Oracle, hours: int, wanted: Scope) -> dict[Place, Unit]:
@@ -51,7 +50,7 @@ def slot_units(oracle: Oracle, hours: int, wanted: Scope) -> dict[Place, Unit]:
             own[group].append((place(published, wanted), post.earned(chosen)))
     pairs: dict[Place, list[tuple[float, float]]] = defaultdict(list)
     for uncapped in own.values():
-        most = max(percentile_95([earned for _, earned in uncapped]), 5)
+        most = max(best_but_for_luck([earned for _, earned in uncapped]), 5)
         posts = [(where, min(earned, most)) for where, earned in uncapped]
         for number, (where, earned) in enumerate(posts):
             others = [other for n, (_, other) in enumerate(posts) if n != number]

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 import sql
-from schema.migrate import migrate
+from schema.migrate import Migration, migrate, shipped
 from tests.conftest import Database
 
 TODAY = datetime.now(UTC).date()
@@ -30,6 +30,36 @@ async def test_every_question_prepares_against_the_migrated_schema(
     connection: Any, name: str
 ) -> None:
     await connection.prepare(sql.load(name).text)
+
+
+async def test_a_migration_that_waits_for_a_long_report_holds_up_nobody_else(
+    connection: Any, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = Migration(len(shipped()) + 1, "next", "ALTER TABLE engagements ADD COLUMN later int")
+    monkeypatch.setattr("schema.migrate.shipped", lambda: [*shipped(), later])
+    reader, consumer = [await asyncpg.connect(database.url) for _ in range(2)]
+    waiting = (
+        "SELECT count(*) FROM pg_locks"
+        " WHERE relation = 'engagements'::regclass AND mode = 'AccessExclusiveLock'"
+    )
+    try:
+        async with reader.transaction():
+            await reader.fetch("SELECT * FROM engagements")
+            migrating = asyncio.create_task(migrate(connection))
+            async with asyncio.timeout(10):
+                while not await consumer.fetchval(waiting):  # noqa: ASYNC110  (nobody tells)
+                    await asyncio.sleep(0.01)
+            await asyncio.wait_for(insert_ahead(consumer), timeout=10)
+            assert not migrating.done()
+        assert await asyncio.wait_for(migrating, timeout=10) == [f"{later.number:04}_next"]
+    finally:
+        for each in (reader, consumer):
+            await each.close()
+
+
+async def insert_ahead(connection: Any) -> None:
+    await connection.execute("SELECT ensure_partition($1)", TODAY)
+    await insert(connection, TODAY)
 
 
 async def insert(connection: Any, day: date) -> None:

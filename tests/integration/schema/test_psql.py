@@ -1,6 +1,5 @@
 """Each report's questions run in plain psql as well, with their parameters as variables."""
 
-import asyncio
 import re
 from pathlib import Path
 from typing import Final
@@ -8,8 +7,8 @@ from typing import Final
 import pytest
 
 import sql
-from engage.embedded.postgres_programs import environment, programs_folder
 from tests.conftest import Database
+from tests.psql import psql
 
 BY_NAME: Final = {
     "interval": "day", "zone": "UTC", "dimension": "post", "sort": "index", "metric": "posts",
@@ -45,21 +44,5 @@ async def test_a_question_runs_in_psql(database: Database, name: str) -> None:
         f"--set={parameter}={value(source, parameter, kind)}"
         for parameter, kind in DECLARED.findall(source)
     ]
-    process = await asyncio.create_subprocess_exec(
-        str(programs_folder(18) / "psql"),
-        database.url,
-        "--no-psqlrc",
-        "--quiet",
-        "--set=ON_ERROR_STOP=1",
-        *variables,
-        "--command=BEGIN",
-        "--file=-",
-        "--command=ROLLBACK",
-        env=environment(),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, errors = await process.communicate(source.encode())
-
-    assert process.returncode == 0, errors.decode()
+    steps = ("--command=BEGIN", "--file=-", "--command=ROLLBACK")
+    await psql(database.url, source, *variables, *steps)

@@ -1,5 +1,6 @@
 """What each service learns from its environment, and what it does not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,16 @@ def test_with_one_login_for_all_each_takes_its_role() -> None:
     shared = Wiring("k", dict.fromkeys(WIRING.database_urls, "pg://all"), "t", is_external=True)
 
     assert environment("api", shared)["ENGAGE_DATABASE_ROLE"] == "engage_reader"
+
+
+def test_the_replica_is_told_to_the_read_api_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGAGE_READ_DATABASE_URL", "pg://replica")
+    wiring = replace(WIRING, is_external=True, replica_url="pg://replica")
+
+    assert environment("api", wiring)["ENGAGE_READ_DATABASE_URL"] == "pg://replica"
+    for role in ("ingest", "consumer", "refresher", "catalogue"):
+        assert "ENGAGE_READ_DATABASE_URL" not in environment(role, wiring)
+    assert "ENGAGE_READ_DATABASE_URL" not in environment("api"), "the embedded one has none"
 
 
 def test_the_way_to_an_external_kafka_is_told_to_those_alone_who_go_it(

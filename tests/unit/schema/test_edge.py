@@ -11,23 +11,27 @@ from structlog.testing import capture_logs
 from schema.edge import Edge
 from schema.keys import KeyRing, Scope, add, mint
 from schema.settings import HttpSettings
+from schema.telemetry import name_request
 
 PAGE = "https://www.example.com"
 OTHER = "https://other.example"
 
 
 class Answer:
-    """An ASGI ``send`` that keeps what it gets."""
+    """An ASGI ``send`` that keeps what it gets; every answer has an id, which is kept apart."""
 
     def __init__(self) -> None:
         self.status = 0
+        self.request_id = ""
         self.pairs: list[tuple[str, str]] = []
         self.body = b""
 
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self.pairs = [(name.decode(), value.decode()) for name, value in message["headers"]]
+            pairs = [(name.decode(), value.decode()) for name, value in message["headers"]]
+            [self.request_id] = [value for name, value in pairs if name == "x-request-id"]
+            self.pairs = [pair for pair in pairs if pair[0] != "x-request-id"]
         else:
             self.body += message["body"]
 
@@ -283,8 +287,20 @@ async def test_a_failure_is_logged_by_its_route_as_paths_may_name_users(keys: Pa
     key = bearer(keys)
     running = Service(keys)
     running.edge._app = failing
-    with capture_logs() as logs:
+    with capture_logs([name_request]) as logs:
         answer = await running.ask("/catalogue/users/ann", authorization=key)
 
     assert answer.status == 500
     assert [log["path"] for log in logs] == [Route.path]
+    assert [log["request_id"] for log in logs] == [answer.request_id]
+
+
+async def test_a_request_keeps_the_id_it_came_with_and_gets_one_otherwise(keys: Path) -> None:
+    running = Service(keys)
+    given = await running.ask(x_request_id="6f1c.proxy:7-1")
+    refused = [await running.ask(x_request_id=text) for text in ("short", "x" * 65, "a b\r\nc: d")]
+    made = {answer.request_id for answer in refused}
+
+    assert given.request_id == "6f1c.proxy:7-1"
+    assert len(made) == 3
+    assert all(len(request_id) == 20 and request_id.isalnum() for request_id in made)

@@ -9,7 +9,7 @@ import trustme
 from pydantic import SecretStr
 
 from schema.errors import SetupError
-from schema.settings import DatabaseSettings, KafkaSettings
+from schema.settings import KafkaSettings, ReplicaSettings
 from schema.transport import fault_of_database, kafka_arguments
 
 SASL = {"kafka_sasl_username": "engage", "kafka_sasl_password": SecretStr("R7vkq2")}
@@ -163,13 +163,14 @@ def test_verify_full_with_a_ca_is_what_is_asked_for(ca_file: str) -> None:
     assert fault_of_database(url, allow_plaintext=False) is None
 
 
+@pytest.mark.parametrize("variable", ["ENGAGE_DATABASE_URL", "ENGAGE_READ_DATABASE_URL"])
 @pytest.mark.parametrize("url", ["postgresql://u:Z9canary@[db/x", "postgresql://u:Z9canary@db/x"])
 def test_what_is_said_of_a_faulty_url_has_no_password(
-    monkeypatch: pytest.MonkeyPatch, url: str
+    monkeypatch: pytest.MonkeyPatch, url: str, variable: str
 ) -> None:
-    monkeypatch.setenv("ENGAGE_DATABASE_URL", url)
+    monkeypatch.setenv(variable, url)
     with pytest.raises(SetupError) as refused:
-        DatabaseSettings.load()
+        ReplicaSettings.load()
 
-    assert "ENGAGE_DATABASE_URL" in str(refused.value)
+    assert variable in str(refused.value)
     assert "Z9canary" not in str(refused.value)

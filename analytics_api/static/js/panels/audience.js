@@ -85,8 +85,8 @@ export class Audience {
             change: group.change_pct,
             part: group.share_pct / most,
             sub: group.active_users
-              ? `${plural(group.active_users, "reader")} · ${group.per_user} engagements each`
-              : count(group.total_engagements) + " engagements",
+              ? `${plural(group.active_users, "reader")} · ${plural(group.per_user, "engagement")} each`
+              : plural(group.total_engagements, "engagement"),
           }),
         ),
       );

@@ -1,11 +1,10 @@
 // The three answers that an editor comes for, before any chart.
 
 import { Failure } from "../api.js";
-import { goes, link } from "../address.js";
 import { el, put } from "../dom.js";
 import { count, range, signed } from "../format.js";
-import { rising, why } from "./movers.js";
-import { toCoach } from "./opportunities.js";
+import { labelOf, rising, why } from "./movers.js";
+import { mainReason, name, toCoach } from "./opportunities.js";
 import { nextSlots, slotName } from "./when.js";
 
 export class Brief {
@@ -19,7 +18,7 @@ export class Brief {
       [this.coach, COACH],
       [this.rising, RISING],
     ])
-      answer(place, question, "…", "");
+      answer(place, question, { said: "…" });
   }
 
   async show() {
@@ -29,71 +28,78 @@ export class Brief {
   }
 
   async #when() {
-    const [slot] = (await nextSlots()).body;
-    if (slot)
-      answer(
-        this.when,
-        WHEN,
-        slotName(slot),
-        `${signed(slot.lift_pct)} engagement in the first 24 hours (${range(slot.low_pct, slot.high_pct)})`,
-        "#when",
-        "The next slots, and all hours",
-      );
-    else
-      answer(this.when, WHEN, "Any time", "no hour is clearly better than the others", "#when", "All hours");
+    const [slot, ...later] = (await nextSlots()).body;
+    if (!slot)
+      return answer(this.when, WHEN, { said: "Any time", why: NO_HOUR, to: "#when", more: "All hours" });
+    answer(this.when, WHEN, {
+      said: slotName(slot),
+      why: `${lift(slot)} engagement in the first 24 hours (${range(slot.low_pct, slot.high_pct)}), beside the same authors' other posts.`,
+      also: ["Then ", later.map((each) => `${slotName(each, "short")} (${lift(each)})`)],
+      to: "#when",
+      more: "The next slots, and all hours",
+    });
   }
 
   async #coach() {
     const authors = await toCoach();
-    const gain = authors.reduce((sum, each) => sum + each.gain, 0);
-    if (authors.length)
-      answer(
-        this.coach,
-        COACH,
-        authors.map((each) => each.author_name).join(", "),
-        `+${count(gain)} engagements in 90 days at their categories' medians`,
-        "#opportunities",
-        "Why, and what to change",
-      );
-    else
-      answer(
-        this.coach,
-        COACH,
-        "Nobody",
-        "no author is below their category's median",
-        "#opportunities",
-        "See all authors",
-      );
+    const to = "#opportunities";
+    if (!authors.length)
+      return answer(this.coach, COACH, { said: "Nobody", why: NO_AUTHOR, to, more: "See all authors" });
+    answer(this.coach, COACH, {
+      list: authors.map((each) =>
+        el(
+          "li",
+          {},
+          el("span", { class: "who" }, name(each)),
+          el("b", { class: "good" }, `+${count(each.gain)}`),
+          el("span", { class: "why" }, mainReason(each)),
+        ),
+      ),
+      why: "+: engagements in 90 days at their category's median",
+      to,
+      more: "All reasons, and whom else",
+    });
   }
 
   async #rising() {
     const movers = await rising();
-    const mover = movers.find((each) => each.dimension === "post") ?? movers[0];
-    const change = mover?.dimension === "post" ? { post: mover.key } : null;
-    const label = change ? el("a", { href: link(change), onclick: goes(change) }, mover.label) : mover?.label;
-    if (mover) answer(this.rising, RISING, label, why(mover), "#movers", "Why, and what else moves");
-    else
-      answer(
-        this.rising,
-        RISING,
-        "Nothing unusual",
-        "all is as it is at this time of the week",
-        "#movers",
-        "See what was compared",
-      );
+    const first = movers.find((each) => each.dimension === "post") ?? movers[0];
+    if (!first)
+      return answer(this.rising, RISING, {
+        said: "Nothing unusual",
+        why: "All is as it is at this time of the week.",
+        to: "#movers",
+        more: "See what was compared",
+      });
+    answer(this.rising, RISING, {
+      said: labelOf(first),
+      why: why(first),
+      also: ["Also ", movers.filter((each) => each !== first).slice(0, 2).map(labelAndKind)],
+      to: "#movers",
+      more: "Why, and what else moves",
+    });
   }
 }
 
 const WHEN = "Best time to publish next";
 const COACH = "Authors to coach first";
 const RISING = "Rising now";
+const NO_HOUR = "No hour is clearly better than the others.";
+const NO_AUTHOR = "No author is below the median of their category.";
+const labelAndKind = (each) =>
+  el("span", {}, labelOf(each), each.dimension === "post" ? "" : ` (${each.dimension})`);
+const lift = (slot) => signed(slot.lift_pct);
 
-function answer(place, question, said, why, to, more) {
+/** *said*, or a *list*; *also*: a word and what follows it; *to*: where on the page there is *more*. */
+function answer(place, question, { said, list, why, also: [word, others] = ["", []], to, more }) {
   put(
     place,
     el("h2", {}, question),
-    el("p", { class: "said" }, said),
-    el("p", { class: "why" }, why),
+    said && el("p", { class: "said" }, said),
+    list && el("ol", { class: "names" }, list),
+    why && el("p", { class: "why" }, why),
+    others.length > 0 &&
+      el("p", { class: "why" }, word, others.flatMap((each, place) => (place ? [", ", each] : [each])), "."),
     to && el("a", { href: to }, `${more} ↓`),
   );
 }

@@ -4,7 +4,7 @@ import { at } from "../api.js";
 import { scope } from "../address.js";
 import { el } from "../dom.js";
 import { decimal, plural } from "../format.js";
-import { Panel } from "../panel.js";
+import { INDEX, Panel } from "../panel.js";
 import { interval } from "./interval.js";
 import { row } from "./rows.js";
 
@@ -16,6 +16,7 @@ export class Cohorts {
       about:
         "Posts of authors who joined in the last year, by months since they joined: a multiple of what is usual in their first 48 hours.",
       sql: ["cohorts"],
+      formula: INDEX,
       empty: "Nobody joined in the last year.",
     });
     this.elements = [this.panel.element];

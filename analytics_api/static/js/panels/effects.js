@@ -21,6 +21,8 @@ export class Effects {
       about:
         "The same author's posts with and without it, at equal age. They may differ in more than that: only an experiment tells the cause.",
       sql: ["post_features"],
+      formula:
+        "ln(1 + engagements in the first hours) and the feature, both as differences from the mean of the author's posts in the category: lift = 100 × (exp(slope) − 1). The interval's errors are clustered by author.",
       empty: "Too few posts were published in this period to compare.",
     });
     this.elements = [this.panel.element];

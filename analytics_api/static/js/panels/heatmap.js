@@ -4,7 +4,7 @@
 import { at } from "../api.js";
 import { zone } from "../address.js";
 import { el } from "../dom.js";
-import { count, DAYS, hour, nowIn, percent, plural } from "../format.js";
+import { DAYS, hour, nowIn, percent, plural } from "../format.js";
 import { Panel } from "../panel.js";
 
 export const SHADES = 7;
@@ -97,13 +97,13 @@ export class Heatmap {
               {},
               el("b", {}, `${each.day_name.trim().slice(0, 3)}, ${hour(each.hour_of_day)}`),
               el("span", {}, `${percent(each.pct_of_total_engagement)} of all`),
-              el("span", { class: "quiet small" }, `${plural(each.total_engagements, "engagement")}`),
+              el("span", { class: "quiet small" }, plural(each.total_engagements, "engagement")),
             ),
           ),
         ),
         week("Engagements by weekday and hour", zone(), (day, each) => {
           const total = found.get(`${day}:${each}`)?.total_engagements ?? 0;
-          return { className: `s${shade(total)}`, title: `${count(total)} engagements` };
+          return { className: `s${shade(total)}`, title: plural(total, "engagement") };
         }),
         el(
           "p",

@@ -28,6 +28,12 @@ const leads = (each) =>
     all: {},
   })[each.dimension];
 
+/** Its name, which leads to what there is to say of it alone. */
+export const labelOf = (each) =>
+  each.dimension === "all"
+    ? each.label
+    : el("a", { href: link(leads(each)), onclick: goes(leads(each)) }, each.label);
+
 /** What moved it, without its name. */
 export const why = ({ label, sentence }) => `${sentence.replace(`${label}: `, "")}.`;
 
@@ -37,6 +43,8 @@ export class Movers {
       about:
         "The last 24 hours beside the same hours of the weeks before, or of a young post beside its category's posts at that age.",
       sql: ["movers_weeks", "movers_causes", "movers_young"],
+      formula:
+        "Expected is the median of up to 8 weeks before, times the tide: the authors' median ratio of now to usual. z = (ln(1 + now) − ln(1 + expected)) / max(1.4826 × MAD, 1 / √(1 + expected)), with MAD the median distance of the weeks' logarithms from their median; told from |z| ≥ 3.5 on. For a young post: the posts of its category at the same age instead of the weeks.",
       empty: "Nothing is far from what is usual at this time of the week.",
     });
     this.elements = [this.panel.element];
@@ -49,7 +57,6 @@ export class Movers {
         { class: "movers" },
         rows.slice(0, 7).map((each) => {
           const rises = each.direction === "above";
-          const change = leads(each);
           return el(
             "li",
             { data: { key: `${each.dimension}:${each.key}` } },
@@ -65,9 +72,7 @@ export class Movers {
             el(
               "span",
               {},
-              each.dimension === "all"
-                ? each.label
-                : el("a", { href: link(change), onclick: goes(change) }, each.label),
+              labelOf(each),
               each.dimension !== "all" && el("span", { class: "tag" }, each.dimension),
             ),
             el(

@@ -4,10 +4,11 @@ import { ask, at } from "../api.js";
 import { goes, link, scope } from "../address.js";
 import { el } from "../dom.js";
 import { count, decimal, plural } from "../format.js";
-import { Panel } from "../panel.js";
+import { INDEX, Panel } from "../panel.js";
 import { interval } from "./interval.js";
 
 const FIRST = 3;
+const NO_REASON = "No single habit explains it";
 
 /** The query: 90 days of posts, whatever the page's period is. */
 export function opportunityPath() {
@@ -22,15 +23,22 @@ export async function toCoach() {
   return body.filter((each) => each.gain > 0).slice(0, FIRST);
 }
 
+/** What goes along most with an author's distance. */
+export const mainReason = ({ reasons }) =>
+  reasons.length ? reasons[0].sentence.split(": ")[0] : NO_REASON;
+
 const author = (each) => ({ author: String(each.author_id), post: undefined });
-const name = (each) => el("a", { href: link(author(each)), onclick: goes(author(each)) }, each.author_name);
+/** The author's name, which leads to the own page. */
+export const name = (each) => el("a", { href: link(author(each)), onclick: goes(author(each)) }, each.author_name);
 
 export class Opportunities {
   constructor() {
     this.panel = new Panel("opportunities", "Authors to coach", {
       about:
-        "Who publishes below the category's median at equal age, over 90 days: what the median would bring, and what those posts do differently.",
+        "Who publishes below the category's median at equal age, over 90 days: what the median would bring, and what goes along with the distance. Usual is what posts of the same categories have.",
       sql: ["fair_authors", "author_rates", "post_features", "posting_slots", "author_slots"],
+      formula:
+        `${INDEX} Gain = E × (median index − index), brought to 90 days. A reason is told if the whole 95 % interval of its effect is below 0.`,
       empty: "No author published in the last 90 days.",
     });
     this.elements = [this.panel.element];
@@ -63,7 +71,7 @@ function card(each) {
     el(
       "p",
       { class: "quiet small" },
-      `${each.category} · ${plural(each.posts, "post")} · ${decimal(each.per_post)} engagements a post`,
+      `${each.category} · ${plural(each.posts, "post")} · ${plural(each.per_post, "engagement")} a post`,
     ),
     el("p", { class: "gain good" }, `+${count(each.gain)}`),
     el(
@@ -84,7 +92,7 @@ function card(each) {
           { "aria-label": "Reasons" },
           each.reasons.slice(0, 4).map((reason) => el("li", {}, reason.sentence)),
         )
-      : el("ul", {}, el("li", {}, "No single habit explains it: look at the posts themselves.")),
+      : el("ul", {}, el("li", {}, `${NO_REASON}: look at the posts themselves.`)),
   );
 }
 

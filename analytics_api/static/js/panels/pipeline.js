@@ -38,7 +38,7 @@ export class RightNow {
       el(
         "p",
         { class: "quiet small" },
-        `${count(live.seconds.reduce((sum, each) => sum + each, 0))} events in the last minute`,
+        `${plural(live.seconds.reduce((sum, each) => sum + each, 0), "event")} in the last minute`,
       ),
       live.top_posts.length
         ? el(

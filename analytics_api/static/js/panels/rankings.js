@@ -4,7 +4,7 @@ import { at } from "../api.js";
 import { current, scope } from "../address.js";
 import { el } from "../dom.js";
 import { count, date, decimal, plural } from "../format.js";
-import { Panel } from "../panel.js";
+import { INDEX, Panel } from "../panel.js";
 import { interval } from "./interval.js";
 import { choice, row } from "./rows.js";
 
@@ -52,6 +52,7 @@ export class Ranking {
     const query = scope();
     query.set("limit", this.limit);
     this.panel.sql = ["ranking"];
+    this.panel.formula = "";
     return this.panel.show(at(`/reports/ranking/${this.dimension}`, query), (rows, { next }) => {
       const most = Math.max(...rows.map((each) => each.total_engagements));
       return [
@@ -86,6 +87,7 @@ export class Ranking {
     const query = scope();
     query.set("limit", this.limit);
     this.panel.sql = [this.fair.sql];
+    this.panel.formula = INDEX;
     return this.panel.show(at(this.fair.path, query), (rows, { next }) => {
       const most = Math.max(2, ...rows.map((each) => each.high));
       return [

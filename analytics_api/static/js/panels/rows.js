@@ -19,14 +19,13 @@ export function row({ label, figure, change, sub, part = 0, leads, key, aside })
       : el("span", { class: "label", title: label }, label),
     el("span", { class: "figure" }, figure),
     aside ??
-      (change === undefined
-        ? el("span", {})
-        : el(
-            "span",
-            { class: `change ${better}` },
-            change === null ? "new" : signed(change).replace(/^[+−]/, ""),
-            spoken(" against the period before"),
-          )),
+      (change !== undefined &&
+        el(
+          "span",
+          { class: `change ${better}` },
+          change === null ? "new" : signed(change).replace(/^[+−]/, ""),
+          spoken(" against the period before"),
+        )),
     sub && el("span", { class: "sub" }, sub),
   );
 }

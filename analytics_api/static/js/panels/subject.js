@@ -4,6 +4,8 @@ import { ask, at, Failure } from "../api.js";
 import { current, go, goes, link, scope, zone } from "../address.js";
 import { el, put } from "../dom.js";
 import { count, date, decimal, percent, signed } from "../format.js";
+import { INDEX } from "../panel.js";
+import { showSource } from "../source.js";
 
 const PERIODS = new Set(["7d", "30d", "90d", "all"]);
 
@@ -84,15 +86,14 @@ export class Subject {
           "ever",
         ),
       ),
+      sources({ title: body.title, sql: ["engagement", "engagement_ever"], path: `${path}?period=${chosen}` }),
     );
   }
 
   async #author(id) {
-    const query = scope(["category", "tag", "promoted", "type"]);
-    const [{ body }, fair] = await Promise.all([
-      ask(`/author/${encodeURIComponent(id)}/trends`),
-      ask(at("/reports/fair-authors", query)).catch(() => ({ body: [] })),
-    ]);
+    const path = `/author/${encodeURIComponent(id)}/trends`;
+    const fairly = at("/reports/fair-authors", scope(["category", "tag", "promoted", "type"]));
+    const [{ body }, fair] = await Promise.all([ask(path), ask(fairly).catch(() => ({ body: [] }))]);
     const [own] = fair.body;
     put(
       this.card,
@@ -123,9 +124,25 @@ export class Subject {
             "index",
           ),
       ),
+      sources(
+        { title: body.author_name, sql: ["author_trends"], path },
+        own && { title: "At equal age", sql: ["fair_authors"], formula: INDEX, path: fairly },
+      ),
     );
   }
 }
 
+const sources = (...reports) =>
+  el(
+    "div",
+    { class: "foot" },
+    reports.filter(Boolean).map((each) =>
+      el(
+        "button",
+        { type: "button", onclick: () => showSource(each) },
+        each.formula ? "And at equal age?" : "How is this computed?",
+      ),
+    ),
+  );
 const back = (text, change) =>
   el("p", {}, el("button", { class: "plain", type: "button", onclick: () => go(change) }, `← ${text}`));

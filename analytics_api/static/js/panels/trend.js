@@ -129,7 +129,7 @@ export class Trend {
         value: figure(body.current[name]),
         change: body.change_pct?.[name],
         before: body.previous && figure(body.previous[name]),
-        line: series.body.map((point) => point[name] ?? 0),
+        line: series.body.map((point) => point[name]),
         pressed: kind === chosen,
         does: only ? null : () => go({ metric: kind || undefined }),
         id: name,
@@ -139,7 +139,7 @@ export class Trend {
       value: figure(body.current.active_users),
       change: body.change_pct?.active_users,
       before: body.previous && figure(body.previous.active_users),
-      note: `${decimal(body.current.engagement_rate)} % engage after a view`,
+      note: only ? "of this type alone" : `${decimal(body.current.engagement_rate)} % engage after a view`,
       id: "active_users",
     });
     put(this.tiles, ...tiles, readers);

@@ -26,8 +26,8 @@ export const nextSlots = () => ask(at("/reports/when-to-post/next", slotsQuery()
 
 const hourOf = (slot) => date(slot.start, zone(), { hour: "2-digit", minute: "2-digit" });
 
-export const slotName = (slot) =>
-  `${date(slot.start, zone(), { weekday: "long", day: "numeric", month: "short" })}, ${hourOf(slot)}`;
+export const slotName = (slot, weekday = "long") =>
+  `${date(slot.start, zone(), { weekday, day: "numeric", month: "short" })}, ${hourOf(slot)}`;
 
 export class WhenToPost {
   constructor() {
@@ -35,6 +35,8 @@ export class WhenToPost {
       about:
         "How posts published in an hour of the week did in their first 24 hours, beside the same authors' other posts of the category. Posts of the last 365 days.",
       sql: ["posting_slots"],
+      formula:
+        "A post counts beside the mean of its author's other posts of the category. Lift = 100 × (index − 1), with the index O / E of an hour of the week drawn towards what its hour of the day times its weekday bring, the more the fewer posts it has. Good or weak: the whole 95 % interval is above or below 0.",
       empty: "No posts were published in the last year.",
     });
     this.slots = el("div");
@@ -76,7 +78,7 @@ export class WhenToPost {
       const shade = Math.max(3, Math.ceil((SHADES - 1) * Math.min(1, Math.abs(slot.lift_pct) / most)));
       return {
         className: slot.verdict === "usual" ? "usual" : `${slot.verdict} s${shade}`,
-        title: `${VERDICTS[slot.verdict]}, ${signed(slot.lift_pct)} (${range(slot.low_pct, slot.high_pct)}), ${plural(slot.posts, "post")}`,
+        title: `${VERDICTS[slot.verdict]}, ${signed(slot.lift_pct)} (${range(slot.low_pct, slot.high_pct)}), ${slot.posts ? plural(slot.posts, "post") : "by the posts of the hours beside it"}`,
       };
     });
   }
@@ -124,5 +126,5 @@ const legend = () =>
   el(
     "p",
     { class: "scale" },
-    ...Object.entries(VERDICTS).flatMap(([name, text]) => [el("i", { class: name }), el("span", {}, text)]),
+    ...Object.entries(VERDICTS).map(([name, text]) => el("span", {}, el("i", { class: name }), text)),
   );

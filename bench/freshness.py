@@ -1,0 +1,155 @@
+"""freshness: how long from a POST until /engagement/{id} tells it, under load?
+
+Floor: the way with nothing on it, under the same load: one record into Kafka, out of it, and into
+a table with a commit, each acknowledged.
+"""
+
+import asyncio
+import statistics
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import count
+
+import aiohttp
+import asyncpg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from bench.result import Result, at_most
+from bench.servers import Servers, connection
+from bench.stacks import stack, start
+from engage.stack import StackFile
+
+_GOALS = {500: at_most(100, 50), 2_000: at_most(200, 50)}
+_PROBES = 100
+_POLL_SECONDS = 0.002
+_WARM_SECONDS = 5
+_FLOOR_TOPIC = "bench.freshness"
+_FIRST_POST = 10**9
+_POSTS = 64
+# Published in the future, so the load's events are about others.
+_OWN_POSTS = """
+INSERT INTO posts (post_id, author_id, category, publish_timestamp, title, content_length)
+SELECT $1::bigint + n, (SELECT min(author_id) FROM authors), 'Tech', now() + interval '1 year',
+       'probe', 1
+  FROM generate_series(0, $2::int - 1) AS n"""
+_FLOOR_TABLE = "CREATE TABLE bench_freshness (at timestamptz, id uuid PRIMARY KEY)"
+
+Probe = Callable[[], Awaitable[None]]
+
+
+async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:  # noqa: ARG001
+    """Put a stack of its own under load, and time single events on their way."""
+    results = []
+    async with stack() as (folder, found), _probes(found) as (ours, floor):
+        for rate, goal in _GOALS.items():
+            async with _load(folder, rate, rounds):
+                seen: dict[str, list[float]] = {"p50": [], "p95": [], "floor": []}
+                for _ in range(rounds):
+                    times = await _times(ours)
+                    seen["p50"].append(statistics.median(times))
+                    seen["p95"].append(_p95(times))
+                    seen["floor"].append(_p95(await _times(floor)))
+            case = f"{rate:,} events/s"
+            results += [
+                Result(f"p95 at {case}", "ms", seen["p95"], seen["floor"], goal),
+                Result(f"median at {case}", "ms", seen["p50"], seen["floor"]),
+            ]
+    return results
+
+
+def _p95(times: list[float]) -> float:
+    return statistics.quantiles(times, n=20)[-1]
+
+
+async def _times(probe: Probe) -> list[float]:
+    times = []
+    for _ in range(_PROBES):
+        began = time.perf_counter()
+        await probe()
+        times.append(1e3 * (time.perf_counter() - began))
+    return times
+
+
+@asynccontextmanager
+async def _load(folder: str, rate: int, rounds: int) -> AsyncIterator[None]:
+    """Let events come in batches of 10, as from many clients, while the block runs."""
+    most = rate * 60 * rounds
+    options = ("--rate", str(rate), "--batch-events", "10", "--no-watch")
+    process = await start("load", "--dir", folder, "--events", str(most), *options)
+    try:
+        await asyncio.sleep(_WARM_SECONDS)
+        yield
+        if process.returncode is not None:
+            raise RuntimeError("the load ended before the measurement")
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+@asynccontextmanager
+async def _probes(found: StackFile) -> AsyncIterator[tuple[Probe, Probe]]:
+    async with (
+        aiohttp.ClientSession() as session,
+        connection(found.database_url) as database,
+        _pipe(found.kafka_bootstrap_servers) as (producer, consumer),
+    ):
+        await database.execute(_FLOOR_TABLE)
+        await database.execute(_OWN_POSTS, _FIRST_POST, _POSTS)
+        numbers = count()
+
+        async def ours() -> None:
+            times, place = divmod(next(numbers), _POSTS)
+            await _seen(session, found, _FIRST_POST + place, times + 1)
+
+        async def floor() -> None:
+            await _bare(producer, consumer, database)
+
+        yield ours, floor
+
+
+async def _seen(session: aiohttp.ClientSession, found: StackFile, post: int, expected: int) -> None:
+    """POST a post's next event; return when as many as *expected* are told of it."""
+    event = {
+        "event_id": str(uuid.uuid4()),
+        "post_id": post,
+        "type": "view",
+        "engaged_timestamp": datetime.now(UTC).isoformat(),
+    }
+    keys = {"Authorization": f"Bearer {found.ingest_key}"}
+    async with session.post(f"{found.ingest_url}/events", json=event, headers=keys) as answer:
+        answer.raise_for_status()
+    keys = {"Authorization": f"Bearer {found.read_key}"}
+    while True:
+        async with session.get(f"{found.api_url}/engagement/{post}", headers=keys) as answer:
+            answer.raise_for_status()
+            if (await answer.json())["total_engagements"] == expected:
+                return
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+@asynccontextmanager
+async def _pipe(bootstrap: str) -> AsyncIterator[tuple[AIOKafkaProducer, AIOKafkaConsumer]]:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
+    consumer = AIOKafkaConsumer(
+        _FLOOR_TOPIC, bootstrap_servers=bootstrap, auto_offset_reset="earliest"
+    )
+    await Servers(bootstrap, "").topic(_FLOOR_TOPIC)
+    await producer.start()
+    await consumer.start()
+    try:
+        yield producer, consumer
+    finally:
+        await consumer.stop()
+        await producer.stop()
+
+
+async def _bare(
+    producer: AIOKafkaProducer, consumer: AIOKafkaConsumer, database: asyncpg.Connection
+) -> None:
+    await producer.send_and_wait(_FLOOR_TOPIC, b"{}")
+    await consumer.getone()
+    await database.execute("INSERT INTO bench_freshness VALUES (now(), $1)", uuid.uuid4())

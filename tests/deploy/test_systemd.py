@@ -1,0 +1,139 @@
+"""deploy/systemd: the units are what systemd takes, and what they start works as they say it."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from engage.embedded import ports
+from schema.keys import Scope
+from tests.conftest import Database, Kafka
+from tests.deploy.conftest import DEPLOY, program
+from tests.faults.scene import text_of
+from tests.integration.consumer.conftest import until
+from tests.serving import client, new_key
+
+SYSTEMD = DEPLOY / "systemd"
+PYTHON = "/opt/engagement/bin/python"
+INSTANCES = re.findall(r"[\w-]+@?\w*\.service", (SYSTEMD / "engagement.target").read_text())
+MOST_EXPOSED = 2.0
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """The units in a folder, with a Python that is there."""
+    for unit in (*SYSTEMD.glob("*.service"), *SYSTEMD.glob("*.target")):
+        (tmp_path / unit.name).write_text(unit.read_text().replace(PYTHON, "/usr/bin/env"))
+    return tmp_path
+
+
+def test_systemd_finds_nothing_wrong_with_any(units: Path) -> None:
+    answer = subprocess.run(
+        [program("systemd-analyze"), "verify", "--man=no", *map(str, sorted(units.iterdir()))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", sorted(unit.name for unit in SYSTEMD.glob("*.service")))
+def test_a_service_can_do_little_besides_its_work(units: Path, name: str) -> None:
+    path = units / name.replace("@.", "@1.")
+    if path.name != name:
+        (units / name).rename(path)
+    answer = subprocess.run(
+        [program("systemd-analyze"), "security", "--offline=true", "--no-pager", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    [exposure] = re.findall(r"exposure level for \S+: ([\d.]+)", answer.stdout)
+    assert float(exposure) <= MOST_EXPOSED
+
+
+def environment(name: str, places: dict[str, str]) -> dict[str, str]:
+    """What systemd gives a service: the unit's own settings, and those of its files over them."""
+    stem, _, instance = name.removesuffix(".service").partition("@")
+    unit = SYSTEMD / (f"{stem}@.service" if instance else name)
+    text = unit.read_text().replace("%i", instance)
+    found = dict(re.findall(r"^Environment=(\w+)=(.*)$", text, re.MULTILINE))
+    for file in re.findall(r"^EnvironmentFile=-?/etc/engagement/(.+)$", text, re.MULTILINE):
+        lines = (SYSTEMD / "env" / file).read_text()
+        found |= dict(re.findall(r"^(ENGAGE_\w+)=(.*)$", lines, re.MULTILINE))
+    for variable in ("ENGAGE_PORT", "ENGAGE_METRICS_PORT"):
+        if variable in found:
+            found[variable] = str(ports.pick())
+    return {variable: places.get(variable, value) for variable, value in found.items()}
+
+
+@contextmanager
+def started(name: str, variables: dict[str, str], folder: Path) -> Iterator[None]:
+    """Start what a unit starts, with this environment and nothing else."""
+    stem, _, instance = name.removesuffix(".service").partition("@")
+    unit = SYSTEMD / (f"{stem}@.service" if instance else name)
+    [command] = re.findall(rf"^ExecStart={PYTHON} (.+)$", unit.read_text(), re.MULTILINE)
+    with (folder / f"{name}.log").open("wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, *command.split()],
+            env={"PATH": os.defpath} | variables,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+        )
+    try:
+        yield
+    finally:
+        child.terminate()
+        assert child.wait(25) == 0, f"{name} did not end in order"
+
+
+@pytest.fixture
+def places(database: Database, kafka: Kafka, tmp_path: Path) -> dict[str, str]:
+    """What stands in the files of /etc/engagement, for servers of the tests."""
+    return {
+        "ENGAGE_DATABASE_URL": database.url,
+        "ENGAGE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "ENGAGE_API_KEYS_FILE": str(tmp_path / "api_keys.json"),
+        "ENGAGE_CHART_LIBRARY": "",
+    }
+
+
+async def test_what_the_units_start_takes_an_event_and_shows_it(
+    places: dict[str, str], topic: str, tmp_path: Path
+) -> None:
+    keys = Path(places["ENGAGE_API_KEYS_FILE"])
+    ingest_key, read_key = new_key(keys, Scope.INGEST), new_key(keys, Scope.READ)
+    ports_of, side = {}, []
+    with ExitStack() as running:
+        for name in INSTANCES:
+            # Each run of the tests has a topic of its own.
+            variables = environment(name, places) | {"ENGAGE_TOPIC": topic}
+            ports_of[name] = variables.get("ENGAGE_PORT", "")
+            side.append(f"http://127.0.0.1:{variables['ENGAGE_METRICS_PORT']}/readyz")
+            running.enter_context(started(name, variables, tmp_path))
+        await until(lambda: all_ready(side), within_seconds=60)
+
+        for name in ("engage-ingest@0.service", "engage-ingest@1.service"):
+            async with (
+                client(f"http://127.0.0.1:{ports_of[name]}", ingest_key) as session,
+                session.post("/events", json={"post_id": 1, "type": "like"}) as answer,
+            ):
+                assert answer.status == 202, await answer.text()
+
+        async def both_are_stored() -> bool:
+            url = f"http://127.0.0.1:{ports_of['engage-api.service']}"
+            async with client(url, read_key) as session, session.get("/ops/ledger") as answer:
+                return bool((await answer.json())["totals"]["stored"] == 2)
+
+        await until(both_are_stored)
+
+
+async def all_ready(urls: list[str]) -> bool:
+    return all(await asyncio.gather(*(asyncio.to_thread(text_of, url) for url in urls)))

@@ -1,0 +1,75 @@
+"""What happens at this moment equals a plain count of the raw events."""
+
+import operator
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sql
+from loadgen.oracle import Engagement, Oracle, World
+from tests.integration.reports.conftest import KINDS, UNKNOWN_POST, Store, oracles
+from tests.integration.reports.test_reports import bounded
+
+MINUTE = timedelta(minutes=1)
+
+
+@st.composite
+def moments(draw: Any) -> Oracle:
+    """A world with much going on in the last minutes, often just where a second begins."""
+    oracle = draw(oracles())
+    world = oracle.world
+    until = oracle.now.replace(microsecond=0)
+    edges = st.builds(
+        operator.add,
+        st.integers(0, 400).map(lambda seconds: until - timedelta(seconds=seconds)),
+        st.integers(-1, 1).map(lambda number: timedelta(microseconds=number)),
+    )
+    who = st.sampled_from([*(post.post_id for post in world.posts), UNKNOWN_POST])
+    event = st.builds(Engagement, who, st.sampled_from(KINDS), st.none(), edges)
+    events = draw(st.lists(event, min_size=5, max_size=60))
+    busy = World(world.authors, world.posts, [*world.engagements, *events])
+    return Oracle(busy, oracle.zone, oracle.now)
+
+
+async def ask(connection: Any, name: str, **values: Any) -> list[Any]:
+    query = sql.load(name)
+    return list(await connection.fetch(query.text, *query.bind(**values)))
+
+
+@bounded
+@given(oracle=moments(), limit=st.integers(1, 5))
+async def test_posts_of_the_moment(store: Store, oracle: Oracle, limit: int) -> None:
+    posts = {post.post_id: post for post in oracle.world.posts}
+    since = oracle.now - 5 * MINUTE
+    counted: dict[int, Counter[str]] = {}
+    for event in oracle.world.engagements:
+        if event.post_id in posts and since <= event.at < oracle.now:
+            counted.setdefault(event.post_id, Counter())[event.kind] += 1
+    ranked = sorted(counted, key=lambda post_id: (-counted[post_id].total(), post_id))
+    async with store.holding(oracle) as connection:
+        rows = await ask(connection, "live_posts", since=since, until=oracle.now, limit=limit)
+
+    assert [row["post_id"] for row in rows] == ranked[:limit]
+    for row in rows:
+        kinds = counted[row["post_id"]]
+        assert [row[f"{kind}s"] for kind in KINDS] == [kinds[kind] for kind in KINDS]
+        assert row["total_engagements"] == kinds.total()
+        assert row["title"] == posts[row["post_id"]].title
+
+
+@bounded
+@given(oracle=moments())
+async def test_events_of_each_second(store: Store, oracle: Oracle) -> None:
+    until = oracle.now.replace(microsecond=0)
+    since = until - MINUTE
+    seconds = [0] * 60
+    for event in oracle.world.engagements:
+        if since <= event.at < until:
+            seconds[(event.at - since) // timedelta(seconds=1)] += 1
+    async with store.holding(oracle) as connection:
+        rows = await ask(connection, "live_seconds", since=since, until=until)
+
+    assert [row["events"] for row in rows] == seconds
