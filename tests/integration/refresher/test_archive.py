@@ -18,6 +18,7 @@ from analytics_api.settings import RefresherSettings
 from consumer import rollup
 from consumer.rows import Row, copy, microseconds
 from engage.archiving import Damaged, Restored, check, restore, scrub
+from engage.erasing import has_archive
 from engage.verification import verify
 from schema.errors import SetupError
 from sql import load
@@ -248,6 +249,37 @@ async def test_a_day_that_cannot_be_archived_is_kept(newsroom: Newsroom) -> None
     ahead = await newsroom.connection.fetchval("SELECT max(day) FROM engagement_partitions")
     assert ahead == TODAY + timedelta(days=7)
     assert await newsroom.overdue() == DAY
+
+
+async def test_a_restore_that_ended_half_way_is_done_by_the_next(newsroom: Newsroom) -> None:
+    await newsroom.expire()
+    await newsroom.connection.execute("SELECT begin_restore($1, $2)", DAY, KEEP_UNTIL)
+    await newsroom.expire()
+    assert await newsroom.faults() == []
+
+    assert await newsroom.bring_back() == Restored(EVENTS, 0, 0)
+    assert await newsroom.faults() == []
+
+
+async def test_an_erasure_does_not_begin_while_a_day_is_restored(newsroom: Newsroom) -> None:
+    await newsroom.expire()
+    other = await asyncpg.connect(newsroom.url)
+    try:
+        async with other.transaction():
+            await other.execute("CREATE TEMP TABLE restored_events (LIKE engagements)")
+            await other.fetch("SELECT * FROM restore_events($1)", DAY)
+            await newsroom.connection.execute("SET lock_timeout = '50ms'")
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await forget(newsroom, 3)
+    finally:
+        await other.close()
+
+
+async def test_whoever_erases_is_told_of_an_archive(newsroom: Newsroom) -> None:
+    assert not await has_archive(newsroom.url)
+    await newsroom.expire()
+
+    assert await has_archive(newsroom.url)
 
 
 async def test_a_damaged_file_is_found_and_not_restored(newsroom: Newsroom) -> None:
