@@ -3,8 +3,10 @@ FROM python:3.13-slim-trixie AS build
 WORKDIR /source
 RUN python -m venv /opt/engage
 ENV PATH=/opt/engage/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-COPY requirements.lock requirements-build.lock ./
-RUN pip install --require-hashes -r requirements.lock
+# With requirements-archive.lock the refresher can archive: docs/archive.md.
+ARG LOCK=requirements.lock
+COPY requirements.lock requirements-archive.lock requirements-build.lock ./
+RUN pip install --require-hashes -r ${LOCK}
 COPY . .
 # The builder itself comes by hash as well, and is not in the final image.
 RUN python -m venv /opt/build \

@@ -4,6 +4,7 @@ ENGAGE := .venv/bin/engage
 PYTEST := .venv/bin/python -m pytest
 READY := .venv/.ready
 NOTEBOOKS := .venv-notebook/.ready
+SITE := .venv-docs/.ready
 DATABASE_TESTS := tests/integration/schema tests/integration/consumer tests/integration/api \
   tests/integration/refresher
 # The machine's own Python is used; none is ever downloaded.
@@ -11,7 +12,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test faults browser deploy-check notebook screenshots bench plots \
-  check audit
+  check audit package docs lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -68,12 +69,35 @@ check: $(READY) ## Formatting, lint and types
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 
+package: $(READY) ## Build wheel and sdist into dist, install them into an empty environment, look at it
+	@rm -rf dist
+	.venv/bin/python -m hatchling build -d dist
+	$(PYTEST) -q tests/package $(ARGS)
+
+docs: $(READY) $(SITE) ## Write the reference anew from the code and build the site into build/site
+	@.venv/bin/python -m docs.generate
+	@.venv/bin/python -m docs.site stage
+	.venv-docs/bin/zensical build --clean --strict --config-file build/mkdocs.yml
+	@.venv/bin/python -m docs.site check
+
+lock: $(READY) ## Bring the locks up to date with pyproject.toml; needs a network
+	@set -eu; \
+	uv=uv; uv --version >/dev/null 2>&1 || uv=.uv/bin/uv; \
+	compile="$$uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11"; \
+	$$compile pyproject.toml --extra otel -o requirements.lock; \
+	$$compile pyproject.toml --extra otel --extra archive -c requirements.lock -o requirements-archive.lock; \
+	$$compile pyproject.toml --extra otel --extra archive --extra embedded --group dev \
+	  -o requirements-dev.lock; \
+	for group in audit build docs notebook; do \
+	  $$compile --group $$group -o requirements-$$group.lock; \
+	done
+
 # Strict: what the service does not know is no clean bill.
 audit: $(READY) ## Ask PyPI's vulnerability service about every locked package; needs a network
 	@test -x .audit/bin/pip-audit || .venv/bin/python -m venv .audit
 	@.audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements-audit.lock
-	for lock in requirements.lock requirements-dev.lock requirements-build.lock; do \
+	for lock in requirements.lock requirements-dev.lock requirements-build.lock requirements-docs.lock; do \
 	  .audit/bin/pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; \
 	done
 
@@ -119,3 +143,11 @@ $(NOTEBOOKS): requirements-notebook.lock $(READY)
 	"$$uv" venv --quiet --clear --python .venv/bin/python .venv-notebook; \
 	"$$uv" pip sync --quiet --python .venv-notebook/bin/python --require-hashes requirements-notebook.lock; \
 	touch $(NOTEBOOKS)
+
+$(SITE): requirements-docs.lock $(READY)
+	@set -eu; \
+	uv=uv; uv --version >/dev/null 2>&1 || uv=.uv/bin/uv; \
+	echo "installing what builds the site into .venv-docs"; \
+	"$$uv" venv --quiet --clear --python .venv/bin/python .venv-docs; \
+	"$$uv" pip sync --quiet --python .venv-docs/bin/python --require-hashes requirements-docs.lock; \
+	touch $(SITE)

@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import Final, NamedTuple
 
 from analytics_api.models import Ledger
@@ -56,6 +57,13 @@ def of_the_partitions(ahead: int) -> Iterator[Alarm]:
     if ahead < _FEW_PARTITIONS:
         detail = f"{ahead} daily partitions exist after today: see `engage db partitions`"
         yield Alarm("partitions_running_out", "", detail)
+
+
+def of_expiry(oldest_overdue: date | None) -> Iterator[Alarm]:
+    """Judge whether days are let go of when their retention is over."""
+    if oldest_overdue is not None:
+        detail = f"{oldest_overdue} is past retention and still here: see the refresher's log"
+        yield Alarm("expiry_overdue", "", detail)
 
 
 def of_the_disks(free_by_path: Mapping[str, float], least_percent: float) -> Iterator[Alarm]:

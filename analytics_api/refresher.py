@@ -8,15 +8,15 @@ import asyncio
 import signal
 import sys
 import time
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Final
 
-import asyncpg
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import Counter, Gauge
 
 from analytics_api.clock import run_when_set_back
 from analytics_api.lane import Lane
+from analytics_api.partitions import MAINTENANCE_LOCK, PREFIX, Partitions
 from analytics_api.settings import RefresherSettings
 from analytics_api.watch import Watch
 from schema import collector
@@ -25,26 +25,23 @@ from schema.side_port import side_port
 from schema.telemetry import configure_logging, get_logger
 from sql.pool import Connection
 
-PREFIX: Final = "engage_refresher"
 REFRESHES: Final = Counter(f"{PREFIX}_refreshes_total", "Refreshes by outcome.", ["outcome"])
 VIEW_AGE: Final = Gauge(f"{PREFIX}_view_age_seconds", "Age of what engagement_stats shows.")
 DURATION: Final = Gauge(f"{PREFIX}_refresh_duration_seconds", "Seconds the last refresh took.")
-AHEAD: Final = Gauge(f"{PREFIX}_partitions_ahead", "Daily partitions that exist after today.")
-EXPIRED: Final = Counter(f"{PREFIX}_expired_rows_total", "Rows of dropped partitions.")
 
-_LOCK_TIMEOUT: Final = "500ms"
-_LOCK_ATTEMPTS: Final = 10
 _KAFKA_SECONDS: Final = 3.0
 # A refresh that takes long, as in a great import, leaves PostgreSQL to the others for a while.
 _BUSY_SHARE: Final = 0.2
 _LONGEST_REST_SECONDS: Final = 30.0
-_MAINTENANCE_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtext('engagements.maintenance'))"
 
 logger = get_logger("refresher")
 
 
 class Refresher:
-    """The jobs, on one connection; a job that fails leaves the rest for the next time."""
+    """The jobs, on one connection; a job that fails leaves the rest for the next time.
+
+    Raises SetupError: there is to be an archive, and there cannot be.
+    """
 
     def __init__(self, settings: RefresherSettings) -> None:
         self._settings = settings
@@ -52,6 +49,7 @@ class Refresher:
         # A refresh may take minutes, which the watch must not wait for.
         self.watch_lane = Lane(settings, "engage-watch")
         self.watch = Watch(settings)
+        self._partitions = Partitions(settings)
         self._refreshed_at: float | None = None
         self._resting_until = 0.0
         VIEW_AGE.set_function(self._view_age_seconds)
@@ -116,41 +114,13 @@ class Refresher:
             self._resting_until = began + took + min(rest, _LONGEST_REST_SECONDS)
 
     async def maintain(self, connection: Connection) -> None:
-        """Make the partitions of the days ahead and drop those past retention."""
-        today = datetime.now(UTC).date()
-        for offset in range(-1, self._settings.partitions_ahead_days + 1):
-            day = today + timedelta(days=offset)
-            await connection.execute("SELECT ensure_partition($1)", day)
-        ahead = "SELECT count(*) FROM engagement_partitions WHERE day > $1"
-        AHEAD.set(await connection.fetchval(ahead, today))
-        settings = self._settings
-        keep = timedelta(days=settings.retention_days + settings.topic_retention_days + 1)
-        past = "SELECT day FROM engagement_partitions WHERE day < $1 ORDER BY day"
-        for row in await connection.fetch(past, today - keep):
-            await self._drop(connection, row["day"])
-
-    async def _drop(self, connection: Connection, day: Any) -> None:
-        """Drop a day without ever making others wait longer than the lock timeout."""
-        for attempt in range(1, _LOCK_ATTEMPTS + 1):
-            try:
-                async with connection.transaction():
-                    if not await connection.fetchval(_MAINTENANCE_LOCK):
-                        return
-                    await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
-                    rows = await connection.fetchval("SELECT drop_partition($1)", day)
-            except asyncpg.LockNotAvailableError:
-                if attempt == _LOCK_ATTEMPTS:
-                    raise
-                await asyncio.sleep(attempt * 0.1)
-            else:
-                EXPIRED.inc(rows or 0)
-                logger.info("partition dropped", day=str(day), rows=rows)
-                return
+        """Make the partitions of the days ahead and let go of those past retention."""
+        await self._partitions.maintain(connection)
 
     async def analyze(self, connection: Connection) -> None:
         """Gather statistics of the parent table, unless another refresher is at it."""
         async with connection.transaction():
-            if await connection.fetchval(_MAINTENANCE_LOCK):
+            if await connection.fetchval(MAINTENANCE_LOCK):
                 await connection.execute(
                     "SELECT analyze_engagements()", timeout=self._settings.refresh_timeout_seconds
                 )
@@ -183,12 +153,12 @@ def main() -> int:
     """Run the refresher; the exit codes are those of the command line."""
     try:
         settings = RefresherSettings.load()
+        configure_logging("refresher", settings.log_level)
+        collector.settle()
+        asyncio.run(run(settings))
     except SetupError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
-    configure_logging("refresher", settings.log_level)
-    collector.settle()
-    asyncio.run(run(settings))
     return 0
 
 

@@ -1,5 +1,7 @@
 """What ``python -m analytics_api`` and its refresher read from the environment."""
 
+from datetime import date, timedelta
+
 from pydantic import Field
 
 from schema import topics
@@ -55,6 +57,11 @@ class RefresherSettings(DatabaseSettings, KafkaSettings, WindowSettings, Process
     maintenance_interval_seconds: float = Field(
         default=3600.0, gt=0, description="How often partitions are made and dropped."
     )
+    archive_url: str | None = Field(
+        default=None,
+        description="Folder, or object store such as s3://bucket/events, that days past retention"
+        " go to as Parquet before they are dropped; unset: they are dropped.",
+    )
     watch_interval_seconds: float = Field(
         default=10.0, gt=0, description="How often it is looked for what is wrong."
     )
@@ -67,6 +74,10 @@ class RefresherSettings(DatabaseSettings, KafkaSettings, WindowSettings, Process
     analyze_interval_seconds: float = Field(
         default=600.0, gt=0, description="How often statistics of engagements are gathered."
     )
+
+    def first_kept(self, today: date) -> date:
+        """Return the oldest UTC day that is kept: older ones are past retention."""
+        return today - timedelta(days=self.retention_days + self.topic_retention_days + 1)
 
     @property
     def disks(self) -> list[str]:

@@ -22,6 +22,7 @@ _MOST_SPREAD: Final = 100.0
 _LARGEST_POWER: Final = 700.0  # of e
 _STEPS: Final = 60
 _CLOSE: Final = 1e-10
+_TINIEST: Final = 1e-290
 
 
 class Unit(NamedTuple):
@@ -161,6 +162,8 @@ def gamma_quantile(probability: float, shape: float) -> float:
     root = 1 - 1 / (9 * shape) + z / (3 * math.sqrt(shape))
     first = math.exp((math.log(probability) + math.lgamma(shape + 1)) / shape)
     x = shape * root**3 if root > 0.1 else first
+    if x < _TINIEST:
+        return x  # exact there, and the slope is beyond what a float holds
     for _ in range(_STEPS):
         power = (shape - 1) * math.log(x) - x - math.lgamma(shape) if x > 0 else -math.inf
         if not -_LARGEST_POWER < power < _LARGEST_POWER:

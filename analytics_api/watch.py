@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Final
 
@@ -68,7 +69,10 @@ class Watch:
         books = await read_books(connection, settings.topic, self._counts)
         ledger = balance(books, settings.topic, await self.log_ends.read())
         _count_in_flight(ledger)
-        facts = await connection.fetchrow(sql.load("watch_facts").text)
+        query = sql.load("watch_facts")
+        a_day_ago = datetime.now(UTC).date() - timedelta(days=1)
+        values = query.bind(expired_before=settings.first_kept(a_day_ago))
+        facts = await connection.fetchrow(query.text, *values)
         assert facts is not None  # noqa: S101  (a SELECT without FROM has one row)
         free = {path: await asyncio.to_thread(_free_percent, path) for path in settings.disks}
         return list(
@@ -77,6 +81,7 @@ class Watch:
                 self._lags.look(ledger, time.monotonic()),
                 alarms.of_the_view(facts["view_age_seconds"], settings.view_limit_seconds),
                 alarms.of_the_partitions(facts["partitions_ahead"]),
+                alarms.of_expiry(facts["oldest_overdue"]),
                 alarms.of_the_disks(free, settings.least_free_percent),
             )
         )

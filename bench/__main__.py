@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from bench import (
     ages,
+    archive,
     cpu,
     freshness,
     ingest,
@@ -47,6 +48,7 @@ SCENARIOS = {
     "start": Scenario(start.run, 0, 0),
     "ages": Scenario(ages.run, 500_000, 100_000),
     "rollups": Scenario(rollups.run, 100_000, 20_000),
+    "archive": Scenario(archive.run, 500_000, 100_000),
 }
 """What there is, in the order it is run in."""
 

@@ -1,8 +1,12 @@
 """The command line ``engage``: what there is; each command stands in a module of its own."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from engage import (
+    commands_archive,
     commands_charts,
     commands_db,
     commands_dead_letters,
@@ -35,6 +39,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(version("engagement-analytics"))
+        raise typer.Exit
+
+
+@app.callback()
+def engage(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that belong to no command."""
+
+
 RUN, DATA, CARE = "Run", "Data", "Look after"
 
 app.command(rich_help_panel=RUN)(commands_demo.demo)
@@ -71,6 +95,7 @@ app.add_typer(commands_db.app, name="db", rich_help_panel=CARE)
 app.add_typer(commands_dead_letters.app, name="dead-letters", rich_help_panel=CARE)
 app.add_typer(commands_ops.consumer, name="consumer", rich_help_panel=CARE)
 app.add_typer(commands_privacy.app, name="users", rich_help_panel=CARE)
+app.add_typer(commands_archive.app, name="archive", rich_help_panel=CARE)
 app.command(rich_help_panel=CARE)(commands_charts.fetch_charts)
 app.add_typer(commands_keys.keys, name="keys", rich_help_panel=CARE)
 app.add_typer(commands_keys.config, name="config", rich_help_panel=CARE)

@@ -51,7 +51,7 @@ def erase(  # noqa: PLR0913, PLR0917  (the command line's options)
 
     Cannot be undone. After an interruption the same command goes on where it was.
     """
-    from engage.erasing import Subject, look
+    from engage.erasing import Subject, has_archive, look
     from engage.erasing import erase as run
     from loadgen.progress import shown
 
@@ -71,6 +71,10 @@ def erase(  # noqa: PLR0913, PLR0917  (the command line's options)
                 )
             )
         verb = "erased"
+        if asyncio.run(has_archive(url)):
+            typer.echo(
+                "archived days may still name the user: run `engage archive scrub`", err=True
+            )
     print(
         f"{verb} the user in {found.events:,} events, {found.dead_letters:,} dead letters"
         f" and {found.catalogue_rows:,} rows of the catalogue"

@@ -164,6 +164,13 @@ async def erase(
         return Found(done["events"], done["dead_letters"], done["catalogue_rows"])
 
 
+async def has_archive(url: str) -> bool:
+    """Tell whether days are archived, which an erasure does not reach. Raises as ``as_eraser``."""
+    async with as_eraser(url) as connection:
+        [row] = await ask(connection, "has_archive")
+        return bool(row["has_archive"])
+
+
 async def _begin(connection: Connection, **values: Any) -> Any:
     """Wait for the batches under way, a little at a time, so that nothing waits for us long."""
     for _ in range(_ATTEMPTS):

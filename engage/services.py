@@ -40,6 +40,8 @@ _SECRET: Final = (
 )  # fmt: skip
 _NEEDS_KAFKA: Final = ("ingest", "consumer", "refresher", "api")
 _ABOUT_KAFKA: Final = f"{PREFIX}KAFKA_"
+# How the archive's object store is reached.
+_OBJECT_STORES: Final = ("AWS_", "AZURE_", "GOOGLE_")
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,13 @@ def _inherited(role: str) -> dict[str, str]:
     hidden = tuple(PREFIX + setting for setting in _SECRET)
     if role not in _NEEDS_KAFKA:
         hidden += (_ABOUT_KAFKA,)
+    shown = (PREFIX, *_OBJECT_STORES) if role == "refresher" else PREFIX
     return {
         name: value
         for name, value in os.environ.items()
         if name in _KEPT
         or name.startswith(_OPENTELEMETRY)
-        or (name.startswith(PREFIX) and not name.startswith(hidden))
+        or (name.startswith(shown) and not name.startswith(hidden))
     } | {"PYTHONUNBUFFERED": "1"}
 
 

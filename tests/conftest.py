@@ -23,7 +23,7 @@ from tests.backends import Backend, backend
 
 _STARTED = pytest.StashKey[ExitStack]()
 _BACKEND = pytest.StashKey[Backend]()
-_WITHOUT_SERVERS = "unit"
+_WITHOUT_SERVERS = ("unit", "package")
 _STACKS = (
     "tests/e2e/",
     "tests/deploy/",
@@ -44,9 +44,9 @@ class Database:
 
 
 def _needs_servers(config: pytest.Config) -> bool:
-    root = Path(__file__).parent / _WITHOUT_SERVERS
+    roots = [Path(__file__).parent / name for name in _WITHOUT_SERVERS]
     given = [Path(str(argument).split("::")[0]).resolve() for argument in config.args]
-    return not all(path.is_relative_to(root) for path in given)
+    return not all(any(path.is_relative_to(root) for root in roots) for path in given)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

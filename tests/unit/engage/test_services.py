@@ -97,3 +97,14 @@ def test_services_learn_where_traces_go(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
 
     assert environment("consumer")["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318"
+
+
+def test_the_way_to_an_object_store_is_told_to_the_refresher_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "R7vkq2")
+    monkeypatch.setenv("ENGAGE_ARCHIVE_URL", "s3://bucket/events")
+
+    assert environment("refresher")["AWS_SECRET_ACCESS_KEY"] == "R7vkq2"
+    assert environment("refresher")["ENGAGE_ARCHIVE_URL"] == "s3://bucket/events"
+    assert "AWS_SECRET_ACCESS_KEY" not in environment("consumer")
