@@ -13,8 +13,8 @@
 --
 -- One row an interval that the period touches, in their order. Those without engagements have zeros,
 -- or nulls where engagement was not recorded yet. The first and the last may be cut by the period.
-WITH counted AS (
-    SELECT date_trunc(:'interval'::text, e.engaged_timestamp, :'zone'::text) AS start,
+WITH quarters AS (
+    SELECT date_bin('15 minutes', e.engaged_timestamp, 'epoch'::timestamptz) AS quarter,
            count(*) FILTER (WHERE type = 'view')    AS views,
            count(*) FILTER (WHERE type = 'like')    AS likes,
            count(*) FILTER (WHERE type = 'comment') AS comments,
@@ -27,6 +27,14 @@ WITH counted AS (
        AND e.engaged_timestamp < :'end'::timestamptz
        AND e.type = ANY (:'types'::engagement_type[])
        AND (:post::bigint = 0 OR e.post_id = :post::bigint)
+     GROUP BY 1
+), counted AS (
+    -- Zone offsets are multiples of a quarter of an hour; a zone's calendar is dear to ask.
+    SELECT date_trunc(:'interval'::text, quarter, :'zone'::text) AS start,
+           sum(views)::bigint AS views, sum(likes)::bigint AS likes,
+           sum(comments)::bigint AS comments, sum(shares)::bigint AS shares,
+           sum(total_engagements)::bigint AS total_engagements
+      FROM quarters
      GROUP BY 1
 )
 SELECT start,
