@@ -43,7 +43,7 @@ async def answer(
     """
     state = state_of(request)
     given = Answer(request, state.follower.view, cache_control, scope, *query)
-    return given.unchanged or await given.kept_in(state.cache, partial(ask, state.pool))
+    return given.unchanged or await given.kept_in(state.questions, partial(ask, state.pool))
 
 
 async def slow_answer(

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from analytics_api.answer_cache import AnswerCache
 from analytics_api.fan_out import FanOut
 from analytics_api.ledger import DayCounts
 from analytics_api.live import Board
 from analytics_api.log_ends import LogEnds
+from analytics_api.questions import Questions
 from analytics_api.settings import ApiSettings
 from analytics_api.versions import Follower
 from sql.pool import OUTAGES, Pool, open_pool
@@ -30,7 +30,7 @@ class State:
     follower: Follower
     log_ends: LogEnds
     day_counts: DayCounts
-    cache: AnswerCache
+    questions: Questions
     board: Board
     topic: str
     zone: ZoneInfo
@@ -53,20 +53,24 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
         plan_cache_mode="force_generic_plan",
         # Compiling a plan for 400 partitions takes longer than running it.
         jit="off",
+        # What is distinct among millions of rows is told in memory.
+        work_mem="32MB",
     )
     follower, log_ends = Follower(pool), LogEnds(settings)
     with contextlib.suppress(*OUTAGES, asyncpg.PostgresError):
         async with asyncio.timeout(_FIRST_LOOK_SECONDS):
             await follower.look()
     board = Board(pool, follower, log_ends, settings.topic, FanOut(settings.live_clients))
-    tasks = [asyncio.create_task(each.run()) for each in (follower, log_ends, board)]
+    questions = Questions(follower)
+    running = (follower, log_ends, board, questions)
+    tasks = [asyncio.create_task(each.run()) for each in running]
     try:
         yield State(
             pool=pool,
             follower=follower,
             log_ends=log_ends,
             day_counts=DayCounts(),
-            cache=AnswerCache(),
+            questions=questions,
             board=board,
             topic=settings.topic,
             zone=settings.zone,

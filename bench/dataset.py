@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
 from rich.console import Console
 
 import loadgen

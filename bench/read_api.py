@@ -52,7 +52,7 @@ class ReadApi:
         outcome = "busy"
         while outcome == "busy":
             outcome = await self.database.fetchval("SELECT refresh_engagement_stats(true)")
-        while (await self.get("/sample/posts"))[2] == before:
+        while (await self.get("/sample/posts"))[2] == before:  # noqa: ASYNC110  (HTTP tells nobody)
             await asyncio.sleep(0.02)
 
     async def default_questions(self) -> list[str]:
@@ -76,7 +76,7 @@ class ReadApi:
             (path.format(**values), {each["name"] for each in facts["get"].get("parameters", ())})
             for path, facts in paths.items()
             if path not in _SERVICE
-            for values in _filled(path, facts["get"], known)
+            for values in _filled(facts["get"], known)
         ]
 
     async def _values(self) -> dict[str, Any]:
@@ -87,9 +87,7 @@ class ReadApi:
         return dict(row) | {"event_id": await self.database.fetchval(event + " LIMIT 1")}
 
 
-def _filled(
-    path: str, facts: dict[str, Any], known: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
+def _filled(facts: dict[str, Any], known: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the values of a path's own parameters; of an enumeration each one."""
     choices = [
         (each["name"], value)
