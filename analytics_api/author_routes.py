@@ -96,7 +96,7 @@ async def engagement_patterns(
     zone = state.zone if tz is None else zone_of(tz)
     answer = Answer(request, state.follower.view, VIEW, zone.key, _day(now, zone))
     return answer.unchanged or await answer.kept_in(
-        state.questions, lambda: reports.engagement_patterns(state.pool, zone, now)
+        state.questions, lambda: reports.engagement_patterns(state.patient_pool, zone, now)
     )
 
 

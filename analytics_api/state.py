@@ -20,13 +20,22 @@ from sql.pool import OUTAGES, Pool, open_pool
 
 _FIRST_LOOK_SECONDS = 1.0
 _CLOSE_SECONDS = 2.0
+# Who asks about a year of many events may wait in vain, and find the answer when asking again.
+_PATIENCE_SECONDS = 60.0
+_PATIENT_CONNECTIONS = 2
 
 
 @dataclass(frozen=True)
 class State:
-    """The pool, and what is followed in the background."""
+    """The pools, and what is followed in the background.
+
+    Attributes:
+        pool: for questions that are answered while the reader waits.
+        patient_pool: for those that read a year of events.
+    """
 
     pool: Pool
+    patient_pool: Pool
     follower: Follower
     log_ends: LogEnds
     day_counts: DayCounts
@@ -42,19 +51,16 @@ class State:
 
 @asynccontextmanager
 async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
-    """Open the pool, which cannot write, and follow the versions and the log's ends."""
-    pool = await open_pool(
-        settings,
-        "engage-api",
-        max_size=settings.database_connections,
-        default_transaction_read_only="on",
-        statement_timeout=f"{settings.statement_timeout_seconds:.3f}s",
-        # Some 400 partitions: planning them anew for each question would cost more than asking.
-        plan_cache_mode="force_generic_plan",
-        # Compiling a plan for 400 partitions takes longer than running it.
-        jit="off",
-        # What is distinct among millions of rows is told in memory.
-        work_mem="32MB",
+    """Open the pools, and follow the versions and the log's ends."""
+    pool = await _open(settings)
+    patient_pool = await _open(
+        settings.model_copy(
+            update={
+                "database_connections": _PATIENT_CONNECTIONS,
+                "statement_timeout_seconds": _PATIENCE_SECONDS,
+                "database_command_timeout_seconds": 2 * _PATIENCE_SECONDS,
+            }
+        )
     )
     follower, log_ends = Follower(pool), LogEnds(settings)
     with contextlib.suppress(*OUTAGES, asyncpg.PostgresError):
@@ -67,6 +73,7 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
     try:
         yield State(
             pool=pool,
+            patient_pool=patient_pool,
             follower=follower,
             log_ends=log_ends,
             day_counts=DayCounts(),
@@ -81,5 +88,23 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await pool.close()
+                await asyncio.gather(pool.close(), patient_pool.close())
         pool.terminate()
+        patient_pool.terminate()
+
+
+async def _open(settings: ApiSettings) -> Pool:
+    """Open a pool that cannot write."""
+    return await open_pool(
+        settings,
+        "engage-api",
+        max_size=settings.database_connections,
+        default_transaction_read_only="on",
+        statement_timeout=f"{settings.statement_timeout_seconds:.3f}s",
+        # Some 400 partitions: planning them anew for each question would cost more than asking.
+        plan_cache_mode="force_generic_plan",
+        # Compiling a plan for 400 partitions takes longer than running it.
+        jit="off",
+        # What is distinct among millions of rows is told in memory.
+        work_mem="32MB",
+    )
