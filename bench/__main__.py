@@ -4,11 +4,13 @@ import argparse
 import asyncio
 from types import ModuleType
 
-from bench import ages, ingest, rollups, servers, sink, table
+from bench import ages, ingest, reads, refresh, rollups, servers, sink, table
 
 SCENARIOS: dict[str, ModuleType] = {
     "ages": ages,
     "ingest": ingest,
+    "reads": reads,
+    "refresh": refresh,
     "rollups": rollups,
     "sink": sink,
 }

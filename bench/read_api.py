@@ -65,7 +65,7 @@ class ReadApi:
             f"{path}?{name}={value}"
             for path, parameters in await self._reports()
             for name, value in _OTHERS.items()
-            if name in parameters and not (name == "period" and path.startswith("/engagement"))
+            if name in parameters and not path.startswith("/engagement/")
         ]
 
     async def _reports(self) -> list[tuple[str, set[str]]]:
