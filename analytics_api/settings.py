@@ -18,7 +18,9 @@ class ApiSettings(DatabaseSettings, KafkaSettings, TimeZoneSettings, HttpSetting
 
     port: int = Field(default=8001, ge=0, le=65535, description="Port the service listens on.")
     database_connections: int = Field(
-        default=8, ge=1, description="Most connections of this process to PostgreSQL."
+        default=8,
+        ge=1,
+        description="Most connections of this process to PostgreSQL; two more read whole years.",
     )
     statement_timeout_seconds: float = Field(
         default=5.0, gt=0, description="How long a report's query may run."
