@@ -48,6 +48,9 @@ async def _round(api: ReadApi, costs: Costs) -> None:
     """Note a round's figures, of a service that was just started."""
     defaults, others = await api.default_questions(), await api.other_questions()
     for path in defaults:
+        # The first reader of a year may be told to ask again.
+        while (await api.get(path))[1] == 503:
+            pass
         await _ask(api, path)
     await api.renew()
     for path in defaults:

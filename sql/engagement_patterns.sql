@@ -8,20 +8,20 @@
 WITH quarters AS MATERIALIZED (
     -- Zone offsets are multiples of a quarter of an hour, so that each is in one cell.
     SELECT quarter,
-           extract(hour FROM quarter AT TIME ZONE :'zone'::text)::int AS hour_of_day,
-           extract(dow  FROM quarter AT TIME ZONE :'zone'::text)::int AS day_of_week
+           (24 * extract(dow FROM quarter AT TIME ZONE :'zone'::text)
+               + extract(hour FROM quarter AT TIME ZONE :'zone'::text))::int AS hour_of_week
       FROM quarter_hours
      WHERE quarter >= :'since'::timestamptz
 ), seen AS (
     -- Each row is read once, for what is distinct as for what adds up.
-    SELECT day_of_week, hour_of_day, type, post_id, user_id, count(*) AS events,
+    SELECT hour_of_week, type, post_id, user_id, count(*) AS events,
            grouping(type, post_id, user_id) AS absent
       FROM engagements
       JOIN quarters ON quarter = date_bin('15 minutes', engaged_timestamp, 'epoch'::timestamptz)
      WHERE engaged_timestamp >= :'since'::timestamptz
-     GROUP BY day_of_week, hour_of_day, GROUPING SETS (type, post_id, user_id)
+     GROUP BY GROUPING SETS ((hour_of_week, type), (hour_of_week, post_id), (hour_of_week, user_id))
 ), cells AS (
-    SELECT hour_of_day, day_of_week,
+    SELECT hour_of_week % 24 AS hour_of_day, hour_of_week / 24 AS day_of_week,
            coalesce(sum(events) FILTER (WHERE type = 'view'), 0)::bigint    AS views,
            coalesce(sum(events) FILTER (WHERE type = 'like'), 0)::bigint    AS likes,
            coalesce(sum(events) FILTER (WHERE type = 'comment'), 0)::bigint AS comments,
@@ -30,7 +30,7 @@ WITH quarters AS MATERIALIZED (
            count(*)       FILTER (WHERE absent = b'101'::int)               AS posts_engaged,
            count(user_id) FILTER (WHERE absent = b'110'::int)               AS active_users
       FROM seen
-     GROUP BY hour_of_day, day_of_week
+     GROUP BY hour_of_week
 )
 SELECT hour_of_day, day_of_week,
        (ARRAY['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'])
