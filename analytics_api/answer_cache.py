@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
 from prometheus_client import Counter
@@ -14,10 +14,11 @@ _MAX_BYTES: Final = 16 * 1024 * 1024
 
 
 class Kept(NamedTuple):
-    """A body, and for one page of several where the next one begins."""
+    """A body, the place where the next page begins, and the headers it was first told with."""
 
     body: bytes
     following: str | None = None
+    headers: Mapping[str, str] = {}
 
 
 class AnswerCache:
@@ -35,9 +36,7 @@ class AnswerCache:
 
     async def get(self, etag: str, ask: Callable[[], Awaitable[Kept]]) -> Kept:
         """Return the answer of *etag*; *ask* is called if it is not known. Raises what it does."""
-        if (kept := self._answers.get(etag)) is not None:
-            self._answers.move_to_end(etag)
-            HITS.inc()
+        if (kept := self.find(etag)) is not None:
             return kept
         task = self._asking.get(etag)
         if task is None:
@@ -45,6 +44,13 @@ class AnswerCache:
             task = self._asking[etag] = asyncio.create_task(self._ask(etag, ask))
         # Who gives up waiting must not take the answer from those who wait on.
         return await asyncio.shield(task)
+
+    def find(self, etag: str) -> Kept | None:
+        """Return the answer of *etag* if it is known."""
+        if (kept := self._answers.get(etag)) is not None:
+            self._answers.move_to_end(etag)
+            HITS.inc()
+        return kept
 
     async def _ask(self, etag: str, ask: Callable[[], Awaitable[Kept]]) -> Kept:
         try:

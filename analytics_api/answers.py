@@ -3,16 +3,18 @@
 import csv
 import io
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, Self, get_args
 
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter
 from starlette.responses import Response
 
 from analytics_api import script
-from analytics_api.answer_cache import AnswerCache, Kept
+from analytics_api.again import again_of
+from analytics_api.answer_cache import Kept
+from analytics_api.questions import Questions
 from analytics_api.versions import Version
 from schema.problems import Problem, unavailable
 
@@ -32,7 +34,8 @@ class Paged(NamedTuple):
     following: str | None
 
 
-Found = BaseModel | Sequence[BaseModel] | Paged
+Found = BaseModel | Sequence[BaseModel] | Paged | str
+"""What is told; a text is a file of another kind."""
 Format = Literal["json", "csv", "sql"]
 _MEDIA_TYPES: Final[dict[Format, str]] = {
     "json": "application/json",
@@ -47,7 +50,7 @@ class Answer:
     Args:
         request: the request.
         version: of the data; None while PostgreSQL is away.
-        cache_control: LIVE or VIEW.
+        cache_control: LIVE, VIEW or SLOW. Of VIEW and SLOW a dear answer may be a minute old.
         query: what distinguishes this question from others about the same data.
 
     Where the script is asked for, what is asked from now on is noted.
@@ -71,6 +74,10 @@ class Answer:
             "Data-As-Of": _rfc3339(version.as_of),
             "Vary": "Accept, Authorization",
         }
+        self._may_be_older = cache_control != LIVE
+        self._media_type = _MEDIA_TYPES[self._format]
+        if self._format != "json":
+            self.as_file(self._media_type, f"report.{self._format}")
 
     @property
     def is_csv(self) -> bool:
@@ -80,37 +87,53 @@ class Answer:
     @property
     def unchanged(self) -> Response | None:
         """The 304, if the client has this very answer."""
+        return self._unchanged(self._headers)
+
+    def _unchanged(self, headers: Mapping[str, str]) -> Response | None:
         known = self._request.headers.get("if-none-match", "")
-        if known.strip() == "*" or self._headers["ETag"] in _ETAG.findall(known):
-            return Response(status_code=304, headers=self._headers)
+        if known.strip() == "*" or headers["ETag"] in _ETAG.findall(known):
+            return Response(status_code=304, headers=headers)
         return None
 
-    def of(self, found: BaseModel | Sequence[BaseModel]) -> Response:
+    def as_file(self, media_type: str, name: str) -> Self:
+        """Have it answered as a file of another kind."""
+        self._media_type = media_type
+        self._headers["Content-Disposition"] = f"attachment; filename={name}"
+        return self
+
+    def of(self, found: Found) -> Response:
         """The answer with a report in it."""
-        return self._response(self._body(found))
+        return self._response(self._kept(found))
 
-    def file(self, text: str, media_type: str, name: str) -> Response:
-        """The answer as a file of another kind."""
-        headers = self._headers | {"Content-Disposition": f"attachment; filename={name}"}
-        return Response(text, 200, headers, media_type)
-
-    async def kept_in(self, cache: AnswerCache, ask: Callable[[], Awaitable[Found]]) -> Response:
-        """The answer from the cache, or with what *ask* finds in it."""
+    async def kept_in(self, questions: Questions, ask: Callable[[], Awaitable[Found]]) -> Response:
+        """The answer that is known, for a while an older one, or what *ask* finds."""
 
         async def keep() -> Kept:
-            found = await ask()
-            if isinstance(found, Paged):
-                return Kept(self._body(found.rows), found.following)
-            return Kept(self._body(found))
+            return self._kept(await ask())
 
-        kept = await cache.get(self._etag, keep)
-        response = self._response(kept.body)
+        request = self._request
+        query = tuple(sorted(request.query_params.multi_items()))
+        key = request.url.path, query, self._format
+        again = again_of(request) if self._format != "sql" else None
+        kept = await questions.answer(key, self._etag, keep, again, may_be_older=self._may_be_older)
+        if kept.headers["ETag"] == self._etag:
+            kept = kept._replace(headers=self._headers)
+        elif unchanged := self._unchanged(kept.headers):
+            return unchanged
+        response = self._response(kept)
         if kept.following:
-            url = self._request.url.include_query_params(after=kept.following)
+            url = request.url.include_query_params(after=kept.following)
             response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
         return response
 
-    def _body(self, found: BaseModel | Sequence[BaseModel]) -> bytes:
+    def _kept(self, found: Found) -> Kept:
+        if isinstance(found, Paged):
+            return Kept(self._body(found.rows), found.following, self._headers)
+        return Kept(self._body(found), None, self._headers)
+
+    def _body(self, found: BaseModel | Sequence[BaseModel] | str) -> bytes:
+        if isinstance(found, str):
+            return found.encode()
         if self._format == "json":
             return _JSON.dump_json(found)
         if self._format == "csv":
@@ -119,12 +142,8 @@ class Answer:
             raise Problem(422, "invalid_parameter", "format: json or csv; its SQL has no values")
         return script.written(self._notes).encode()
 
-    def _response(self, body: bytes) -> Response:
-        headers = self._headers
-        if self._format != "json":
-            name = f"report.{self._format}"
-            headers = headers | {"Content-Disposition": f"attachment; filename={name}"}
-        return Response(body, 200, headers, _MEDIA_TYPES[self._format])
+    def _response(self, kept: Kept) -> Response:
+        return Response(kept.body, 200, kept.headers, self._media_type)
 
 
 def to_csv(rows: Sequence[BaseModel]) -> str:

@@ -37,13 +37,15 @@ async def author_trends(
     """How do an author's posts do, and how does it change?"""
     state, now = state_of(request), datetime.now(UTC)
     answer = Answer(request, state.follower.live, LIVE, _minute(now))
-    if unchanged := answer.unchanged:
-        return unchanged
-    number = await number_of(request, "author", author_id)
-    found = number and await reports.author_trends(state.pool, number, state.zone, now)
-    if not found:
-        raise Problem(404, "unknown_author", "there is no such author in the catalogue")
-    return answer.of(found)
+
+    async def ask() -> AuthorTrends:
+        number = await number_of(request, "author", author_id)
+        found = number and await reports.author_trends(state.pool, number, state.zone, now)
+        if not found:
+            raise Problem(404, "unknown_author", "there is no such author in the catalogue")
+        return found
+
+    return answer.unchanged or await answer.kept_in(state.questions, ask)
 
 
 @router.get("/sample/posts", response_model=list[SamplePost], tags=["reports"])
@@ -54,7 +56,7 @@ async def sample_posts(
     state = state_of(request)
     answer = Answer(request, state.follower.view, VIEW, limit)
     return answer.unchanged or await answer.kept_in(
-        state.cache, lambda: reports.sample_posts(state.pool, limit)
+        state.questions, lambda: reports.sample_posts(state.pool, limit)
     )
 
 
@@ -66,7 +68,7 @@ async def sample_authors(
     state, now = state_of(request), datetime.now(UTC)
     answer = Answer(request, state.follower.view, VIEW, limit, _day(now, state.zone))
     return answer.unchanged or await answer.kept_in(
-        state.cache, lambda: reports.sample_authors(state.pool, limit, state.zone, now)
+        state.questions, lambda: reports.sample_authors(state.pool, limit, state.zone, now)
     )
 
 
@@ -76,7 +78,7 @@ async def top_authors(request: Request) -> Response:
     state, now = state_of(request), datetime.now(UTC)
     answer = Answer(request, state.follower.view, VIEW, _day(now, state.zone))
     return answer.unchanged or await answer.kept_in(
-        state.cache, lambda: reports.top_authors(state.pool, state.zone, now)
+        state.questions, lambda: reports.top_authors(state.pool, state.zone, now)
     )
 
 
@@ -94,7 +96,7 @@ async def engagement_patterns(
     zone = state.zone if tz is None else zone_of(tz)
     answer = Answer(request, state.follower.view, VIEW, zone.key, _day(now, zone))
     return answer.unchanged or await answer.kept_in(
-        state.cache, lambda: reports.engagement_patterns(state.pool, zone, now)
+        state.questions, lambda: reports.engagement_patterns(state.patient_pool, zone, now)
     )
 
 
@@ -106,7 +108,7 @@ async def opportunity_authors(request: Request) -> Response:
     state, now = state_of(request), datetime.now(UTC)
     answer = Answer(request, state.follower.view, VIEW, _day(now, state.zone))
     return answer.unchanged or await answer.kept_in(
-        state.cache, lambda: reports.opportunity_authors(state.pool, state.zone, now)
+        state.questions, lambda: reports.opportunity_authors(state.pool, state.zone, now)
     )
 
 

@@ -52,7 +52,7 @@ async def categories_top(
     state = state_of(request)
     answer = Answer(request, state.follower.view, VIEW, metric, limit)
     return answer.unchanged or await answer.kept_in(
-        state.cache, lambda: reports.categories_top(state.pool, metric, limit)
+        state.questions, lambda: reports.categories_top(state.pool, metric, limit)
     )
 
 

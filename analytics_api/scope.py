@@ -22,6 +22,7 @@ _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_DAYS: Final = 3660
 _LAST_YEAR: Final = 9000
 _MAX_TEXT: Final = 200
+_LONG: Final = timedelta(days=100)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Scope:
     zone: ZoneInfo
     filters: Filters = Filters()
     has_previous: bool = True
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its events may be more than can be read while a reader waits."""
+        return self.end - self.start > _LONG
 
     @property
     def previous(self) -> "Scope":

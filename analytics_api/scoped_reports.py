@@ -1,5 +1,6 @@
 """The questions that have a period and filters: a scope in, rows of the public models out."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import sql
@@ -16,12 +17,14 @@ from analytics_api.report_models import (
     Sort,
 )
 from analytics_api.reports import percent
-from analytics_api.scope import Scope
+from analytics_api.scope import Filters, Scope
 from analytics_api.script import note
 from schema.problems import Problem
 from sql.pool import Pool
 
 _MOST_POINTS: Final = 10_000
+_QUARTER: Final = timedelta(minutes=15)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INTERVAL_SECONDS: Final = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
 
 
@@ -82,10 +85,10 @@ async def series(
             raise Problem(422, "invalid_parameter", "interval: too many for this period")
     else:
         scope = await _kept(pool, scope)
-    rows = await fetch(pool, "series", scope, interval=interval, post=post)
+    rows = await _intervals(pool, scope, interval, post)
     earlier: list[Any] = []
     if scope.has_previous:
-        earlier = await fetch(pool, "series", scope.previous, interval=interval, post=post)
+        earlier = await _intervals(pool, scope.previous, interval, post)
     totals = [row["total_engagements"] for row in earlier]
     return [
         SeriesPoint(
@@ -94,6 +97,13 @@ async def series(
         )
         for place, row in enumerate(rows)
     ]
+
+
+async def _intervals(pool: Pool, scope: Scope, interval: Interval, post: int) -> list[Any]:
+    known = scope.start
+    if not post and scope.filters == Filters(kind=scope.filters.kind):
+        known = max(known, scope.end - (scope.end - _EPOCH) % _QUARTER)
+    return await fetch(pool, "series", scope, interval=interval, post=post, known=known)
 
 
 async def _kept(pool: Pool, scope: Scope) -> Scope:

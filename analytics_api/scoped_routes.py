@@ -43,7 +43,10 @@ async def answer(
     """
     state = state_of(request)
     given = Answer(request, state.follower.view, cache_control, scope, *query)
-    return given.unchanged or await given.kept_in(state.cache, partial(ask, state.pool))
+    # What is SLOW is found in rows of posts, whose number does not grow with the period's events.
+    is_patient = scope.is_long and cache_control == VIEW
+    pool = state.patient_pool if is_patient else state.pool
+    return given.unchanged or await given.kept_in(state.questions, partial(ask, pool))
 
 
 async def slow_answer(

@@ -24,7 +24,9 @@ class ApiSettings(ReplicaSettings, KafkaSettings, TimeZoneSettings, HttpSettings
         default=30.0, gt=0, description="A process whose replica is further behind is not ready."
     )
     database_connections: int = Field(
-        default=8, ge=1, description="Most connections of this process to PostgreSQL."
+        default=8,
+        ge=1,
+        description="Most connections of this process to PostgreSQL; two more read whole years.",
     )
     statement_timeout_seconds: float = Field(
         default=5.0, gt=0, description="How long a report's query may run."

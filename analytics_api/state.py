@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from analytics_api.answer_cache import AnswerCache
 from analytics_api.fan_out import FanOut
 from analytics_api.ledger import DayCounts
 from analytics_api.live import Board
 from analytics_api.log_ends import LogEnds
+from analytics_api.questions import Questions
 from analytics_api.replica import ReplicaLag
 from analytics_api.settings import ApiSettings
 from analytics_api.versions import Follower
@@ -22,13 +22,22 @@ from sql.pool import OUTAGES, Pool, open_pool
 
 _FIRST_LOOK_SECONDS = 1.0
 _CLOSE_SECONDS = 2.0
+# Who asks about a year of many events may wait in vain, and find the answer when asking again.
+_PATIENCE_SECONDS = 60.0
+_PATIENT_CONNECTIONS = 2
 
 
 @dataclass(frozen=True)
 class Source:
-    """A database that is asked, and the versions of what it shows."""
+    """A database that is asked, and the versions of what it shows.
+
+    Attributes:
+        pool: for questions that are answered while the reader waits.
+        patient_pool: for those that read a year of events.
+    """
 
     pool: Pool
+    patient_pool: Pool
     follower: Follower
 
 
@@ -37,20 +46,21 @@ class State:
     """The pools, and what is followed in the background.
 
     Attributes:
-        pool, follower: of what reports are read from: the replica, if there is one.
+        pool, patient_pool, follower: of what reports are read from: the replica, if there is one.
         primary: for what must not lag: where an event is, and whether every record is
             accounted for. The same pool without a replica.
         lag: of the replica, if there is one.
     """
 
     pool: Pool
+    patient_pool: Pool
     follower: Follower
     primary: Source
     lag: ReplicaLag | None
     lag_limit_seconds: float
     log_ends: LogEnds
     day_counts: DayCounts
-    cache: AnswerCache
+    questions: Questions
     board: Board
     topic: str
     zone: ZoneInfo
@@ -78,20 +88,23 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
     log_ends = LogEnds(settings)
     fan_out = FanOut(settings.live_clients)
     board = Board(reports.pool, reports.follower, log_ends, settings.topic, fan_out)
-    running = [log_ends.run(), board.run(), *(source.follower.run() for source in sources)]
+    questions = Questions(reports.follower)
+    running = [log_ends.run(), board.run(), questions.run()]
+    running += [source.follower.run() for source in sources]
     if lag is not None:
         running.append(lag.run())
     tasks = [asyncio.create_task(each) for each in running]
     try:
         yield State(
             pool=reports.pool,
+            patient_pool=reports.patient_pool,
             follower=reports.follower,
             primary=primary,
             lag=lag,
             lag_limit_seconds=settings.read_lag_limit_seconds,
             log_ends=log_ends,
             day_counts=DayCounts(),
-            cache=AnswerCache(),
+            questions=questions,
             board=board,
             topic=settings.topic,
             zone=settings.zone,
@@ -100,11 +113,25 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(_close(source.pool) for source in sources))
+        await asyncio.gather(*(_close(source) for source in sources))
 
 
 async def _open_source(settings: ApiSettings, database: PooledSettings) -> Source:
-    pool = await open_pool(
+    pool = await _open(settings, database)
+    patient = {
+        "database_connections": _PATIENT_CONNECTIONS,
+        "statement_timeout_seconds": _PATIENCE_SECONDS,
+        "database_command_timeout_seconds": 2 * _PATIENCE_SECONDS,
+    }
+    patient_pool = await _open(
+        settings.model_copy(update=patient), database.model_copy(update=patient)
+    )
+    return Source(pool, patient_pool, Follower(pool))
+
+
+async def _open(settings: ApiSettings, database: PooledSettings) -> Pool:
+    """Open a pool that cannot write."""
+    return await open_pool(
         database,
         "engage-api",
         max_size=settings.database_connections,
@@ -114,8 +141,9 @@ async def _open_source(settings: ApiSettings, database: PooledSettings) -> Sourc
         plan_cache_mode="force_generic_plan",
         # Compiling a plan for 400 partitions takes longer than running it.
         jit="off",
+        # What is distinct among millions of rows is told in memory.
+        work_mem="32MB",
     )
-    return Source(pool, Follower(pool))
 
 
 async def _first_look(follower: Follower) -> None:
@@ -124,8 +152,9 @@ async def _first_look(follower: Follower) -> None:
             await follower.look()
 
 
-async def _close(pool: Pool) -> None:
+async def _close(source: Source) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_CLOSE_SECONDS):
-            await pool.close()
-    pool.terminate()
+            await asyncio.gather(source.pool.close(), source.patient_pool.close())
+    source.pool.terminate()
+    source.patient_pool.terminate()

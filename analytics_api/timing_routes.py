@@ -64,13 +64,15 @@ async def next_slots_calendar(
     request: Request, scope: InYear, hours: Hours = _DAY, least: Least = _LEAST, count: Count = 3
 ) -> Response:
     """The next good hours, for a calendar."""
-    state = state_of(request)
-    judged = Judgement(int(hours), least)
+    state, judged = state_of(request), Judgement(int(hours), least)
     given = Answer(request, state.follower.view, SLOW, scope, judged, count)
-    if unchanged := given.unchanged:
-        return unchanged
-    slots = await timing_reports.next_slots(state.pool, scope, judged, count)
-    return given.file(calendar(slots, scope.filters.category, scope.end), MEDIA_TYPE, "slots.ics")
+    given = given.as_file(MEDIA_TYPE, "slots.ics")
+
+    async def ask() -> str:
+        slots = await timing_reports.next_slots(state.pool, scope, judged, count)
+        return calendar(slots, scope.filters.category, scope.end)
+
+    return given.unchanged or await given.kept_in(state.questions, ask)
 
 
 @router.get("/reports/posting-hours", response_model=list[PostingHours], tags=["when to post"])

@@ -5,19 +5,32 @@
 --
 -- One row an hour x weekday that was seen, Sunday (0) first. posts_engaged and active_users are
 -- true distinct counts, so they do not add up over rows.
-WITH cells AS (
-    SELECT extract(hour FROM engaged_timestamp AT TIME ZONE :'zone'::text)::int AS hour_of_day,
-           extract(dow  FROM engaged_timestamp AT TIME ZONE :'zone'::text)::int AS day_of_week,
-           count(*) FILTER (WHERE type = 'view')    AS views,
-           count(*) FILTER (WHERE type = 'like')    AS likes,
-           count(*) FILTER (WHERE type = 'comment') AS comments,
-           count(*) FILTER (WHERE type = 'share')   AS shares,
-           count(*)                                 AS total_engagements,
-           count(DISTINCT post_id)                  AS posts_engaged,
-           count(DISTINCT user_id)                  AS active_users
+WITH quarters AS MATERIALIZED (
+    -- Zone offsets are multiples of a quarter of an hour, so that each is in one cell.
+    SELECT quarter,
+           (24 * extract(dow FROM quarter AT TIME ZONE :'zone'::text)
+               + extract(hour FROM quarter AT TIME ZONE :'zone'::text))::int AS hour_of_week
+      FROM quarter_hours
+     WHERE quarter >= :'since'::timestamptz
+), seen AS (
+    -- Each row is read once, for what is distinct as for what adds up.
+    SELECT hour_of_week, type, post_id, user_id, count(*) AS events,
+           grouping(type, post_id, user_id) AS absent
       FROM engagements
+      JOIN quarters ON quarter = date_bin('15 minutes', engaged_timestamp, 'epoch'::timestamptz)
      WHERE engaged_timestamp >= :'since'::timestamptz
-     GROUP BY 1, 2
+     GROUP BY GROUPING SETS ((hour_of_week, type), (hour_of_week, post_id), (hour_of_week, user_id))
+), cells AS (
+    SELECT hour_of_week % 24 AS hour_of_day, hour_of_week / 24 AS day_of_week,
+           coalesce(sum(events) FILTER (WHERE type = 'view'), 0)::bigint    AS views,
+           coalesce(sum(events) FILTER (WHERE type = 'like'), 0)::bigint    AS likes,
+           coalesce(sum(events) FILTER (WHERE type = 'comment'), 0)::bigint AS comments,
+           coalesce(sum(events) FILTER (WHERE type = 'share'), 0)::bigint   AS shares,
+           (sum(events) FILTER (WHERE absent = b'011'::int))::bigint        AS total_engagements,
+           count(*)       FILTER (WHERE absent = b'101'::int)               AS posts_engaged,
+           count(user_id) FILTER (WHERE absent = b'110'::int)               AS active_users
+      FROM seen
+     GROUP BY hour_of_week
 )
 SELECT hour_of_day, day_of_week,
        (ARRAY['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'])

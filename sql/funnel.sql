@@ -9,29 +9,27 @@
 --
 -- One row. Readings are pairs of a known user and a post; anonymous events have none. "engaged"
 -- is any of like, comment and share.
-WITH readings AS (
-    SELECT user_id, post_id,
-           count(*) FILTER (WHERE type = 'view')    AS views,
-           count(*) FILTER (WHERE type = 'like')    AS likes,
-           count(*) FILTER (WHERE type = 'comment') AS comments,
-           count(*) FILTER (WHERE type = 'share')   AS shares
+WITH seen AS (
+    -- Each row is read once, for readings as for what adds up. steps: a bit a type.
+    SELECT type, user_id, post_id, count(*) AS events,
+           bit_or(CASE type WHEN 'view' THEN 1 WHEN 'like' THEN 2 WHEN 'comment' THEN 4
+                            WHEN 'share' THEN 8 END) AS steps
       FROM engagements
       JOIN chosen_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
            USING (post_id)
      WHERE engaged_timestamp >= :'start'::timestamptz
        AND engaged_timestamp < :'end'::timestamptz
-     GROUP BY user_id, post_id
+     GROUP BY GROUPING SETS ((type), (user_id, post_id))
 )
-SELECT coalesce(sum(views), 0)::bigint    AS views,
-       coalesce(sum(likes), 0)::bigint    AS likes,
-       coalesce(sum(comments), 0)::bigint AS comments,
-       coalesce(sum(shares), 0)::bigint   AS shares,
-       count(*) FILTER (WHERE known AND views > 0)                         AS viewed,
-       count(*) FILTER (WHERE known AND views > 0 AND likes > 0)           AS viewed_liked,
-       count(*) FILTER (WHERE known AND views > 0 AND comments > 0)        AS viewed_commented,
-       count(*) FILTER (WHERE known AND views > 0 AND shares > 0)          AS viewed_shared,
-       count(*) FILTER (WHERE known AND views > 0 AND likes > 0 AND comments > 0)
-           AS viewed_liked_commented,
-       count(*) FILTER (WHERE known AND views > 0 AND likes > 0 AND comments > 0 AND shares > 0)
+SELECT coalesce(sum(events) FILTER (WHERE type = 'view'), 0)::bigint    AS views,
+       coalesce(sum(events) FILTER (WHERE type = 'like'), 0)::bigint    AS likes,
+       coalesce(sum(events) FILTER (WHERE type = 'comment'), 0)::bigint AS comments,
+       coalesce(sum(events) FILTER (WHERE type = 'share'), 0)::bigint   AS shares,
+       count(*) FILTER (WHERE user_id IS NOT NULL AND steps & 1 = 1)    AS viewed,
+       count(*) FILTER (WHERE user_id IS NOT NULL AND steps & 3 = 3)    AS viewed_liked,
+       count(*) FILTER (WHERE user_id IS NOT NULL AND steps & 5 = 5)    AS viewed_commented,
+       count(*) FILTER (WHERE user_id IS NOT NULL AND steps & 9 = 9)    AS viewed_shared,
+       count(*) FILTER (WHERE user_id IS NOT NULL AND steps & 7 = 7)    AS viewed_liked_commented,
+       count(*) FILTER (WHERE user_id IS NOT NULL AND steps = 15)
            AS viewed_liked_commented_shared
-  FROM (SELECT *, user_id IS NOT NULL AS known FROM readings) AS r;
+  FROM seen;

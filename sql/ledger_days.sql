@@ -7,7 +7,9 @@ SELECT p.day, coalesce(q.rows, 0)::bigint AS rows,
        pg_stat_get_tuples_deleted(p.relation)  AS deleted
   FROM engagement_partitions AS p
   LEFT JOIN (
-       SELECT (quarter AT TIME ZONE 'UTC')::date AS day, sum(views + likes + comments + shares) AS rows
-         FROM quarter_hours
-        GROUP BY 1) AS q USING (day)
+       SELECT (midnight AT TIME ZONE 'UTC')::date AS day, rows
+         FROM (SELECT date_bin('1 day', quarter, 'epoch'::timestamptz) AS midnight,
+                      sum(views + likes + comments + shares) AS rows
+                 FROM quarter_hours
+                GROUP BY 1) AS counted) AS q USING (day)
  ORDER BY p.day;

@@ -14,15 +14,10 @@
 WITH chosen AS (
     SELECT post_id, publish_timestamp
       FROM chosen_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
-), counted AS (
+), seen AS (
+    -- Each row is read once, for what is distinct as for what adds up.
     SELECT e.engaged_timestamp < :'start'::timestamptz AS is_previous,
-           count(*) FILTER (WHERE type = 'view')    AS views,
-           count(*) FILTER (WHERE type = 'like')    AS likes,
-           count(*) FILTER (WHERE type = 'comment') AS comments,
-           count(*) FILTER (WHERE type = 'share')   AS shares,
-           count(*)                                 AS total_engagements,
-           count(DISTINCT post_id)                  AS posts_engaged,
-           count(DISTINCT user_id)                  AS active_users
+           type, post_id, user_id, count(*) AS events, grouping(type, post_id, user_id) AS absent
       FROM engagements AS e
       JOIN chosen USING (post_id)
      WHERE e.engaged_timestamp >= :'before'::timestamptz
@@ -30,7 +25,18 @@ WITH chosen AS (
        AND (e.engaged_timestamp >= :'start'::timestamptz
             OR e.engaged_timestamp < :'before_end'::timestamptz)
        AND e.type = ANY (:'types'::engagement_type[])
-     GROUP BY 1
+     GROUP BY 1, GROUPING SETS (type, post_id, user_id)
+), counted AS (
+    SELECT is_previous,
+           sum(events) FILTER (WHERE type = 'view')           AS views,
+           sum(events) FILTER (WHERE type = 'like')           AS likes,
+           sum(events) FILTER (WHERE type = 'comment')        AS comments,
+           sum(events) FILTER (WHERE type = 'share')          AS shares,
+           sum(events) FILTER (WHERE absent = b'011'::int)    AS total_engagements,
+           count(*)       FILTER (WHERE absent = b'101'::int) AS posts_engaged,
+           count(user_id) FILTER (WHERE absent = b'110'::int) AS active_users
+      FROM seen
+     GROUP BY is_previous
 ), published AS (
     SELECT publish_timestamp < :'start'::timestamptz AS is_previous, count(*) AS posts_published
       FROM chosen
@@ -41,9 +47,9 @@ WITH chosen AS (
      GROUP BY 1
 )
 SELECT is_previous,
-       coalesce(views, 0) AS views, coalesce(likes, 0) AS likes,
-       coalesce(comments, 0) AS comments, coalesce(shares, 0) AS shares,
-       coalesce(total_engagements, 0) AS total_engagements,
+       coalesce(views, 0)::bigint AS views, coalesce(likes, 0)::bigint AS likes,
+       coalesce(comments, 0)::bigint AS comments, coalesce(shares, 0)::bigint AS shares,
+       coalesce(total_engagements, 0)::bigint AS total_engagements,
        coalesce(posts_engaged, 0) AS posts_engaged,
        coalesce(active_users, 0) AS active_users,
        coalesce(posts_published, 0) AS posts_published

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from analytics_api.app import create_app
 from analytics_api.settings import ApiSettings
+from analytics_api.state import open_state
 from schema.keys import Scope, revoke
 from tests.conftest import Database, Kafka
 from tests.integration.api.conftest import Api, row
@@ -338,3 +339,17 @@ async def test_pickers_tell_external_ids(api: Api) -> None:
         return found == [(1, "slug"), (2, None)] and authors[0]["external_id"] == "bob"
 
     await until(are_told)
+
+
+async def test_neither_pool_can_write_and_only_the_patient_one_takes_its_time(
+    database: Database, kafka: Kafka, topic: str
+) -> None:
+    settings = ApiSettings(
+        database_url=SecretStr(database.url),
+        kafka_bootstrap_servers=kafka.bootstrap_servers,
+        topic=topic,
+    )
+    async with open_state(settings) as state:
+        for pool, limit in ((state.pool, "5s"), (state.patient_pool, "1min")):
+            assert await pool.fetchval("SHOW statement_timeout") == limit
+            assert await pool.fetchval("SHOW default_transaction_read_only") == "on"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.api.conftest import Api, row
+from tests.integration.api.test_api import until
 
 
 @pytest.fixture
@@ -141,3 +142,34 @@ async def test_each_question_shows_its_sql(busy: Api) -> None:
     assert (await answer.text()).startswith("-- ranking: ")
     assert (await busy.get("/sql/nothing")).status == 404
     assert (await busy.get("/sql/..%2Fpool")).status == 404
+
+
+async def test_what_is_in_use_is_answered_anew_before_it_is_asked(busy: Api) -> None:
+    paths = (
+        "/reports/overview?period=7d",
+        "/reports/ranking/post?limit=2",
+        "/reports/ranking/post?limit=2&format=csv",
+        "/reports/when-to-post/next.ics",
+        "/analytics/engagement-patterns",
+    )
+
+    async def misses() -> float:
+        text = await (await busy.get("/metrics")).text()
+        line = next(x for x in text.splitlines() if x.startswith("engage_api_cache_misses_total"))
+        return float(line.split()[1])
+
+    older = [(await busy.get(path)).headers["etag"] for path in paths]
+    asked = await misses()
+    await busy.store([row(1)])
+    await busy.connection.execute("SELECT refresh_engagement_stats()")
+    # The one of the fixture is in use as well.
+
+    async def renewed() -> bool:
+        return await misses() == asked + len(paths) + 1
+
+    await until(renewed)
+
+    newer = [(await busy.get(path)).headers["etag"] for path in paths]
+    assert all(now != before for now, before in zip(newer, older, strict=True))
+    assert (await busy.json(paths[0]))["current"]["views"] == 16
+    assert await misses() == asked + len(paths) + 1

@@ -1,0 +1,169 @@
+"""A year of engagement with 30,000 posts, made once by the real consumer and kept for later runs.
+
+Each user's cache folder holds a PostgreSQL server's data with one database a size, of this week
+and of these migrations and this load generator. Scenarios get copies of them, with what would have
+happened since.
+"""
+
+import asyncio
+import hashlib
+import shutil
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from rich.console import Console
+
+import loadgen
+from bench.processes import environment
+from bench.servers import Servers, connection
+from bench.traffic import Encoded, produce
+from engage.embedded import cache, ports
+from engage.embedded.postgres import PostgresServer
+from loadgen.facts import Facts, to_us
+from loadgen.seed import read_facts, seed
+from loadgen.traffic import Traffic
+from schema.event import Record, encode
+from schema.migrate import migrate, shipped
+from schema.topics import PARTITIONS, partition_key
+
+DAYS: Final = 365
+_CHUNK_EVENTS: Final = 50_000
+_LOOK_SECONDS: Final = 1.0
+_STORED: Final = "SELECT coalesce(sum(stored), 0)::bigint FROM consumer_offsets WHERE topic = $1"
+_NEWEST: Final = "SELECT max(engaged_timestamp) FROM engagements"
+
+console = Console(stderr=True)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A copy of one size, and the topic that its newest events came by."""
+
+    events: int
+    url: str
+    topic: str
+
+
+@asynccontextmanager
+async def copies(servers: Servers, sizes: Iterable[int]) -> AsyncIterator[list[DataSet]]:
+    """Yield a database of each size, as if its events had gone on until now; gone afterwards."""
+    folder = _folder()
+    with cache.locked(folder.parent, "dataset"):
+        postgres = PostgresServer(folder, port=ports.pick())
+        await postgres.start()
+        try:
+            await postgres.wait_ready()
+            kept = Servers(servers.bootstrap_servers, postgres.superuser_url)
+            found = [await _copy(kept, size) for size in sizes]
+            yield found
+            for each in found:
+                await kept.drop(each.url)
+        finally:
+            await postgres.stop()
+
+
+def _folder() -> Path:
+    """Return the folder of the sets that this version makes this week; others are deleted."""
+    every = cache.cache_folder() / "bench"
+    files = sorted(Path(loadgen.__file__).parent.glob("*.py"))
+    parts = [*(each.text for each in shipped()), *(file.read_text() for file in files)]
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+    year, week, _ = datetime.now(UTC).isocalendar()
+    folder = every / f"{year}-{week:02}-{digest}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for other in every.iterdir():
+        if other.is_dir() and other != folder:
+            shutil.rmtree(other)
+    return folder
+
+
+async def _copy(servers: Servers, events: int) -> DataSet:
+    template = f"events_{events}"
+    async with connection(servers.superuser_url) as server:
+        if not await server.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", template):
+            await _make(servers, server, template, events)
+        name = f"bench_{uuid.uuid4().hex}"
+        await server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    url, topic = servers.url(name), await servers.topic()
+    async with connection(url) as database:
+        since = await database.fetchval(_NEWEST)
+    missing = round(events * ((datetime.now(UTC) - since) / timedelta(days=DAYS)))
+    await _fill(servers, url, topic, max(1, missing), since)
+    await _settle(url)
+    return DataSet(events, url, topic)
+
+
+async def _make(servers: Servers, server: Any, template: str, events: int) -> None:
+    """Make the template; only a complete one is ever seen under its name."""
+    making = f"making_{template}"
+    await server.execute(f"DROP DATABASE IF EXISTS {making} WITH (FORCE)")
+    await server.execute(f"CREATE DATABASE {making}")
+    url = servers.url(making)
+    async with connection(url) as database:
+        await migrate(database)
+    await seed(url)
+    since = datetime.now(UTC) - timedelta(days=DAYS)
+    await _fill(servers, url, await servers.topic(), events, since)
+    await _settle(url)
+    await server.execute(f"ALTER DATABASE {making} RENAME TO {template}")
+
+
+async def _settle(url: str) -> None:
+    """Do what autovacuum and the refresher do in time."""
+    async with connection(url) as database:
+        await database.execute("VACUUM ANALYZE", timeout=600)
+        await database.execute("SELECT refresh_engagement_stats(true)", timeout=600)
+
+
+async def _fill(servers: Servers, url: str, topic: str, count: int, since: datetime) -> None:
+    """Have the consumer store *count* events that happened from *since* until now."""
+    facts = await read_facts(url)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "consumer",
+        env=environment(
+            kafka_bootstrap_servers=servers.bootstrap_servers,
+            database_url=url,
+            topic=topic,
+            consumer_group=f"bench-{uuid.uuid4()}",
+            log_level="WARNING",
+        ),
+    )
+    try:
+        waiting = _encoded(facts, count, since)
+        while chunk := list(islice(waiting, _CHUNK_EVENTS)):
+            await produce(servers.bootstrap_servers, topic, chunk)
+        async with connection(url) as database:
+            while (stored := await database.fetchval(_STORED, topic)) < count:
+                if process.returncode is not None:
+                    raise RuntimeError("the consumer ended")
+                console.print(f"data set: {stored:,} of {count:,} events", highlight=False)
+                await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def _encoded(facts: Facts, count: int, since: datetime) -> Iterator[Encoded]:
+    now = datetime.now(UTC)
+    history = Traffic(facts, seed=1).history(count, to_us(since), to_us(now))
+    for event in history:
+        record = Record(
+            event_id=UUID(event.event_id),
+            type=event.type,  # type: ignore[arg-type]
+            engaged_timestamp=datetime.fromisoformat(event.engaged_timestamp),
+            post_id=event.post_id,
+            user_id=event.user_id,
+            received_timestamp=now,
+        )
+        key = partition_key(event.post_id)
+        yield Encoded(event.post_id % PARTITIONS, key, encode(record))

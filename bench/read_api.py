@@ -1,0 +1,140 @@
+"""A process of the read API over a data set, with its refresher, and what can be asked of it."""
+
+import asyncio
+import contextlib
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from bench.dataset import DataSet
+from bench.processes import running
+from bench.servers import Servers, connection
+from engage.embedded import ports
+from schema.keys import Scope, add, mint
+
+_READY_SECONDS: Final = 30.0
+_SERVICE: Final = {"/", "/healthz", "/readyz", "/metrics", "/sql/{name}"}
+_OTHERS: Final = {
+    "tz": "Asia/Kathmandu",
+    "category": "Tech",
+    "type": "share",
+    "promoted": "true",
+    "period": "365d",
+}
+"""Values of the parameters that many reports have, tried one by one."""
+
+
+@dataclass(frozen=True)
+class ReadApi:
+    """A client with a key, and the database behind the service."""
+
+    session: aiohttp.ClientSession
+    database: Any
+
+    async def get(self, path: str, etag: str | None = None) -> tuple[float, int, str]:
+        """Ask; return milliseconds until the answer was here, the status and the entity tag."""
+        headers = {"If-None-Match": etag} if etag else {}
+        began = time.perf_counter()
+        async with self.session.get(path, headers=headers) as answer:
+            await answer.read()
+            ms = 1e3 * (time.perf_counter() - began)
+            return ms, answer.status, answer.headers.get("ETag", "")
+
+    async def renew(self) -> None:
+        """Refresh the view, and wait until the service knows."""
+        _, _, before = await self.get("/sample/posts")
+        outcome = "busy"
+        while outcome == "busy":
+            outcome = await self.database.fetchval("SELECT refresh_engagement_stats(true)")
+        while (await self.get("/sample/posts"))[2] == before:  # noqa: ASYNC110  (HTTP tells nobody)
+            await asyncio.sleep(0.02)
+
+    async def default_questions(self) -> list[str]:
+        """Return the URL of each report that the API's own description has, all at its defaults."""
+        return [path for path, _ in await self._reports()]
+
+    async def other_questions(self) -> list[str]:
+        """Return the URLs of the reports in another zone, with a filter, or of a year."""
+        return [
+            f"{path}?{name}={value}"
+            for path, parameters in await self._reports()
+            for name, value in _OTHERS.items()
+            if name in parameters and not path.startswith("/engagement/")
+        ]
+
+    async def _reports(self) -> list[tuple[str, set[str]]]:
+        async with self.session.get("/openapi.json") as answer:
+            paths = (await answer.json())["paths"]
+        known = await self._values()
+        return [
+            (path.format(**values), {each["name"] for each in facts["get"].get("parameters", ())})
+            for path, facts in paths.items()
+            if path not in _SERVICE
+            for values in _filled(facts["get"], known)
+        ]
+
+    async def _values(self) -> dict[str, Any]:
+        """Return what to ask about: the post and the author with most to count."""
+        post = "SELECT post_id, author_id FROM engagement_stats ORDER BY total_engagements DESC"
+        row = await self.database.fetchrow(post + " LIMIT 1")
+        event = "SELECT event_id FROM engagements WHERE engaged_timestamp > now() - interval '9 d'"
+        return dict(row) | {"event_id": await self.database.fetchval(event + " LIMIT 1")}
+
+
+def _filled(facts: dict[str, Any], known: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the values of a path's own parameters; of an enumeration each one."""
+    choices = [
+        (each["name"], value)
+        for each in facts.get("parameters", ())
+        if each["in"] == "path"
+        for value in each["schema"].get("enum", ())
+    ]
+    yield from ({name: value} for name, value in choices) if choices else [known]
+
+
+@asynccontextmanager
+async def read_api(servers: Servers, data_set: DataSet) -> AsyncIterator[ReadApi]:
+    """Run the service and its refresher over *data_set* while the block runs, keys on."""
+    port = ports.pick()
+    minted = mint(Scope.READ)
+    async with AsyncExitStack() as stack:
+        keys = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "keys.json"
+        add(keys, minted.entry)
+        settings = {
+            "kafka_bootstrap_servers": servers.bootstrap_servers,
+            "topic": data_set.topic,
+            "database_url": data_set.url,
+            "log_level": "WARNING",
+        }
+        await stack.enter_async_context(
+            running("-m", "analytics_api.refresher", **settings, database_role="engage_refresher")
+        )
+        settings |= {"port": str(port), "api_keys_file": str(keys)}
+        await stack.enter_async_context(
+            running("-m", "analytics_api", **settings, database_role="engage_reader")
+        )
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                f"http://127.0.0.1:{port}",
+                headers={"Authorization": f"Bearer {minted.plaintext}"},
+            )
+        )
+        database = await stack.enter_async_context(connection(data_set.url))
+        await _ready(session)
+        yield ReadApi(session, database)
+
+
+async def _ready(session: aiohttp.ClientSession) -> None:
+    async with asyncio.timeout(_READY_SECONDS):
+        while True:
+            with contextlib.suppress(aiohttp.ClientConnectionError):
+                async with session.get("/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            await asyncio.sleep(0.05)

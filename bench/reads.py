@@ -1,0 +1,119 @@
+"""reads: what does each report cost as events grow, and what do its readers wait?
+
+Sizes: a hundredth, a tenth and all of --events, with 30,000 posts over 365 days; the goals are
+for --events 5000000. Floor: the same at a hundredth. Over HTTP, keys on, one question at a time.
+"in use": the 95th percentile of asking every few seconds, the view refreshed before each time.
+"found": what the answer costs that nobody has asked for before, once a round.
+"""
+
+import asyncio
+import statistics
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+from bench.dataset import copies
+from bench.read_api import ReadApi, read_api
+from bench.result import Goal, Result, at_most
+from bench.servers import Servers
+
+_SHARES: Final = (100, 10, 1)
+_ASKS: Final = 20
+_PAUSE_SECONDS: Final = 5.0
+"""As often as the view is refreshed at most, and the dashboard asks."""
+
+Costs = dict[str, list[float]]
+"""Milliseconds by what was measured, once a round."""
+
+
+async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
+    """Ask the services of all sizes, interleaved."""
+    sizes = [events // share for share in _SHARES]
+    costs: dict[int, Costs] = {size: {} for size in sizes}
+    async with AsyncExitStack() as stack:
+        sets = await stack.enter_async_context(copies(servers, sizes))
+        for _ in range(rounds):
+            for each in sets:
+                async with read_api(servers, each) as api:
+                    await _round(api, costs[each.events])
+    floors = costs[sizes[0]]
+    return [
+        Result(
+            f"{name}, {size:,} events",
+            "ms",
+            costs[size][name],
+            floors[name],
+            _goal(name) if size == events else None,
+            series=name,
+            size=size,
+        )
+        for name in floors
+        for size in sizes
+    ]
+
+
+def _goal(name: str) -> Goal | None:
+    """Return what is asked of the largest size; what nobody has asked before may take its time."""
+    if name.endswith(" in use"):
+        return at_most(10, 5)
+    if name.startswith("304"):
+        return at_most(2, 2)
+    return at_most(100, 100) if "again" in name else None
+
+
+async def _round(api: ReadApi, costs: Costs) -> None:
+    """Note a round's figures, of a service that was just started."""
+    defaults, others = await api.default_questions(), await api.other_questions()
+    for path in defaults:
+        # The first reader of a year may be told to ask again.
+        while (await api.get(path))[1] == 503:
+            pass
+        await _ask(api, path)
+    await api.renew()
+    for path in defaults:
+        _note(costs, f"{path} found", await _ask(api, path))
+    in_use = await _in_use(api, defaults)
+    for path in defaults:
+        _note(costs, f"{path} in use", _p95(in_use[path]))
+    unchanged = [_p95(found) for path in defaults if (found := await _unchanged(api, path))]
+    _note(costs, "304, the slowest report", max(unchanged))
+    found = [await _ask(api, path) for path in others]
+    _note(costs, "another zone or filter found, the slowest", max(found))
+    again = [_p95([await _ask(api, path) for _ in range(_ASKS)]) for path in others]
+    _note(costs, "another zone or filter again, the slowest", max(again))
+
+
+async def _in_use(api: ReadApi, paths: Sequence[str]) -> Costs:
+    seen: Costs = {path: [] for path in paths}
+    for _ in range(_ASKS):
+        await api.renew()
+        await asyncio.sleep(_PAUSE_SECONDS)
+        for path in paths:
+            seen[path].append(await _ask(api, path))
+    return seen
+
+
+async def _ask(api: ReadApi, path: str) -> float:
+    ms, status, _ = await api.get(path)
+    if status != 200:
+        raise RuntimeError(f"{path}: {status} after {ms:.0f} ms")
+    return ms
+
+
+async def _unchanged(api: ReadApi, path: str) -> list[float]:
+    """Return what answers cost that say that nothing changed; some reports have none."""
+    found = []
+    _, _, etag = await api.get(path)
+    for _ in range(_ASKS):
+        ms, status, etag = await api.get(path, etag)
+        if status == 304:
+            found.append(ms)
+    return found if len(found) > 1 else []
+
+
+def _note(costs: Costs, name: str, ms: float) -> None:
+    costs.setdefault(name, []).append(ms)
+
+
+def _p95(values: Sequence[float]) -> float:
+    return statistics.quantiles(values, n=20, method="inclusive")[-1]

@@ -1,0 +1,158 @@
+"""Questions in use are asked anew before their readers do, and dear answers stand for a while."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from analytics_api.answer_cache import Kept
+from analytics_api.questions import DEAR_SECONDS, STANDS_SECONDS, Questions
+from analytics_api.versions import Version
+
+MOMENT = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
+
+
+@dataclass
+class World:
+    """A report whose answer takes as long as it is told to, over data of a version."""
+
+    took_seconds: float = 0.0
+    now: float = 1000.0
+    fails: bool = False
+    found: list[str] = field(default_factory=list)
+    follower: Any = field(default_factory=lambda: SimpleNamespace(view=Version("v1", MOMENT)))
+
+    def __post_init__(self) -> None:
+        self.questions = Questions(self.follower, clock=lambda: self.now)
+
+    def refresh(self, label: str, *, later: timedelta = timedelta()) -> None:
+        self.follower.view = Version(label, MOMENT + later)
+
+    async def ask(self, *, by_itself: bool = False, may_be_older: bool = True) -> str:
+        etag = self.follower.view.label
+
+        async def find() -> Kept:
+            self.found.append(etag)
+            self.now += self.took_seconds
+            if self.fails:
+                raise RuntimeError("no")
+            return Kept(etag.encode())
+
+        again = None if by_itself else self.again
+        kept = await self.questions.answer("q", etag, find, again, may_be_older=may_be_older)
+        return kept.body.decode()
+
+    async def again(self) -> None:
+        await self.ask(by_itself=True)
+
+    async def renewed(self) -> None:
+        for is_dear in (False, True):
+            await self.questions.renew_one(is_dear=is_dear)
+
+
+async def dear() -> World:
+    """A world whose report was dear twice."""
+    world = World(took_seconds=DEAR_SECONDS)
+    for label in ("v1", "v2"):
+        world.refresh(label)
+        await world.ask()
+    return world
+
+
+async def test_what_is_cheap_is_never_older_than_the_data() -> None:
+    world = World(took_seconds=DEAR_SECONDS / 2)
+    for label in ("v1", "v2", "v3"):
+        world.refresh(label)
+        assert await world.ask() == label
+
+
+async def test_one_slow_start_makes_nothing_dear() -> None:
+    world = World(took_seconds=10 * DEAR_SECONDS)
+    await world.ask()
+    world.refresh("v2")
+    assert await world.ask() == "v2"
+
+
+async def test_a_dear_answer_stands_for_a_while_and_no_longer() -> None:
+    world = await dear()
+    world.refresh("v3")
+    assert await world.ask() == "v2"
+
+    world.now += STANDS_SECONDS + 1
+    assert await world.ask() == "v3"
+
+
+async def test_what_must_be_new_is_new_however_dear() -> None:
+    world = await dear()
+    world.refresh("v3")
+    assert await world.ask(may_be_older=False) == "v3"
+
+
+@pytest.mark.parametrize("make", [dear, None])
+async def test_a_question_in_use_is_asked_anew_before_its_reader_does(
+    make: Callable[[], Awaitable[World]] | None,
+) -> None:
+    world = await make() if make else World()
+    await world.ask()
+    world.refresh("v3")
+    await world.renewed()
+    before = len(world.found)
+
+    assert await world.ask() == "v3"
+    assert len(world.found) == before
+
+
+async def test_it_is_asked_anew_once_a_state_of_the_data_and_once_a_minute() -> None:
+    world = World()
+    await world.ask()
+    asked: list[str] = []
+
+    async def again() -> None:
+        asked.append(world.follower.view.label)
+
+    world.questions._known["q"].ask_again = again
+    for label, later in (("v2", 0), ("v2", 10), ("v2", 90), ("v3", 90)):
+        world.refresh(label, later=timedelta(seconds=later))
+        await world.renewed()
+
+    assert asked == ["v2", "v2", "v3"]
+
+
+async def test_nobody_asks_for_readers_that_are_gone_or_while_postgresql_is_away() -> None:
+    world = World()
+    await world.ask()
+    world.follower.view = None
+    await world.renewed()
+    world.now += 301
+    world.refresh("v2")
+    await world.renewed()
+
+    assert world.found == ["v1"]
+
+
+async def test_a_renewal_that_fails_leaves_the_older_answer() -> None:
+    world = await dear()
+    world.refresh("v3")
+    world.fails = True
+    await world.renewed()
+
+    assert await world.ask() == "v2"
+
+
+async def test_there_is_a_bound_on_how_many_questions_are_remembered() -> None:
+    questions = World().questions
+
+    async def find() -> Kept:
+        return Kept(b"")
+
+    async def again() -> None:
+        await asyncio.sleep(0)
+
+    for number in range(1000):
+        await questions.answer(number, "e", find, again, may_be_older=True)
+
+    assert len(questions._known) == 256
