@@ -42,6 +42,8 @@ class AnswerCache:
         if task is None:
             MISSES.inc()
             task = self._asking[etag] = asyncio.create_task(self._ask(etag, ask))
+            # Seen to, also where everybody has given up waiting.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
         # Who gives up waiting must not take the answer from those who wait on.
         return await asyncio.shield(task)
 

@@ -22,7 +22,8 @@ def main(source: Path, target: Path) -> None:
     found = json.loads(source.read_text())
     rows = [row for scenario in found.values() for row in scenario["results"]]
     _goals([row for row in rows if row["goal"]], target / "goals.svg")
-    _sizes([row for row in rows if row["series"]], target / "sizes.svg")
+    if sized := [row for row in rows if row["series"]]:
+        _sizes(sized, target / "sizes.svg")
 
 
 def _goals(rows: list[dict[str, Any]], path: Path) -> None:
