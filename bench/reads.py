@@ -7,6 +7,7 @@ for --events 5000000. Floor: the same at a hundredth. Over HTTP, keys on, one qu
 """
 
 import asyncio
+import re
 import statistics
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -18,6 +19,7 @@ from bench.result import Goal, Result, at_most
 from bench.servers import Servers
 
 _SHARES: Final = (100, 10, 1)
+_ID: Final = re.compile(r"/(\d+|[0-9a-f-]{36})(?![\w-])")
 _ASKS: Final = 20
 _PAUSE_SECONDS: Final = 5.0
 """As often as the view is refreshed at most, and the dashboard asks."""
@@ -71,10 +73,10 @@ async def _round(api: ReadApi, costs: Costs) -> None:
         await _ask(api, path)
     await api.renew()
     for path in defaults:
-        _note(costs, f"{path} found", await _ask(api, path))
+        _note(costs, f"{_name(path)} found", await _ask(api, path))
     in_use = await _in_use(api, defaults)
     for path in defaults:
-        _note(costs, f"{path} in use", _p95(in_use[path]))
+        _note(costs, f"{_name(path)} in use", _p95(in_use[path]))
     unchanged = [_p95(found) for path in defaults if (found := await _unchanged(api, path))]
     _note(costs, "304, the slowest report", max(unchanged))
     found = [await _ask(api, path) for path in others]
@@ -113,6 +115,11 @@ async def _unchanged(api: ReadApi, path: str) -> list[float]:
 
 def _note(costs: Costs, name: str, ms: float) -> None:
     costs.setdefault(name, []).append(ms)
+
+
+def _name(path: str) -> str:
+    """Return a path as it is called at every size, where other ids stand in it."""
+    return _ID.sub("/ID", path)
 
 
 def _p95(values: Sequence[float]) -> float:
