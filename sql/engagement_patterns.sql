@@ -1,43 +1,56 @@
 -- engagement_patterns: at which hours of which weekdays is engagement high?
 --
--- :since  timestamptz  engagements from here on
+-- :since  timestamptz  engagements from here on, a multiple of 15 minutes
 -- :zone   text         the zone hours and weekdays are counted in
 --
 -- One row an hour x weekday that was seen, Sunday (0) first. posts_engaged and active_users are
 -- true distinct counts, so they do not add up over rows.
 WITH quarters AS MATERIALIZED (
     -- Zone offsets are multiples of a quarter of an hour, so that each is in one cell.
-    SELECT quarter,
-           (24 * extract(dow FROM quarter AT TIME ZONE :'zone'::text)
-               + extract(hour FROM quarter AT TIME ZONE :'zone'::text))::int AS hour_of_week
+    SELECT quarter, views, likes, comments, shares, hour_of_week,
+           B'1'::bit(168) >> hour_of_week AS cells
       FROM quarter_hours
+     CROSS JOIN LATERAL (SELECT quarter AT TIME ZONE :'zone'::text) AS l (local)
+     CROSS JOIN LATERAL (SELECT (24 * date_part('dow', local) + date_part('hour', local))::int)
+           AS h (hour_of_week)
      WHERE quarter >= :'since'::timestamptz
+       -- Counts outlive their events; what has expired is not told.
+       AND (quarter AT TIME ZONE 'UTC')::date IN (SELECT day FROM engagement_partitions)
 ), seen AS (
-    -- Each row is read once, for what is distinct as for what adds up.
-    SELECT hour_of_week, type, post_id, user_id, count(*) AS events,
-           grouping(type, post_id, user_id) AS absent
+    -- A group a post or user, with a bit a cell, is far less to keep than a group a cell of each.
+    SELECT post_id, user_id, bit_or(cells) AS cells
       FROM engagements
       JOIN quarters ON quarter = date_bin('15 minutes', engaged_timestamp, 'epoch'::timestamptz)
      WHERE engaged_timestamp >= :'since'::timestamptz
-     GROUP BY GROUPING SETS ((hour_of_week, type), (hour_of_week, post_id), (hour_of_week, user_id))
-), cells AS (
-    SELECT hour_of_week % 24 AS hour_of_day, hour_of_week / 24 AS day_of_week,
-           coalesce(sum(events) FILTER (WHERE type = 'view'), 0)::bigint    AS views,
-           coalesce(sum(events) FILTER (WHERE type = 'like'), 0)::bigint    AS likes,
-           coalesce(sum(events) FILTER (WHERE type = 'comment'), 0)::bigint AS comments,
-           coalesce(sum(events) FILTER (WHERE type = 'share'), 0)::bigint   AS shares,
-           (sum(events) FILTER (WHERE absent = b'011'::int))::bigint        AS total_engagements,
-           count(*)       FILTER (WHERE absent = b'101'::int)               AS posts_engaged,
-           count(user_id) FILTER (WHERE absent = b'110'::int)               AS active_users
+     GROUP BY GROUPING SETS (post_id, user_id)
+), octets AS (
+    -- Many have the same eight bits, which are then looked at once.
+    SELECT octet, substring(cells FROM 8 * octet + 1 FOR 8)::int AS bits,
+           count(post_id) AS posts, count(user_id) AS users
       FROM seen
+     CROSS JOIN generate_series(0, 20) AS octet
+     GROUP BY octet, bits
+), counted AS (
+    SELECT 8 * octet + bit AS hour_of_week,
+           sum(posts)::bigint AS posts_engaged, sum(users)::bigint AS active_users
+      FROM octets
+     CROSS JOIN generate_series(0, 7) AS bit
+     WHERE bits >> 7 - bit & 1 = 1
+     GROUP BY octet, bit
+), summed AS (
+    SELECT hour_of_week, sum(views)::bigint AS views, sum(likes)::bigint AS likes,
+           sum(comments)::bigint AS comments, sum(shares)::bigint AS shares,
+           sum(views + likes + comments + shares)::bigint AS total_engagements
+      FROM quarters
      GROUP BY hour_of_week
 )
-SELECT hour_of_day, day_of_week,
+SELECT hour_of_week % 24 AS hour_of_day, hour_of_week / 24 AS day_of_week,
        (ARRAY['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'])
-           [day_of_week + 1] AS day_name,
+           [hour_of_week / 24 + 1] AS day_name,
        views, likes, comments, shares, total_engagements, posts_engaged, active_users,
        round(total_engagements::numeric / posts_engaged, 2)::float8 AS avg_engagement_per_post,
        round(100.0 * total_engagements / sum(total_engagements) OVER (), 2)::float8
            AS pct_of_total_engagement
-  FROM cells
- ORDER BY day_of_week, hour_of_day;
+  FROM summed
+  JOIN counted USING (hour_of_week)
+ ORDER BY hour_of_week;

@@ -58,6 +58,8 @@ async def test_expired_days_stay_in_all_time_numbers_and_the_ledger_balances(api
     ledger = await api.json("/ops/ledger")
     assert ledger["totals"]["expired"] == 1
     assert ledger["totals"]["engagements"] == 1
+    patterns = await api.json("/analytics/engagement-patterns")
+    assert [(cell["views"], cell["posts_engaged"]) for cell in patterns] == [(1, 1)]
 
 
 @pytest.mark.parametrize(
