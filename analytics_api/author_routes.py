@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from analytics_api import reports
-from analytics_api.answers import LIVE, VIEW, Answer
+from analytics_api.answers import VIEW, Answer
 from analytics_api.models import (
     AuthorTrends,
     EngagementPattern,
@@ -34,9 +34,9 @@ async def author_trends(
     request: Request,
     author_id: Annotated[str, Path(description="The author's number, or its external id.")],
 ) -> Response:
-    """How do an author's posts do, and how does it change?"""
+    """How do an author's posts do, and how does it change? As fresh as the last refresh."""
     state, now = state_of(request), datetime.now(UTC)
-    answer = Answer(request, state.follower.live, LIVE, _minute(now))
+    answer = Answer(request, state.follower.view, VIEW, _minute(now))
 
     async def ask() -> AuthorTrends:
         number = await number_of(request, "author", author_id)
