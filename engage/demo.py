@@ -12,8 +12,8 @@ from typing import Any, Final
 from rich.console import Console
 
 from engage.client import get_json
-from engage.commands_ledger import verdict
-from engage.commands_stack import print_addresses
+from engage.commands.ledger import verdict
+from engage.commands.stack import print_addresses
 from engage.database import fetch_value
 from engage.heatmap import print_heatmap
 from engage.launch import run_until_stopped, running

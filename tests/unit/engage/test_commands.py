@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from engage.cli import app
-from engage.commands_ledger import changes, described, verdict
-from engage.commands_scoped import filters, with_bars
+from engage.commands.ledger import changes, described, verdict
+from engage.commands.scoped import filters, with_bars
 from engage.options import Output, exit_code
 from engage.output import print_rows, shown
 from engage.report_tables import COLUMNS, for_people

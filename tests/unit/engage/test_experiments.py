@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engage.commands_experiment import verdict
+from engage.commands.experiment import verdict
 from engage.experiments import (
     assign,
     authors_needed,

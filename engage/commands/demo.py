@@ -25,7 +25,7 @@ def demo(
     With --once the exit code is 0 only if nothing is in flight, the ledger balances and every
     report has something to say.
     """
-    from engage.commands_stack import fetch
+    from engage.commands.stack import fetch
     from engage.demo import Sizes, run
     from engage.stack import StackSpec
 
