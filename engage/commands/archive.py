@@ -6,8 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 from engage.target import find
+from engage.terminal.options import (
+    CHECK_FAILED,
+    DEFAULT_DIR,
+    Dir,
+    Output,
+    OutputOption,
+    failing_well,
+)
 
 app = typer.Typer(
     name="archive",
@@ -31,7 +38,7 @@ Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="A UTC day."
 def list_days(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """List the files, their events, and which of them came back until when."""
     from engage.database import fetch
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     found = asyncio.run(
         fetch(
@@ -49,7 +56,7 @@ def list_days(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) ->
 @failing_well
 def check(place: Place, folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """Read every file and compare it with what was archived. Exit code 1: one is damaged."""
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
     from loadgen.progress import shown
 
     archive = _open(place)

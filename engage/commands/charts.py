@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from engage.options import failing_well
+from engage.terminal.options import failing_well
 
 
 @failing_well

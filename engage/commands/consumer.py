@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from engage.options import DEFAULT_DIR, Dir, failing_well
 from engage.target import find
+from engage.terminal.options import DEFAULT_DIR, Dir, failing_well
 
 consumer = typer.Typer(help="Decide how a halted partition goes on.", no_args_is_help=True)
 

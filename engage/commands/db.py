@@ -5,8 +5,15 @@ from typing import Annotated
 
 import typer
 
-from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 from engage.target import find
+from engage.terminal.options import (
+    CHECK_FAILED,
+    DEFAULT_DIR,
+    Dir,
+    Output,
+    OutputOption,
+    failing_well,
+)
 
 app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 
@@ -18,7 +25,7 @@ def migrate(folder: Dir = DEFAULT_DIR) -> None:
 
     Doing so again changes nothing. Tables that are in use are waited for, five minutes at most.
     """
-    from engage.bootstrap import migrate_database
+    from engage.stack.bootstrap import migrate_database
     from schema.telemetry import configure_logging
 
     configure_logging("migrate")
@@ -30,7 +37,7 @@ def migrate(folder: Dir = DEFAULT_DIR) -> None:
 @failing_well
 def verify(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """Recompute every rollup and the ledger in one snapshot. Exit code 1: a number is wrong."""
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
     from engage.verification import verify as check
 
     checks = asyncio.run(check(find(folder).database_url))
@@ -44,7 +51,7 @@ def verify(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> No
 def partitions(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """List the daily partitions of engagements."""
     from engage.database import fetch
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     print_rows(asyncio.run(fetch(find(folder).database_url, "partition_sizes")), output)
 
@@ -68,6 +75,6 @@ def orphans(
 ) -> None:
     """List posts that were engaged with but are not in the catalogue."""
     from engage.database import fetch
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     print_rows(asyncio.run(fetch(find(folder).database_url, "orphans"))[:limit], output)

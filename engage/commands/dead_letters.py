@@ -9,8 +9,15 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 from engage.target import find
+from engage.terminal.options import (
+    CHECK_FAILED,
+    DEFAULT_DIR,
+    Dir,
+    Output,
+    OutputOption,
+    failing_well,
+)
 
 app = typer.Typer(
     help="Records that could not be stored: docs/dead-letters.md.", no_args_is_help=True
@@ -40,7 +47,7 @@ def list_dead_letters(
 ) -> None:
     """List dead letters by their reason, or each one of a reason."""
     from engage.database import fetch
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     url = find(folder).database_url
     if reason or is_each:
@@ -60,7 +67,7 @@ def show_dead_letter(
 ) -> None:
     """Show one dead letter: what is wrong, where it stood, its original bytes, what was tried."""
     from engage.database import fetch
-    from engage.output import print_facts, print_rows
+    from engage.terminal.output import print_facts, print_rows
 
     url = find(folder).database_url
     rows = asyncio.run(fetch(url, "show_dead_letter", dead_letter_id=dead_letter_id))
@@ -91,7 +98,7 @@ def replay(  # noqa: PLR0913, PLR0917  (options of a command)
     The rules are this environment's: ENGAGE_RETENTION_DAYS, ENGAGE_FUTURE_TOLERANCE_SECONDS.
     Exit code 1: some are still refused.
     """
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
     from schema.errors import SetupError
 
     if not (ids or reason or is_all):

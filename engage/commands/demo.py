@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engage.options import CHECK_FAILED, failing_well
+from engage.terminal.options import CHECK_FAILED, failing_well
 
 
 @failing_well
@@ -27,7 +27,7 @@ def demo(
     """
     from engage.commands.stack import fetch
     from engage.demo import Sizes, run
-    from engage.stack import StackSpec
+    from engage.stack.layout import StackSpec
 
     spec = StackSpec(Path.cwd() if folder is None else folder.expanduser().absolute())
     fetch(spec)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from engage.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 from engage.target import Target, find
+from engage.terminal.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 
 if TYPE_CHECKING:
     from engage.experiments import Change
@@ -77,7 +77,7 @@ def start(
     """Draw who is treated, half of the eligible authors, and begin now."""
     from engage.database import fetch
     from engage.experiments import KINDS, assign
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     wanted, system = KINDS[kind.value], find(folder)
     _check_new(system, name)
@@ -105,7 +105,7 @@ def start(
 def list_experiments(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """List what was tried."""
     from engage.database import fetch
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     url = find(folder).database_url
     print_rows(asyncio.run(fetch(url, "list_experiments", only_name="")), output)
@@ -120,7 +120,7 @@ def show(
 ) -> None:
     """Show who is in which arm."""
     from engage.database import fetch
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     system = find(folder)
     _found(system, name)
@@ -135,7 +135,7 @@ def read(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """What came of it so far: the lift of the treated authors, with its interval."""
-    from engage.output import print_facts
+    from engage.terminal.output import print_facts
 
     system = find(folder)
     experiment = _found(system, name)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from engage.commands.scoped import End, Only, Period, Start, Zone, ask
-from engage.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
+from engage.terminal.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 
 Hours = Annotated[
     int | None, typer.Option(help="Of a post's life that count: 1, 6, 24, 48 or 168.")
@@ -123,7 +123,7 @@ def effects(  # noqa: PLR0913, PLR0917  (options of a command)
 
 def show(report: str, rows: Any, output: Output) -> None:
     """Print all columns for programs, those that people compare for people."""
-    from engage.output import print_rows
-    from engage.report_tables import for_people
+    from engage.terminal.output import print_rows
+    from engage.terminal.report_tables import for_people
 
     print_rows(for_people(report, rows) if output is Output.TABLE else rows, output)

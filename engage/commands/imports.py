@@ -10,8 +10,8 @@ import typer
 
 from engage.deliveries import Fault, RestartPoint, Way, rehearse, send
 from engage.importing import Line, identified, of_kind, read
-from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, failing_well
-from engage.stack import Layout
+from engage.stack.layout import Layout
+from engage.terminal.options import CHECK_FAILED, DEFAULT_DIR, Dir, failing_well
 
 app = typer.Typer(
     name="import",

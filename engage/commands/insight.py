@@ -8,7 +8,7 @@ import typer
 
 from engage.commands.fair import Hours, Limit, show
 from engage.commands.scoped import End, Only, Period, Start, Zone, ask, filters
-from engage.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
+from engage.terminal.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 
 Least = Annotated[
     int | None,
@@ -61,7 +61,7 @@ def when_to_post(  # noqa: PLR0913, PLR0917  (options of a command)
     if output is not Output.TABLE:
         show("when-to-post", slots, output)
         return
-    from engage.heatmap import lift_map
+    from engage.terminal.heatmap import lift_map
 
     print("\n".join(lift_map(slots)))
     coming = ask(folder, "/reports/when-to-post/next", scope, only, **asked)

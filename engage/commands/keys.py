@@ -5,7 +5,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from engage.options import (
+from engage.target import key_file
+from engage.terminal.options import (
     CHECK_FAILED,
     DEFAULT_DIR,
     USAGE,
@@ -14,7 +15,6 @@ from engage.options import (
     OutputOption,
     failing_well,
 )
-from engage.target import key_file
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -82,7 +82,7 @@ def _parsed(option: str, parse: Callable[[T], R], given: T) -> R:
 @failing_well
 def list_keys(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """List the keys: their ids, never the keys themselves."""
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
     from schema.keys import read_keys
     from schema.last_use import last_uses
 
@@ -126,7 +126,7 @@ def show(output: OutputOption = Output.TABLE) -> None:
     Exit code 2: a setting is wrong; stderr says which and why.
     """
     from engage.configuration import faults, settings_in_force
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     print_rows(settings_in_force(), output)
     if found := faults():

@@ -8,7 +8,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
+from engage.terminal.options import (
+    CHECK_FAILED,
+    DEFAULT_DIR,
+    Dir,
+    Output,
+    OutputOption,
+    failing_well,
+)
 
 LEDGER_COLUMNS: Final = (
     "partition", "first_offset", "next_offset", "log_end_offset",
@@ -55,7 +62,7 @@ def _look(folder: Path) -> Any:
 
 
 def _print(found: Mapping[str, Any], output: Output) -> None:
-    from engage.output import print_json, print_rows
+    from engage.terminal.output import print_json, print_rows
 
     if output is Output.JSON:
         print_json(found)

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from engage.options import CHECK_FAILED, DEFAULT_DIR, Dir, Output, OutputOption, failing_well
-from engage.stack import Layout
+from engage.stack.layout import Layout
 from engage.target import find
+from engage.terminal.options import (
+    CHECK_FAILED,
+    DEFAULT_DIR,
+    Dir,
+    Output,
+    OutputOption,
+    failing_well,
+)
 from loadgen.wire import Format
 
 if TYPE_CHECKING:
@@ -36,7 +43,7 @@ def seed(  # noqa: PLR0913, PLR0917  (the command line's options)
 
     Rows that are there stay, so that running it again changes nothing.
     """
-    from engage.output import print_facts
+    from engage.terminal.output import print_facts
     from loadgen.progress import shown
     from loadgen.seed import seed as write
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engage.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
+from engage.terminal.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 
 if TYPE_CHECKING:
-    from engage.findings import Finding
-    from engage.monitoring import Notifier
+    from engage.monitoring.findings import Finding
+    from engage.monitoring.looking import Notifier
 
 
 class Check(StrEnum):
@@ -55,7 +55,7 @@ def monitor(  # noqa: PLR0913, PLR0917  (options of a command)
     gravely wrong, 3 nobody answers. With ENGAGE_WEBHOOK_URL findings are sent there as well, each
     again only after ENGAGE_WEBHOOK_COOLDOWN_SECONDS.
     """
-    from engage.monitoring import Notifier, look, unreachable
+    from engage.monitoring.looking import Notifier, look, unreachable
     from engage.settings import MonitorSettings
     from engage.target import find
     from schema.errors import Unavailable
@@ -76,8 +76,8 @@ def monitor(  # noqa: PLR0913, PLR0917  (options of a command)
 
 
 def _print(found: Sequence["Finding"], checks: Sequence[Check], output: Output) -> None:
-    from engage.findings import summary
-    from engage.output import print_rows
+    from engage.monitoring.findings import summary
+    from engage.terminal.output import print_rows
 
     if output is Output.TABLE:
         print(summary(found, checks), flush=True)
@@ -98,6 +98,6 @@ def _tell(notifier: "Notifier", found: Sequence["Finding"]) -> bool:
 
 def _code(found: Sequence["Finding"], *, is_told: bool) -> int:
     """Return the exit code; a webhook that does not work is a warning of its own."""
-    from engage.findings import Severity, worst
+    from engage.monitoring.findings import Severity, worst
 
     return int(max(worst(found), Severity.OK if is_told else Severity.WARNING))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import typer
 from typer.core import TyperGroup
 
-from engage.options import (
+from engage.terminal.options import (
     DEFAULT_DIR,
     Dir,
     Output,
@@ -111,7 +111,7 @@ def engagement_patterns(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """At which hours of which weekdays is engagement high? The darker, the more."""
-    from engage.heatmap import print_heatmap
+    from engage.terminal.heatmap import print_heatmap
 
     rows = _ask(folder, "/analytics/engagement-patterns", tz=tz)
     if output is Output.TABLE:
@@ -128,15 +128,15 @@ def opportunity_authors(folder: Dir = DEFAULT_DIR, output: OutputOption = Output
 
 
 def _print_one(facts: Mapping[str, Any], output: Output) -> None:
-    from engage.output import print_facts
+    from engage.terminal.output import print_facts
 
     print_facts(facts, output)
 
 
 def _print_many(report: str, rows: Sequence[Mapping[str, Any]], output: Output) -> None:
     """Print all columns for programs, those that people compare for people."""
-    from engage.output import print_rows
-    from engage.report_tables import for_people
+    from engage.terminal.output import print_rows
+    from engage.terminal.report_tables import for_people
 
     print_rows(for_people(report, rows) if output is Output.TABLE else rows, output)
 

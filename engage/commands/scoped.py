@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from engage.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
+from engage.terminal.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 
 _FILTERS: Final = ("category", "author", "type", "tag", "promoted")
 _BAR_CHARACTERS: Final = 40
@@ -55,11 +55,11 @@ def overview(  # noqa: PLR0913, PLR0917  (options of a command)
     output: OutputOption = Output.TABLE,
 ) -> None:
     """How much engagement was there, compared with the period before?"""
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     found = ask(folder, "/reports/overview", (period, start, end, tz), only)
     if output is Output.JSON:
-        from engage.output import print_json
+        from engage.terminal.output import print_json
 
         print_json(found)
         return
@@ -90,7 +90,7 @@ def series(  # noqa: PLR0913, PLR0917  (options of a command)
     output: OutputOption = Output.TABLE,
 ) -> None:
     """How did engagement go, hour by hour, day by day or week by week?"""
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     scope = (period, start, end, tz)
     rows = ask(folder, "/reports/series", scope, only, interval=interval.value, post=post)
@@ -113,7 +113,7 @@ def ranking(  # noqa: PLR0913, PLR0917  (options of a command)
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Which posts, authors, categories or tags lead in a period?"""
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     path = f"/reports/ranking/{dimension.value}"
     rows = ask(folder, path, (period, start, end, tz), only, sort=sort, limit=limit)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engage.options import (
+from engage.stack.layout import Layout, StackFile, StackKind, StackSpec
+from engage.terminal.options import (
     CHECK_FAILED,
     DEFAULT_DIR,
     Dir,
@@ -16,10 +17,9 @@ from engage.options import (
     exit_code,
     failing_well,
 )
-from engage.stack import Layout, StackFile, StackKind, StackSpec
 
 if TYPE_CHECKING:
-    from engage.detach import Report
+    from engage.stack.detach import Report
 
 _Port = typer.Option(
     min=0, max=65535, help="This very port; 0: any free one. Default: the usual one if free."
@@ -52,7 +52,7 @@ def up(  # noqa: PLR0913, PLR0917  (the command line's options)
     if not detach:
         _up(spec, speaks=True)
         return
-    from engage.detach import in_background
+    from engage.stack.detach import in_background
 
     layout = Layout(folder)
 
@@ -87,8 +87,8 @@ def fetch(spec: StackSpec) -> None:
 
 
 def _up(spec: StackSpec, *, speaks: bool, report: "Report | None" = None) -> None:
-    from engage.launch import run_until_stopped
-    from engage.logs import open_log
+    from engage.stack.launch import run_until_stopped
+    from engage.stack.logs import open_log
     from schema.errors import EngagementError
 
     open_log(Layout(spec.folder).log("supervisor"), speaks=speaks)
@@ -97,7 +97,7 @@ def _up(spec: StackSpec, *, speaks: bool, report: "Report | None" = None) -> Non
     except EngagementError as error:
         if report is None:
             raise
-        from engage.detach import Outcome
+        from engage.stack.detach import Outcome
 
         report(Outcome(exit_code(error), str(error)))
 
@@ -105,8 +105,8 @@ def _up(spec: StackSpec, *, speaks: bool, report: "Report | None" = None) -> Non
 async def _keep_up(spec: StackSpec, report: "Report | None") -> None:
     import asyncio
 
-    from engage.detach import Outcome
-    from engage.launch import running
+    from engage.stack.detach import Outcome
+    from engage.stack.launch import running
 
     async with running(spec) as supervisor:
         if report is None:
@@ -133,7 +133,7 @@ def down(
     wipe: Annotated[bool, typer.Option(help="Delete the stack's data as well.")] = False,
 ) -> None:
     """End a stack, and whatever a killed one left behind."""
-    from engage import teardown
+    from engage.stack import teardown
 
     layout = Layout(folder)
     was_running = teardown.end_stack(layout)
@@ -152,8 +152,8 @@ def status(
 
     Exit code 1: something is not ready.
     """
-    from engage import status as stack_status
-    from engage.output import print_json
+    from engage.stack import status as stack_status
+    from engage.terminal.output import print_json
 
     found = stack_status.read(folder)
     if is_json:
@@ -165,7 +165,7 @@ def status(
 
 
 def _print_status(found: dict[str, Any]) -> None:
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     rows = [
         {
@@ -220,7 +220,7 @@ def doctor(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> No
     from dataclasses import asdict
 
     from engage.embedded.doctor import examine
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     findings = examine(folder)
     if output is Output.TABLE:

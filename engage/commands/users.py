@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from engage.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 from engage.target import find
+from engage.terminal.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 
 app = typer.Typer(
     name="users",
@@ -120,7 +120,7 @@ def erasures(
 ) -> None:
     """List who asked for users to be erased, when, and what was done; not who was erased."""
     from engage.database import fetch
-    from engage.output import print_rows
+    from engage.terminal.output import print_rows
 
     print_rows(asyncio.run(fetch(find(folder).database_url, "list_erasures", rows=limit)), output)
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import typer
 
-from engage.options import DEFAULT_DIR, Dir, failing_well
+from engage.terminal.options import DEFAULT_DIR, Dir, failing_well
 
 if TYPE_CHECKING:
     from engage.weekly import Week

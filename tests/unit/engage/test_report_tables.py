@@ -4,8 +4,8 @@ import pytest
 from pydantic import BaseModel
 
 from analytics_api import fair_models, insight_models, models, movers_models, timing_models
-from engage.heatmap import lift_map
-from engage.report_tables import COLUMNS, for_people
+from engage.terminal.heatmap import lift_map
+from engage.terminal.report_tables import COLUMNS, for_people
 
 MODELS: dict[str, type[BaseModel]] = {
     "categories": models.Category,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from engage.bootstrap import LOGINS, Secrets, ensure_keys
 from engage.embedded.processes import ProcessId, identify
-from engage.stack import Layout, StackFile
-from engage.state import MemberState, State
-from engage.teardown import end_leftovers, wipe
+from engage.stack.bootstrap import LOGINS, Secrets, ensure_keys
+from engage.stack.layout import Layout, StackFile
+from engage.stack.state import MemberState, State
+from engage.stack.teardown import end_leftovers, wipe
 from schema.errors import SetupError, Unavailable
 from schema.keys import KeyRing
 

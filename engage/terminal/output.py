@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from engage.options import Output
+from engage.terminal.options import Output
 
 _WIDE: Final = 240
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from engage.client import get_json
 from engage.embedded.files import write_whole
-from engage.findings import Finding, Severity, of_movers, of_pipeline, of_weak_hours
-from engage.notices import QuietHours, Sent, due
+from engage.monitoring.findings import Finding, Severity, of_movers, of_pipeline, of_weak_hours
+from engage.monitoring.notices import QuietHours, Sent, due
 from engage.settings import MonitorSettings
 from engage.target import Target
 from schema.errors import Unavailable

@@ -7,8 +7,8 @@ from typing import Final
 from engage.embedded import processes
 from engage.embedded.cluster import ClusterProcesses
 from engage.embedded.errors import StackError
-from engage.stack import Layout
-from engage.state import State
+from engage.stack.layout import Layout
+from engage.stack.state import State
 
 _SUPERVISOR_SECONDS: Final = 90.0
 _SERVICE_SECONDS: Final = 15.0

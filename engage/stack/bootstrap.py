@@ -9,7 +9,7 @@ import msgspec
 
 from engage.database import connected
 from engage.embedded.files import write_whole
-from engage.stack import Layout
+from engage.stack.layout import Layout
 from schema import topics
 from schema.errors import SetupError, Unavailable
 from schema.migrate import Connection, migrate

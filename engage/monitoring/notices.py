@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Final
 
-from engage.findings import Finding, Severity
+from engage.monitoring.findings import Finding, Severity
 from schema.errors import SetupError
 
 _ENDLESS_DAYS: Final = 30

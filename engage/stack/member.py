@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from engage.embedded.errors import StackError
 from engage.embedded.processes import identify, spawn, stop_child
-from engage.state import MemberState
+from engage.stack.state import MemberState
 from schema.telemetry import get_logger
 
 _LOOK_SECONDS: Final = 0.05

@@ -5,16 +5,16 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from engage import readiness
-from engage.backends import Backend
-from engage.bootstrap import Secrets
 from engage.embedded.errors import ServerFailed
 from engage.embedded.ports import LOOPBACK
 from engage.embedded.processes import ProcessId
-from engage.member import Member
-from engage.services import service
-from engage.stack import ROLES, Layout, StackFile
-from engage.state import MemberState, State
+from engage.stack import readiness
+from engage.stack.backends import Backend
+from engage.stack.bootstrap import Secrets
+from engage.stack.layout import ROLES, Layout, StackFile
+from engage.stack.member import Member
+from engage.stack.services import service
+from engage.stack.state import MemberState, State
 from schema.telemetry import get_logger
 
 _READY_SECONDS: Final = 60.0
@@ -40,7 +40,7 @@ class Supervisor:
         me: the process that supervises.
     """
 
-    def __init__(  # noqa: PLR0913  (wired in one place, engage.launch)
+    def __init__(  # noqa: PLR0913  (wired in one place, engage.stack.launch)
         self,
         *,
         layout: Layout,

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from engage import readiness
 from engage.client import get_json
-from engage.stack import Layout, StackFile
-from engage.state import MemberState, State
+from engage.stack import readiness
+from engage.stack.layout import Layout, StackFile
+from engage.stack.state import MemberState, State
 from schema.errors import EngagementError, Unavailable
 
 _PAGE_KIB: Final = 1024

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
-from engage.bootstrap import (
+from engage.embedded.kafka import KafkaServer
+from engage.embedded.postgres import PostgresServer
+from engage.stack.bootstrap import (
     DATABASE,
     MIGRATOR,
     Secrets,
@@ -12,12 +14,10 @@ from engage.bootstrap import (
     ensure_topic,
     migrate_database,
 )
-from engage.embedded.kafka import KafkaServer
-from engage.embedded.postgres import PostgresServer
-from engage.leases import PortLeases
-from engage.member import Program
-from engage.services import DATABASE_ROLES, Wiring
-from engage.stack import Layout
+from engage.stack.layout import Layout
+from engage.stack.leases import PortLeases
+from engage.stack.member import Program
+from engage.stack.services import DATABASE_ROLES, Wiring
 from schema.settings import KafkaSettings, ReplicaSettings
 
 

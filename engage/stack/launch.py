@@ -10,15 +10,15 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
-from engage.backends import EmbeddedBackend, ExternalBackend
-from engage.bootstrap import Secrets, ensure_keys
 from engage.embedded.errors import StackError, explain_os_error
 from engage.embedded.processes import identify
-from engage.leases import PortLeases, listen
-from engage.stack import Layout, StackKind, StackSpec
-from engage.state import MemberState
-from engage.supervisor import Supervisor
-from engage.teardown import end_leftovers
+from engage.stack.backends import EmbeddedBackend, ExternalBackend
+from engage.stack.bootstrap import Secrets, ensure_keys
+from engage.stack.layout import Layout, StackKind, StackSpec
+from engage.stack.leases import PortLeases, listen
+from engage.stack.state import MemberState
+from engage.stack.supervisor import Supervisor
+from engage.stack.teardown import end_leftovers
 
 
 class StackBusy(StackError):  # noqa: N818  (named for what it is)

@@ -9,9 +9,9 @@ from typing import Final
 
 from engage.embedded.errors import StackError
 from engage.embedded.jars import CHART_LIBRARY, JarStore
-from engage.member import Service
-from engage.stack import Layout
-from engage.state import MemberState
+from engage.stack.layout import Layout
+from engage.stack.member import Service
+from engage.stack.state import MemberState
 from schema.settings import PREFIX
 
 _KEPT: Final = (
