@@ -125,6 +125,6 @@ def scrub(place: Place, folder: Dir = DEFAULT_DIR) -> None:
 
 def _open(place: str) -> Any:
     """Open the archive; first, as what else there is needs pyarrow as well."""
-    from analytics_api.partitions import open_archive
+    from analytics_api.refresher.partitions import open_archive
 
     return open_archive(place)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
-from analytics_api.alarms import GRAVE
+from analytics_api.refresher.alarms import GRAVE
 
 _LEAST_POSTS: Final = 3
 _MOST_WEAK_PCT: Final = 50.0

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from analytics_api.fan_out import FanOut, Listener, Message
+from analytics_api.live.fan_out import FanOut, Listener, Message
 from schema.problems import Problem
 
 AT_ONCE = 0.0

@@ -3,7 +3,11 @@
 import pytest
 from pydantic import BaseModel
 
-from analytics_api import fair_models, insight_models, models, movers_models, timing_models
+from analytics_api.reports.fair import models as fair_models
+from analytics_api.reports.insight import models as insight_models
+from analytics_api.reports.movers import models as movers_models
+from analytics_api.reports.plain import models
+from analytics_api.reports.timing import models as timing_models
 from engage.terminal.heatmap import lift_map
 from engage.terminal.report_tables import COLUMNS, for_people
 
