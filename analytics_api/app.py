@@ -27,15 +27,15 @@ from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
 from analytics_api.timed import Timed
 from analytics_api.whole_files import WholeFiles
-from schema import problems
-from schema.docs_page import add_docs
-from schema.edge import Application, Edge, key_ring
-from schema.keys import Scope
-from schema.server import END_STREAMS
-from schema.service_routes import add_service_routes
-from schema.side_port import Readiness
+from schema.http import problems
+from schema.http.docs_page import add_docs
+from schema.http.edge import Application, Edge, key_ring
+from schema.http.keys import Scope
+from schema.http.server import END_STREAMS
+from schema.http.service_routes import add_service_routes
+from schema.http.side_port import Readiness
+from schema.http.traced import traced
 from schema.telemetry import get_logger
-from schema.traced import traced
 from sql.pool import OUTAGES
 
 _ANSWER_SECONDS = 8.0

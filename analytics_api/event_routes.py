@@ -11,7 +11,7 @@ from starlette.responses import Response
 import sql
 from analytics_api.answering.answers import LIVE, Answer
 from analytics_api.answering.requests import new_router, state_of
-from schema.problems import Problem
+from schema.http.problems import Problem
 
 router = new_router()
 

@@ -16,7 +16,7 @@ from consumer.transaction import Fenced
 from consumer.writer import Refused, Writer
 from schema import tracing
 from schema.errors import Unavailable
-from schema.side_port import PersonNeeded
+from schema.http.side_port import PersonNeeded
 from schema.telemetry import about_batch, get_logger
 from sql.pool import OUTAGES, told
 

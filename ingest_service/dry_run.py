@@ -18,7 +18,7 @@ from schema.admission import admit
 from schema.errors import InvalidEvent
 from schema.event import Record, decode_draft, invalid_field, missing_field, unknown_field
 from schema.event_model import Event
-from schema.problems import Problem
+from schema.http.problems import Problem
 
 _NULL: Final = b"null"
 _FIELDS: Final = {

@@ -14,9 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schema import topics
 from schema.admission import Window
-from schema.client_address import parse_networks
 from schema.errors import SetupError
-from schema.origins import parse_origins
+from schema.http.client_address import parse_networks
+from schema.http.origins import parse_origins
 from schema.transport import fault_of_database, fault_of_kafka
 
 PREFIX = "ENGAGE_"

@@ -16,7 +16,7 @@ from analytics_api.answering.again import again_of
 from analytics_api.answering.cache import Kept
 from analytics_api.answering.questions import Questions
 from analytics_api.answering.versions import Version
-from schema.problems import Problem, unavailable
+from schema.http.problems import Problem, unavailable
 
 LIVE: Final = "private, no-cache"
 VIEW: Final = "private, max-age=2"

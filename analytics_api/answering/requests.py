@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Request
 import sql
 from analytics_api.state import State
 from schema.event import MAX_ID, is_external_id
-from schema.parameters import known_parameters
-from schema.problems import BEHIND_A_KEY, Problem, responses
+from schema.http.parameters import known_parameters
+from schema.http.problems import BEHIND_A_KEY, Problem, responses
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 

@@ -16,7 +16,7 @@ from analytics_api.live.fan_out import FanOut, Message
 from analytics_api.live.models import Live, LivePost, Pipeline
 from analytics_api.log_ends import LogEnds
 from analytics_api.reports.plain import reports
-from schema.problems import Problem, unavailable
+from schema.http.problems import Problem, unavailable
 from schema.telemetry import get_logger
 from sql.pool import OUTAGES, AnyConnection, Pool
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from prometheus_client import Counter, Gauge
 
-from schema.problems import Problem
+from schema.http.problems import Problem
 
 CLIENTS: Final = Gauge("engage_api_live_clients", "Streams that are open.")
 DROPPED: Final = Counter("engage_api_live_dropped_total", "Streams whose client was too slow.")

@@ -12,7 +12,7 @@ from analytics_api.answering.requests import new_router, state_of
 from analytics_api.answering.versions import Version
 from analytics_api.live.fan_out import FanOut, Listener
 from analytics_api.live.models import Live
-from schema.edge import ASGIScope, Receive, Send
+from schema.http.edge import ASGIScope, Receive, Send
 
 router = new_router()
 

@@ -13,7 +13,7 @@ from analytics_api.refresher.jobs import Refresher
 from analytics_api.settings import RefresherSettings
 from schema import collector
 from schema.errors import SetupError
-from schema.side_port import side_port
+from schema.http.side_port import side_port
 from schema.telemetry import configure_logging, get_logger
 
 _KAFKA_SECONDS: Final = 3.0

@@ -16,7 +16,7 @@ from analytics_api.refresher import alarms
 from analytics_api.refresher.alarms import Alarm, LagWatch
 from analytics_api.reports.plain.models import Ledger
 from analytics_api.settings import RefresherSettings
-from schema.side_port import PersonNeeded
+from schema.http.side_port import PersonNeeded
 from schema.telemetry import get_logger
 from sql.pool import Connection
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final, NamedTuple, TypeVar
 import msgspec
 
 from schema.event import MAX_ID
-from schema.problems import Problem
+from schema.http.problems import Problem
 
 _Rank = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 _Key = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*\Z")]  # others were never in PostgreSQL

@@ -12,7 +12,7 @@ from fastapi import Depends, Query, Request
 from analytics_api.answering.requests import known_number, state_of
 from analytics_api.reports.plain.reports import midnight
 from schema.event import TYPES
-from schema.problems import Problem, unavailable
+from schema.http.problems import Problem, unavailable
 
 ReportPeriod = Literal["7d", "30d", "90d", "365d", "all"]
 EventKind = Literal["view", "like", "comment", "share"]

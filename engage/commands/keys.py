@@ -49,9 +49,9 @@ def create(
 
     It goes into the header `Authorization: Bearer eng_...`. More in docs/keys.md.
     """
-    from schema.keys import Scope, add, mint
-    from schema.origins import parse_origins
-    from schema.rate_limit import parse_rate
+    from schema.http.keys import Scope, add, mint
+    from schema.http.origins import parse_origins
+    from schema.http.rate_limit import parse_rate
 
     if scope not in list(Scope):
         raise typer.BadParameter(f"scope: one of {', '.join(Scope)}")
@@ -83,8 +83,8 @@ def _parsed(option: str, parse: Callable[[T], R], given: T) -> R:
 def list_keys(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """List the keys: their ids, never the keys themselves."""
     from engage.terminal.output import print_rows
-    from schema.keys import read_keys
-    from schema.last_use import last_uses
+    from schema.http.keys import read_keys
+    from schema.http.last_use import last_uses
 
     path = key_file(folder)
     used = last_uses(path)
@@ -110,7 +110,7 @@ def revoke(
     key_id: Annotated[str, typer.Argument(help="As `list` shows it.")], folder: Dir = DEFAULT_DIR
 ) -> None:
     """Revoke a key; services refuse it within a minute."""
-    from schema.keys import revoke as revoke_key
+    from schema.http.keys import revoke as revoke_key
 
     if not revoke_key(key_file(folder), key_id):
         typer.echo(f"error: no key {key_id} is in force", err=True)

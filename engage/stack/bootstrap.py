@@ -59,7 +59,7 @@ class Secrets(msgspec.Struct):
 
 def ensure_keys(layout: Layout, known: Secrets) -> None:
     """Make a key of each scope, unless the stack's key file has it. No rate limit."""
-    from schema.keys import KeyRing, Scope, add, mint
+    from schema.http.keys import KeyRing, Scope, add, mint
 
     ring = KeyRing(layout.keys_file) if layout.keys_file.exists() else None
     for scope in Scope:

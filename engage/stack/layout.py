@@ -104,7 +104,7 @@ class Layout:
     @property
     def everything(self) -> tuple[Path, ...]:
         """All that a stack ever puts into its folder."""
-        from schema.last_use import folder_of
+        from schema.http.last_use import folder_of
 
         files = (self.stack_file, self.state_file, self.ports_file, self.secrets_file)
         uses = folder_of(self.keys_file)

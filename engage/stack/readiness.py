@@ -6,7 +6,7 @@ import socket
 from typing import Final, NamedTuple
 
 from engage.embedded.ports import LOOPBACK
-from schema.side_port import WAITS_FOR
+from schema.http.side_port import WAITS_FOR
 
 _ANSWER_SECONDS: Final = 2.0
 _MAX_REASON = 200

@@ -5,7 +5,7 @@ import socket
 import time
 from typing import Any
 
-from schema.edge import ASGIScope, Receive, Send
+from schema.http.edge import ASGIScope, Receive, Send
 from schema.settings import HttpSettings
 from tests.serving import served
 

@@ -17,7 +17,7 @@ SETTINGS = set(re.findall(r"`(ENGAGE_\w+)`", settings_table()))
 SHUTDOWN_SECONDS = ProcessSettings().shutdown_timeout_seconds
 KUBERNETES = DEPLOY / "kubernetes"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
-SIDE_PORT = (ROOT / "schema" / "side_port.py").read_text(encoding="utf-8")
+SIDE_PORT = (ROOT / "schema" / "http" / "side_port.py").read_text(encoding="utf-8")
 
 
 def kustomization() -> dict[str, Any]:

@@ -19,7 +19,7 @@ from analytics_api.reports.plain.models import (
     TopAuthor,
 )
 from analytics_api.reports.scope import zone_of
-from schema.problems import Problem, responses
+from schema.http.problems import Problem, responses
 
 router = new_router()
 

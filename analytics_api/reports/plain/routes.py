@@ -11,7 +11,7 @@ from analytics_api.answering.requests import new_router, number_of, state_of
 from analytics_api.ledger import balance, read_books
 from analytics_api.reports.plain import reports
 from analytics_api.reports.plain.models import Category, CategoryMetric, Engagement, Ledger, Period
-from schema.problems import Problem, responses
+from schema.http.problems import Problem, responses
 
 router = new_router()
 

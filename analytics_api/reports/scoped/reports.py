@@ -19,7 +19,7 @@ from analytics_api.reports.scoped.models import (
     SeriesPoint,
     Sort,
 )
-from schema.problems import Problem
+from schema.http.problems import Problem
 from sql.pool import Pool
 
 _MOST_POINTS: Final = 10_000

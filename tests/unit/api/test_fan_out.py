@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from analytics_api.live.fan_out import FanOut, Listener, Message
-from schema.problems import Problem
+from schema.http.problems import Problem
 
 AT_ONCE = 0.0
 

@@ -12,7 +12,7 @@ from engage.stack.layout import Layout, StackFile
 from engage.stack.state import MemberState, State
 from engage.stack.teardown import end_leftovers, wipe
 from schema.errors import SetupError, Unavailable
-from schema.keys import KeyRing
+from schema.http.keys import KeyRing
 
 FILE = StackFile(
     ingest_url="http://127.0.0.1:1",

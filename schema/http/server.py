@@ -10,12 +10,12 @@ from typing import Final, TypeVar
 import uvicorn
 
 from schema import collector, tracing
-from schema.connection import Connection, expire
-from schema.edge import Application
 from schema.errors import SetupError
-from schema.security_headers import security_headers
+from schema.http.connection import Connection, expire
+from schema.http.edge import Application
+from schema.http.security_headers import security_headers
+from schema.http.side_port import Readiness, side_port
 from schema.settings import HttpSettings
-from schema.side_port import Readiness, side_port
 from schema.telemetry import configure_logging
 
 _BACKLOG: Final = 2048

@@ -8,7 +8,7 @@ from typing import Any, Final
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
-from schema.security_headers import SECURITY_HEADERS
+from schema.http.security_headers import SECURITY_HEADERS
 from schema.settings import ProcessSettings
 
 READY: Final = Gauge("engage_ready", "1 while /readyz says ready, else 0.")

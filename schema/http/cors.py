@@ -7,8 +7,8 @@ do is for its key to say.
 from collections.abc import Iterable
 from typing import Final
 
-from schema.keys import KeyRing, Scope
-from schema.problems import Problem
+from schema.http.keys import KeyRing, Scope
+from schema.http.problems import Problem
 
 Header = tuple[bytes, bytes]
 Headers = tuple[Header, ...]

@@ -4,8 +4,8 @@ from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from schema import problems
-from schema.side_port import Readiness
+from schema.http import problems
+from schema.http.side_port import Readiness
 
 
 def add_service_routes(app: FastAPI, not_ready: Readiness) -> None:

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from prometheus_client import Counter
 
-from schema.client_address import ClientAddresses, parse_networks
-from schema.problems import Problem
-from schema.rate_limit import Limiter, Verdict, policy, state
+from schema.http.client_address import ClientAddresses, parse_networks
+from schema.http.problems import Problem
+from schema.http.rate_limit import Limiter, Verdict, policy, state
 from schema.settings import HttpSettings
 
 ExtraHeaders = list[tuple[bytes, bytes]]

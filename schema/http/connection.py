@@ -17,9 +17,9 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from schema.edge import Edge
-from schema.problems import CONTENT_TYPE, Problem
-from schema.whole_answers import WholeAnswers
+from schema.http.edge import Edge
+from schema.http.problems import CONTENT_TYPE, Problem
+from schema.http.whole_answers import WholeAnswers
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Most bytes of a head that is not complete; the edge judges complete ones more strictly."""

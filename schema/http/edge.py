@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any, Final
 
-from schema.cors import Cors, with_headers
 from schema.errors import SetupError
-from schema.keys import KeyEntry, KeyRing, Scope
-from schema.last_use import LastUse
-from schema.problems import CONTENT_TYPE, Problem
-from schema.request_head import (
+from schema.http.cors import Cors, with_headers
+from schema.http.keys import KeyEntry, KeyRing, Scope
+from schema.http.last_use import LastUse
+from schema.http.problems import CONTENT_TYPE, Problem
+from schema.http.request_head import (
     LOOPBACK_HOSTS,
     REQUEST_ID,
     header,
@@ -21,9 +21,9 @@ from schema.request_head import (
     read,
     refuse_strangers,
 )
+from schema.http.throttle import Throttle
 from schema.settings import HttpSettings
 from schema.telemetry import begin_request, get_logger
-from schema.throttle import Throttle
 
 ASGIScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, MutableMapping
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from schema.problems import Problem
+from schema.http.problems import Problem
 
 REQUEST_ID: Final = b"x-request-id"
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 
-from schema.problems import Problem
+from schema.http.problems import Problem
 
 
 def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 from opentelemetry.trace import SpanKind, Tracer
 
-from schema.edge import Application, ASGIScope, Message, Receive, Send
+from schema.http.edge import Application, ASGIScope, Message, Receive, Send
 from schema.tracing import context_of, tracer
 
 _HEADER: Final = b"traceparent"
