@@ -12,7 +12,7 @@ import aiohttp
 from schema.http.edge import Application
 from schema.http.keys import Scope, add, mint
 from schema.http.server import Server, configure
-from schema.settings import HttpSettings
+from schema.http.settings import HttpSettings
 
 
 @asynccontextmanager

@@ -21,8 +21,8 @@ from schema.http.request_head import (
     read,
     refuse_strangers,
 )
+from schema.http.settings import HttpSettings
 from schema.http.throttle import Throttle
-from schema.settings import HttpSettings
 from schema.telemetry import begin_request, get_logger
 
 ASGIScope = MutableMapping[str, Any]

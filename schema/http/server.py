@@ -14,8 +14,8 @@ from schema.errors import SetupError
 from schema.http.connection import Connection, expire
 from schema.http.edge import Application
 from schema.http.security_headers import security_headers
+from schema.http.settings import HttpSettings
 from schema.http.side_port import Readiness, side_port
-from schema.settings import HttpSettings
 from schema.telemetry import configure_logging
 
 _BACKLOG: Final = 2048

@@ -8,7 +8,7 @@ from prometheus_client import Counter
 from schema.http.client_address import ClientAddresses, parse_networks
 from schema.http.problems import Problem
 from schema.http.rate_limit import Limiter, Verdict, policy, state
-from schema.settings import HttpSettings
+from schema.http.settings import HttpSettings
 
 ExtraHeaders = list[tuple[bytes, bytes]]
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from schema.http.edge import Edge
 from schema.http.keys import KeyRing, Scope, add, mint
-from schema.settings import HttpSettings
+from schema.http.settings import HttpSettings
 from schema.telemetry import name_request
 
 PAGE = "https://www.example.com"
