@@ -47,7 +47,7 @@ def plan(kind: Kind_, folder: Dir = DEFAULT_DIR, lift: Lift = None) -> None:
     start = now - timedelta(days=wanted.days)
     placebo = [
         change.log_ratio
-        for change in _changes(system, authors, start, now, wanted.hours)
+        for change in asyncio.run(_outcomes(system, authors, start, now, wanted.hours))
         if change.log_ratio is not None
     ]
     target = wanted.target_lift if lift is None else lift / 100
@@ -138,68 +138,19 @@ def read(
     from engage.terminal.output import print_facts
 
     system = find(folder)
-    experiment = _found(system, name)
-    facts = asyncio.run(_read(system, experiment))
-    print_facts(facts, output)
+    print_facts(asyncio.run(_read(system, _found(system, name))), output)
 
 
 async def _read(system: Target, experiment: Mapping[str, Any]) -> dict[str, Any]:
     from engage.database import fetch
-    from engage.experiments import compare
+    from engage.experiments import result
 
     now = datetime.now(UTC)
     start, end = experiment["start_timestamp"], min(experiment["end_timestamp"], now)
-    name = experiment["name"]
-    rows = await fetch(system.database_url, "experiment_arms", experiment=name)
+    rows = await fetch(system.database_url, "experiment_arms", experiment=experiment["name"])
     arms = {row["author_id"]: row["arm"] for row in rows}
     found = await _outcomes(system, list(arms), start, end, experiment["hours"])
-    by_arm: dict[str, list[Change]] = {"treatment": [], "control": []}
-    for change in found:
-        by_arm[arms[change.author_id]].append(change)
-    logs = {
-        arm: [c.log_ratio for c in members if c.log_ratio is not None]
-        for arm, members in by_arm.items()
-    }
-    result = compare(logs["treatment"], logs["control"])
-    days = (end - start) / timedelta(days=1)
-    facts: dict[str, Any] = {
-        "experiment": name,
-        "days": f"{days:.1f} of {experiment['days']}",
-        "outcome": f"engagements in a post's first {experiment['hours']} h",
-        "target_lift_pct": round(100 * experiment["target_lift"], 1),
-    }
-    for arm, members in by_arm.items():
-        facts[f"{arm}_authors"] = len(members)
-        facts[f"{arm}_posts"] = sum(c.posts_after for c in members)
-        facts[f"{arm}_posts_before"] = sum(c.posts_before for c in members)
-    if result is None:
-        return facts | {"verdict": "too early: three authors an arm need posts old enough"}
-    return facts | {
-        "lift_pct": result.lift_pct,
-        "low_pct": result.low_pct,
-        "high_pct": result.high_pct,
-        "verdict": verdict(result.low_pct, result.high_pct, 100 * experiment["target_lift"]),
-    }
-
-
-def verdict(low_pct: float, high_pct: float, target_pct: float) -> str:
-    """Return what an interval says about the target, in a sentence."""
-    sayings: tuple[tuple[bool, str], ...]
-    if target_pct < 0:
-        sayings = (
-            (low_pct >= target_pct, f"engagement per post fell by less than {-target_pct:.0f} %"),
-            (high_pct < target_pct, "it fell by more than is borne"),
-            (True, "open: the interval is too wide"),
-        )
-    else:
-        sayings = (
-            (low_pct >= target_pct, "it helps, as much as hoped for"),
-            (low_pct > 0, "it helps; whether as much as hoped for is open"),
-            (high_pct < 0, "it harms"),
-            (high_pct < target_pct, "it does not help as much as hoped for"),
-            (True, "open: the interval contains both nothing and what was hoped for"),
-        )
-    return next(saying for holds, saying in sayings if holds)
+    return result(experiment, end - start, arms, found)
 
 
 def _eligible(system: Target, kind: KindName) -> list[int]:
@@ -213,12 +164,6 @@ def _eligible(system: Target, kind: KindName) -> list[int]:
     elif kind is KindName.PROMOTION:
         rows = [row for row in rows if row["performance_segment"] == _PROMOTED_SEGMENT]
     return [row["author_id"] for row in rows]
-
-
-def _changes(
-    system: Target, authors: Sequence[int], start: datetime, end: datetime, hours: int
-) -> "list[Change]":
-    return asyncio.run(_outcomes(system, authors, start, end, hours))
 
 
 async def _outcomes(
