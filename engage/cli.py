@@ -13,18 +13,14 @@ from engage.commands import (
     dead_letters,
     demo,
     experiment,
-    fair,
     imports,
-    insight,
     keys,
     ledger,
     load,
     monitor,
-    reports,
-    scoped,
+    report,
     stack,
     users,
-    weekly,
 )
 
 app = typer.Typer(
@@ -70,24 +66,7 @@ app.command(rich_help_panel=RUN)(stack.doctor)
 app.command(rich_help_panel=DATA)(load.seed)
 app.add_typer(imports.app, name="import", rich_help_panel=DATA)
 app.add_typer(load.app, name="load", rich_help_panel=DATA)
-for report in (
-    scoped.overview,
-    scoped.series,
-    scoped.ranking,
-    fair.fair_posts,
-    fair.fair_authors,
-    fair.fair_opportunity,
-    fair.cohorts,
-    fair.effects,
-    insight.when_to_post,
-    insight.posting_hours,
-    insight.movers,
-    insight.funnel,
-    insight.audience,
-    weekly.weekly,
-):
-    reports.app.command()(report)
-app.add_typer(reports.app, name="report", rich_help_panel=DATA)
+app.add_typer(report.app, name="report", rich_help_panel=DATA)
 app.add_typer(experiment.app, name="experiment", rich_help_panel=DATA)
 app.command(rich_help_panel=DATA)(ledger.ledger)
 app.command(rich_help_panel=CARE)(monitor.monitor)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from engage.commands.fair import Hours, Limit, show
-from engage.commands.scoped import End, Only, Period, Start, Zone, ask, filters
+from engage.commands.report.fair import Hours, Limit, show
+from engage.commands.report.scoped import End, Only, Period, Start, Zone, ask, filters
 from engage.terminal.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 
 Least = Annotated[

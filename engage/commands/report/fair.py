@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engage.commands.scoped import End, Only, Period, Start, Zone, ask
+from engage.commands.report.scoped import End, Only, Period, Start, Zone, ask
 from engage.terminal.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
 
 Hours = Annotated[

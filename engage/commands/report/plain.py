@@ -1,11 +1,10 @@
-"""`engage report`: what the read API says."""
+"""`engage report post|author|categories|…`: the reports without filters."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from typer.core import TyperGroup
 
 from engage.terminal.options import (
     DEFAULT_DIR,
@@ -15,30 +14,9 @@ from engage.terminal.options import (
     failing_well,
 )
 
-_ALIASES: Final = {
-    "engagement": "post",
-    "categories-top": "categories",
-    "sample-posts": "posts",
-    "sample-authors": "authors",
-    "patterns": "engagement-patterns",
-    "opportunity": "opportunity-authors",
-}
-
-
-class _Reports(TyperGroup):
-    """Finds a report also by the name of its URL or of its SQL file."""
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        name = cmd_name.replace("_", "-")
-        return super().get_command(ctx, _ALIASES.get(name, name))
-
-
-app = typer.Typer(help="Print a report.", no_args_is_help=True, cls=_Reports)
-
 _Limit = typer.Option(min=1, help="Rows at most.")
 
 
-@app.command()
 @failing_well
 def post(
     post_id: Annotated[str, typer.Argument(help="Its number, or its external id.")],
@@ -50,7 +28,6 @@ def post(
     _print_one(_ask(folder, f"/engagement/{quote(post_id, safe='')}", period=period), output)
 
 
-@app.command()
 @failing_well
 def author(
     author_id: Annotated[str, typer.Argument(help="The number, or the external id.")],
@@ -61,7 +38,6 @@ def author(
     _print_one(_ask(folder, f"/author/{quote(author_id, safe='')}/trends"), output)
 
 
-@app.command()
 @failing_well
 def categories(
     folder: Dir = DEFAULT_DIR,
@@ -74,7 +50,6 @@ def categories(
     _print_many("categories", rows, output)
 
 
-@app.command()
 @failing_well
 def posts(
     folder: Dir = DEFAULT_DIR,
@@ -85,7 +60,6 @@ def posts(
     _print_many("posts", _ask(folder, "/sample/posts", limit=limit), output)
 
 
-@app.command()
 @failing_well
 def authors(
     folder: Dir = DEFAULT_DIR,
@@ -96,14 +70,12 @@ def authors(
     _print_many("authors", _ask(folder, "/sample/authors", limit=limit), output)
 
 
-@app.command()
 @failing_well
 def top_authors(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """Who are the best authors, overall and in their category? Posts of the last 3 months."""
     _print_many("top-authors", _ask(folder, "/analytics/top-authors"), output)
 
 
-@app.command()
 @failing_well
 def engagement_patterns(
     folder: Dir = DEFAULT_DIR,
@@ -120,7 +92,6 @@ def engagement_patterns(
         _print_many("engagement-patterns", rows, output)
 
 
-@app.command()
 @failing_well
 def opportunity_authors(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """Who publishes much for little, and what would reaching the median bring?"""
