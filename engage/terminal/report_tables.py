@@ -30,6 +30,7 @@ COLUMNS: Final[Mapping[str, Sequence[str]]] = {
         "author_name", "category", "total_posts", "avg_engagement_per_post", "category_median",
         "opportunity_score", "performance_segment",
     ),
+    "ranking": ("rank", "key", "label", *_COUNTS, "engagement_rate", "change_pct"),
     "fair-posts": (
         "rank", "title", "author_name", "category", "total_engagements", "usual", "index", "low",
         "high",

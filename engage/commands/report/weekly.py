@@ -3,11 +3,12 @@
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import quote
 
 import typer
 
+from engage.commands.report.question import Question
 from engage.terminal.options import DEFAULT_DIR, Dir, failing_well
 
 if TYPE_CHECKING:
@@ -61,15 +62,9 @@ def monday_of(week: str | None) -> date:
 
 
 def _ask(folder: Path, author_id: str, monday: date, tz: str | None) -> "Week":
-    from engage.client import get_json
-    from engage.target import find
     from engage.weekly import Week
 
-    system = find(folder)
-
-    def ask(path: str, **parameters: Any) -> Any:
-        return get_json(system.api_url, path, system.read_key, **parameters)
-
+    ask = Question(folder=folder).ask
     days = {"start": monday, "end": monday + timedelta(days=6), "tz": tz}
     quarter = days | {"start": monday - timedelta(days=_QUARTER_DAYS - 7)}
     author = ask(f"/author/{quote(author_id, safe='')}/trends")

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from engage.cli import app
 from engage.commands.ledger import changes, described, verdict
-from engage.commands.report.scoped import filters, with_bars
+from engage.commands.report.question import filters
+from engage.commands.report.scoped import with_bars
 from engage.stack.layout import Layout
 from engage.stack.teardown import end_stack
 from engage.target import find
