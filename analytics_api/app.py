@@ -12,32 +12,30 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
 import sql
-from analytics_api import (
-    author_routes,
-    event_routes,
-    fair_routes,
-    insight_routes,
-    live_routes,
-    movers_routes,
-    routes,
-    scoped_routes,
-    timing_routes,
-)
 from analytics_api.chart_library import ChartLibrary
 from analytics_api.deadline import Deadline
+from analytics_api.event_routes import router as events
+from analytics_api.live.routes import router as live
+from analytics_api.reports.fair.routes import router as fair
+from analytics_api.reports.insight.routes import router as insight
+from analytics_api.reports.movers.routes import router as movers
+from analytics_api.reports.plain.author_routes import router as authors
+from analytics_api.reports.plain.routes import router as plain
+from analytics_api.reports.scoped.routes import router as scoped
+from analytics_api.reports.timing.routes import router as timing
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
 from analytics_api.timed import Timed
 from analytics_api.whole_files import WholeFiles
-from schema import problems
-from schema.docs_page import add_docs
-from schema.edge import Application, Edge, key_ring
-from schema.keys import Scope
-from schema.server import END_STREAMS
-from schema.service_routes import add_service_routes
-from schema.side_port import Readiness
+from schema.http import problems
+from schema.http.docs_page import add_docs
+from schema.http.edge import Application, Edge, key_ring
+from schema.http.keys import Scope
+from schema.http.server import END_STREAMS
+from schema.http.service_routes import add_service_routes
+from schema.http.side_port import Readiness
+from schema.http.traced import traced
 from schema.telemetry import get_logger
-from schema.traced import traced
 from sql.pool import OUTAGES
 
 _ANSWER_SECONDS = 8.0
@@ -79,15 +77,8 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
         app.add_exception_handler(outage, _away)
     for lack in (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.UndefinedTableError):
         app.add_exception_handler(lack, _not_filled)
-    app.include_router(routes.router)
-    app.include_router(author_routes.router)
-    app.include_router(scoped_routes.router)
-    app.include_router(insight_routes.router)
-    app.include_router(fair_routes.router)
-    app.include_router(timing_routes.router)
-    app.include_router(movers_routes.router)
-    app.include_router(event_routes.router)
-    app.include_router(live_routes.router)
+    for router in (plain, authors, scoped, insight, fair, timing, movers, events, live):
+        app.include_router(router)
     _add_own_routes(app, settings)
     add_service_routes(app, not_ready)
     add_docs(app)

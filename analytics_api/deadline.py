@@ -3,8 +3,8 @@
 import asyncio
 from typing import Final
 
-from schema.edge import Application, ASGIScope, Message, Receive, Send
-from schema.problems import unavailable
+from schema.http.edge import Application, ASGIScope, Message, Receive, Send
+from schema.http.problems import unavailable
 
 _LATE: Final = "PostgreSQL does not answer in time"
 

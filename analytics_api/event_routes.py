@@ -9,9 +9,9 @@ from pydantic import AwareDatetime, BaseModel, Field
 from starlette.responses import Response
 
 import sql
-from analytics_api.answers import LIVE, Answer
-from analytics_api.requests import new_router, state_of
-from schema.problems import Problem
+from analytics_api.answering.answers import LIVE, Answer
+from analytics_api.answering.requests import new_router, state_of
+from schema.http.problems import Problem
 
 router = new_router()
 

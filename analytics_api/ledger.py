@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 import sql
-from analytics_api.models import Ledger, LedgerTotals, PartitionLedger
+from analytics_api.reports.plain.models import Ledger, LedgerTotals, PartitionLedger
 from sql.pool import AnyConnection
 
 

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from pydantic import Field
 
 from schema import topics
+from schema.http.settings import HttpSettings
 from schema.settings import (
     DatabaseSettings,
-    HttpSettings,
     KafkaSettings,
     ProcessSettings,
     ReplicaSettings,

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from analytics_api.fan_out import FanOut
+from analytics_api.answering.questions import Questions
+from analytics_api.answering.versions import Follower
 from analytics_api.ledger import DayCounts
-from analytics_api.live import Board
+from analytics_api.live.board import Board
+from analytics_api.live.fan_out import FanOut
 from analytics_api.log_ends import LogEnds
-from analytics_api.questions import Questions
 from analytics_api.replica import ReplicaLag
 from analytics_api.settings import ApiSettings
-from analytics_api.versions import Follower
 from schema.settings import PooledSettings
 from sql.pool import OUTAGES, Pool, open_pool
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from prometheus_client import Histogram
 
-from schema.edge import Application, ASGIScope, Message, Receive, Send
+from schema.http.edge import Application, ASGIScope, Message, Receive, Send
 
 ANSWER_SECONDS: Final = Histogram(
     "engage_api_answer_seconds",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from schema.edge import Application, ASGIScope, Receive, Send
+from schema.http.edge import Application, ASGIScope, Receive, Send
 
 _ABOUT_PARTS: Final = (b"range", b"if-range")
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from analytics_api.archive import Archive
-from analytics_api.partitions import write_day
+from analytics_api.refresher.archive import Archive
+from analytics_api.refresher.partitions import write_day
 from bench.result import Result
 from bench.servers import Servers, connection
 

@@ -30,9 +30,10 @@ from engage.embedded.postgres import PostgresServer
 from loadgen.facts import Facts, to_us
 from loadgen.seed import read_facts, seed
 from loadgen.traffic import Traffic
-from schema.event import Record, encode
+from schema.event import Record
 from schema.migrate import migrate, shipped
 from schema.topics import PARTITIONS, partition_key
+from schema.wire import encode
 
 DAYS: Final = 365
 _CHUNK_EVENTS: Final = 50_000

@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from bench.result import Result, at_most
 from bench.servers import Servers, connection
 from bench.stacks import stack, start
-from engage.stack import StackFile
+from engage.stack.layout import StackFile
 
 _GOALS = {500: at_most(100, 50), 2_000: at_most(200, 50)}
 _PROBES = 100

@@ -23,7 +23,7 @@ from bench.traffic import encoded, produce, records
 from bench.wire import posts, send_all
 from engage.embedded import ports
 from schema.event import Record
-from schema.keys import Scope, add, mint
+from schema.http.keys import Scope, add, mint
 
 _READY_SECONDS = 20.0
 _CONNECTIONS = {1: 128, 100: 16, 1_000: 8}

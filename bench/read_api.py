@@ -16,7 +16,7 @@ from bench.dataset import DataSet
 from bench.processes import running
 from bench.servers import Servers, connection
 from engage.embedded import ports
-from schema.keys import Scope, add, mint
+from schema.http.keys import Scope, add, mint
 
 _READY_SECONDS: Final = 30.0
 _SERVICE: Final = {"/", "/healthz", "/readyz", "/metrics", "/sql/{name}"}

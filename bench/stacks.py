@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from engage.stack import Layout, StackFile
+from engage.stack.layout import Layout, StackFile
 
 
 async def engage(*arguments: str) -> None:

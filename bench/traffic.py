@@ -15,8 +15,9 @@ from consumer.rows import Row, microseconds
 from loadgen.catalogue import Catalogue
 from loadgen.facts import Facts, facts_of
 from loadgen.traffic import Traffic
-from schema.event import Record, encode
+from schema.event import Record
 from schema.topics import PARTITIONS, RECORD_HEADERS, partition_key
+from schema.wire import encode
 
 _BATCH_BYTES = 512 * 1024
 _RETRY_EVENTS = 5_000

@@ -4,7 +4,7 @@ import sys
 
 from catalogue_service.app import create_app
 from catalogue_service.settings import CatalogueSettings
-from schema.server import main
+from schema.http.server import main
 
 if __name__ == "__main__":
     sys.exit(main("catalogue", CatalogueSettings, create_app))

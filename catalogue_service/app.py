@@ -14,14 +14,14 @@ from starlette.responses import Response
 from catalogue_service import routes
 from catalogue_service.body_cap import BodyCap
 from catalogue_service.settings import CatalogueSettings
-from schema import problems
-from schema.docs_page import add_docs
-from schema.edge import Application, Edge, key_ring
-from schema.keys import Scope
-from schema.service_routes import add_service_routes
-from schema.side_port import Readiness
+from schema.http import problems
+from schema.http.docs_page import add_docs
+from schema.http.edge import Application, Edge, key_ring
+from schema.http.keys import Scope
+from schema.http.service_routes import add_service_routes
+from schema.http.side_port import Readiness
+from schema.http.traced import traced
 from schema.telemetry import get_logger
-from schema.traced import traced
 from sql.pool import OUTAGES, open_pool
 
 _CONNECTIONS: Final = 4

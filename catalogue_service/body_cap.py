@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from schema.edge import Application, ASGIScope, Message, Receive, Send
-from schema.problems import Problem
+from schema.http.edge import Application, ASGIScope, Message, Receive, Send
+from schema.http.problems import Problem
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 

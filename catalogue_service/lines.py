@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from catalogue_service.models import MODELS, Item, Kind
 from catalogue_service.store import Refusal
 from schema.event import MAX_EXTERNAL_ID, MAX_ID, is_external_id
-from schema.problems import told
+from schema.http.problems import told
 
 MAX_LINES: Final = 1_000
 _MAX_FAULTS: Final = 15

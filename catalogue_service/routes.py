@@ -11,8 +11,8 @@ from catalogue_service import lines
 from catalogue_service.models import Author, BatchOutcome, Item, Kind, Outcome, Post, User
 from catalogue_service.store import Refusal, Result, apply
 from schema.event import MAX_ID
-from schema.parameters import known_parameters
-from schema.problems import BEHIND_A_KEY, Problem, responses
+from schema.http.parameters import known_parameters
+from schema.http.problems import BEHIND_A_KEY, Problem, responses
 from sql.pool import Pool
 
 NDJSON: Final = "application/x-ndjson"

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from schema.settings import HttpSettings, PooledSettings
+from schema.http.settings import HttpSettings
+from schema.settings import PooledSettings
 
 
 class CatalogueSettings(PooledSettings, HttpSettings):

@@ -13,7 +13,7 @@ from consumer.watchdog import answers, until_stuck
 from consumer.worker import Worker
 from schema import collector, tracing
 from schema.errors import SetupError
-from schema.side_port import side_port
+from schema.http.side_port import side_port
 from schema.telemetry import configure_logging, get_logger
 from schema.transport import kafka_arguments
 

@@ -96,9 +96,15 @@ class Batch:
     @property
     def is_due(self) -> bool:
         """Tell whether to write now: full, or its oldest record has waited long enough."""
+        due_in = self.due_in_seconds
+        return due_in is not None and (self.is_full or due_in <= 0)
+
+    @property
+    def due_in_seconds(self) -> float | None:
+        """How long its oldest record may wait yet; None: there is none."""
         if self.opened_at is None:
-            return False
-        return self.is_full or self.clock() - self.opened_at >= self.max_age_seconds
+            return None
+        return self.opened_at + self.max_age_seconds - self.clock()
 
     def share(self, partition: int, cursor: Cursor) -> Share:
         """Return the partition's share, opened at the cursor if it is new."""

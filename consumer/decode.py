@@ -12,14 +12,8 @@ import msgspec
 from consumer.rows import Identity, Row, day, microseconds
 from schema.admission import NO_IDENTITIES, Window, check
 from schema.errors import InvalidEvent
-from schema.event import (
-    MAX_EVENT_BYTES,
-    Record,
-    Retraction,
-    decode_record,
-    decode_records,
-    decode_retraction,
-)
+from schema.event import MAX_EVENT_BYTES, Record, Retraction
+from schema.wire import decode_record, decode_records, decode_retraction
 
 REFUSED: Final = "refused_by_database"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,14 +9,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from consumer import metrics
 from consumer.batch import Batch
+from consumer.delivery import deliver
 from consumer.log import Log
 from consumer.reader import Reader
 from consumer.settings import ConsumerSettings
-from consumer.transaction import Fenced
 from consumer.writer import Refused, Writer
-from schema import tracing
 from schema.errors import Unavailable
-from schema.side_port import PersonNeeded
+from schema.http.side_port import PersonNeeded
 from schema.telemetry import about_batch, get_logger
 from sql.pool import OUTAGES, told
 
@@ -114,11 +113,8 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
     def _patience_ms(self) -> int:
         if self._writing is not None:
             return _WRITING_POLL_MS
-        opened_at = self._reader.batch.opened_at
-        if opened_at is None:
-            return _IDLE_POLL_MS
-        waited = time.monotonic() - opened_at
-        return max(1, int(1000 * (self._settings.batch_max_age_seconds - waited)))
+        due_in = self._reader.batch.due_in_seconds
+        return _IDLE_POLL_MS if due_in is None else max(1, int(1000 * due_in))
 
     # The rebalance listener only sets flags; the offset rows fence what comes too late.
 
@@ -191,33 +187,12 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
             self._failures = 0
 
     async def _write(self, batch: Batch) -> None:
-        with about_batch(batch.batch_id):
-            seconds = await self._write_what_is_ours(batch)
-            metrics.report(batch, seconds)
-            _log(batch, seconds)
-        if tracing.is_on():
-            parents = {parent for share in batch.shares.values() for parent in share.parents}
-            tracing.note_stored(batch.batch_id, self._settings.topic, seconds, parents)
+        await deliver(batch, self._writer, self._reader, self._settings.topic)
         for partition, share in batch.shares.items():
             self._stored[partition] = share.next_offset
             self._reader.kept(share.dead)
             if share.halt is not None and partition in self._log.assigned():
                 self._reader.note_halt(partition, share.halt)
-
-    async def _write_what_is_ours(self, batch: Batch) -> float:
-        """Write the shares that no other consumer has moved; return the seconds it took."""
-        began = time.monotonic()
-        while batch.shares:
-            try:
-                await self._writer.write(batch)
-                break
-            except Fenced as error:
-                metrics.FENCED.inc(len(error.partitions))
-                logger.warning("fenced", partitions=sorted(error.partitions))
-                for partition in error.partitions:
-                    del batch.shares[partition]
-                    self._reader.forget(partition)
-        return time.monotonic() - began
 
     def _failed(self, what: str, error: Exception) -> None:
         """Forget everything read ahead; try again after a pause that grows to two seconds."""
@@ -266,16 +241,3 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
         if nobodys > 0:
             logger.warning("partitions are nobody's", partitions=nobodys)
             self._log.share_out_anew()
-
-
-def _log(batch: Batch, seconds: float) -> None:
-    """Tell, to who wants to know of each batch, where in the topic it stood."""
-    shares = batch.shares
-    logger.debug(
-        "batch stored",
-        offsets={partition: [s.expected, s.next_offset] for partition, s in shares.items()},
-        rows=sum(len(share.rows) for share in shares.values()),
-        duplicates=sum(share.duplicates for share in shares.values()),
-        dead_letters=sum(len(share.dead) for share in shares.values()),
-        seconds=round(seconds, 4),
-    )

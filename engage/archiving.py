@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import sql
-from analytics_api.archive import ARCHIVE_ERRORS, SCHEMA, Archive, Digest
-from analytics_api.partitions import alone
+from analytics_api.refresher.archive import ARCHIVE_ERRORS, SCHEMA, Archive, Digest
+from analytics_api.refresher.partitions import alone
 from engage.database import connected
 from loadgen.progress import Progress, silent
 from schema.errors import EngagementError, Unavailable

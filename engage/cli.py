@@ -5,26 +5,22 @@ from typing import Annotated
 
 import typer
 
-from engage import (
-    commands_archive,
-    commands_charts,
-    commands_db,
-    commands_dead_letters,
-    commands_demo,
-    commands_experiment,
-    commands_fair,
-    commands_import,
-    commands_insight,
-    commands_keys,
-    commands_ledger,
-    commands_load,
-    commands_monitor,
-    commands_ops,
-    commands_privacy,
-    commands_reports,
-    commands_scoped,
-    commands_stack,
-    commands_weekly,
+from engage.commands import (
+    archive,
+    charts,
+    consumer,
+    db,
+    dead_letters,
+    demo,
+    experiment,
+    imports,
+    keys,
+    ledger,
+    load,
+    monitor,
+    report,
+    stack,
+    users,
 )
 
 app = typer.Typer(
@@ -61,41 +57,24 @@ def engage(
 
 RUN, DATA, CARE = "Run", "Data", "Look after"
 
-app.command(rich_help_panel=RUN)(commands_demo.demo)
-app.command(rich_help_panel=RUN)(commands_stack.up)
-app.command(rich_help_panel=RUN)(commands_stack.down)
-app.command(rich_help_panel=RUN)(commands_stack.status)
-app.command(rich_help_panel=RUN)(commands_stack.env)
-app.command(rich_help_panel=RUN)(commands_stack.doctor)
-app.command(rich_help_panel=DATA)(commands_load.seed)
-app.add_typer(commands_import.app, name="import", rich_help_panel=DATA)
-app.add_typer(commands_load.app, name="load", rich_help_panel=DATA)
-for report in (
-    commands_scoped.overview,
-    commands_scoped.series,
-    commands_scoped.ranking,
-    commands_fair.fair_posts,
-    commands_fair.fair_authors,
-    commands_fair.fair_opportunity,
-    commands_fair.cohorts,
-    commands_fair.effects,
-    commands_insight.when_to_post,
-    commands_insight.posting_hours,
-    commands_insight.movers,
-    commands_insight.funnel,
-    commands_insight.audience,
-    commands_weekly.weekly,
-):
-    commands_reports.app.command()(report)
-app.add_typer(commands_reports.app, name="report", rich_help_panel=DATA)
-app.add_typer(commands_experiment.app, name="experiment", rich_help_panel=DATA)
-app.command(rich_help_panel=DATA)(commands_ledger.ledger)
-app.command(rich_help_panel=CARE)(commands_monitor.monitor)
-app.add_typer(commands_db.app, name="db", rich_help_panel=CARE)
-app.add_typer(commands_dead_letters.app, name="dead-letters", rich_help_panel=CARE)
-app.add_typer(commands_ops.consumer, name="consumer", rich_help_panel=CARE)
-app.add_typer(commands_privacy.app, name="users", rich_help_panel=CARE)
-app.add_typer(commands_archive.app, name="archive", rich_help_panel=CARE)
-app.command(rich_help_panel=CARE)(commands_charts.fetch_charts)
-app.add_typer(commands_keys.keys, name="keys", rich_help_panel=CARE)
-app.add_typer(commands_keys.config, name="config", rich_help_panel=CARE)
+app.command(rich_help_panel=RUN)(demo.demo)
+app.command(rich_help_panel=RUN)(stack.up)
+app.command(rich_help_panel=RUN)(stack.down)
+app.command(rich_help_panel=RUN)(stack.status)
+app.command(rich_help_panel=RUN)(stack.env)
+app.command(rich_help_panel=RUN)(stack.doctor)
+app.command(rich_help_panel=DATA)(load.seed)
+app.add_typer(imports.app, name="import", rich_help_panel=DATA)
+app.add_typer(load.app, name="load", rich_help_panel=DATA)
+app.add_typer(report.app, name="report", rich_help_panel=DATA)
+app.add_typer(experiment.app, name="experiment", rich_help_panel=DATA)
+app.command(rich_help_panel=DATA)(ledger.ledger)
+app.command(rich_help_panel=CARE)(monitor.monitor)
+app.add_typer(db.app, name="db", rich_help_panel=CARE)
+app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=CARE)
+app.add_typer(consumer.consumer, name="consumer", rich_help_panel=CARE)
+app.add_typer(users.app, name="users", rich_help_panel=CARE)
+app.add_typer(archive.app, name="archive", rich_help_panel=CARE)
+app.command(rich_help_panel=CARE)(charts.fetch_charts)
+app.add_typer(keys.keys, name="keys", rich_help_panel=CARE)
+app.add_typer(keys.config, name="config", rich_help_panel=CARE)

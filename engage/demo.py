@@ -12,16 +12,16 @@ from typing import Any, Final
 from rich.console import Console
 
 from engage.client import get_json
-from engage.commands_ledger import verdict
-from engage.commands_stack import print_addresses
+from engage.commands.ledger import verdict
+from engage.commands.stack import print_addresses
 from engage.database import fetch_value
-from engage.heatmap import print_heatmap
-from engage.launch import run_until_stopped, running
-from engage.logs import open_log
-from engage.output import print_rows
-from engage.report_tables import for_people
-from engage.stack import Layout, StackFile, StackSpec
-from engage.steps import Steps
+from engage.stack.launch import run_until_stopped, running
+from engage.stack.layout import Layout, StackFile, StackSpec
+from engage.stack.logs import open_log
+from engage.terminal.heatmap import print_heatmap
+from engage.terminal.output import print_rows
+from engage.terminal.report_tables import for_people
+from engage.terminal.steps import Steps
 from loadgen.facts import Facts
 from loadgen.known import read_known
 from loadgen.ledger import snapshot

@@ -11,12 +11,14 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 _NORMAL: Final = statistics.NormalDist()
 _LEAST_PER_ARM: Final = 3
 LEVEL: Final = 0.95
 POWER: Final = 0.8
+_ARMS: Final = ("treatment", "control")
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,8 @@ class Change(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The treated authors' change against the others'."""
+    """The treated authors' change against the others', with its interval."""
 
-    treated: int
-    controls: int
     lift_pct: float
     low_pct: float
     high_pct: float
@@ -85,8 +85,7 @@ def assign(name: str, authors: Iterable[int]) -> dict[int, str]:
     ordered = sorted(
         set(authors), key=lambda author: hashlib.sha256(f"{name}:{author}".encode()).digest()
     )
-    arms = ("treatment", "control")
-    return {author: arms[place % 2] for place, author in enumerate(ordered)}
+    return {author: _ARMS[place % 2] for place, author in enumerate(ordered)}
 
 
 def changes(rows: Iterable[Mapping[str, Any]]) -> list[Change]:
@@ -144,7 +143,65 @@ def compare(treated: Sequence[float], controls: Sequence[float]) -> Comparison |
         )
         reach = t_quantile((1 + LEVEL) / 2, freedom) * math.sqrt(error)
     percents = [round(100 * math.expm1(difference + side * reach), 1) for side in (0, -1, 1)]
-    return Comparison(len(treated), len(controls), *percents)
+    return Comparison(*percents)
+
+
+def result(
+    experiment: Mapping[str, Any],
+    lasted: timedelta,
+    arms: Mapping[int, str],
+    found: Iterable[Change],
+) -> dict[str, Any]:
+    """Return what came of an experiment so far, as facts for people.
+
+    Args:
+        experiment: a row of list_experiments.
+        lasted: for how long it has run.
+        arms: each author's.
+        found: what changed.
+    """
+    by_arm: dict[str, list[Change]] = {arm: [] for arm in _ARMS}
+    for change in found:
+        by_arm[arms[change.author_id]].append(change)
+    facts: dict[str, Any] = {
+        "experiment": experiment["name"],
+        "days": f"{lasted / timedelta(days=1):.1f} of {experiment['days']}",
+        "outcome": f"engagements in a post's first {experiment['hours']} h",
+        "target_lift_pct": round(100 * experiment["target_lift"], 1),
+    }
+    for arm, members in by_arm.items():
+        facts[f"{arm}_authors"] = len(members)
+        facts[f"{arm}_posts"] = sum(change.posts_after for change in members)
+        facts[f"{arm}_posts_before"] = sum(change.posts_before for change in members)
+    treated, controls = (
+        [change.log_ratio for change in by_arm[arm] if change.log_ratio is not None]
+        for arm in _ARMS
+    )
+    compared = compare(treated, controls)
+    if compared is None:
+        return facts | {"verdict": "too early: three authors an arm need posts old enough"}
+    said = verdict(compared.low_pct, compared.high_pct, 100 * experiment["target_lift"])
+    return facts | compared._asdict() | {"verdict": said}
+
+
+def verdict(low_pct: float, high_pct: float, target_pct: float) -> str:
+    """Return what an interval says about the target, in a sentence."""
+    sayings: tuple[tuple[bool, str], ...]
+    if target_pct < 0:
+        sayings = (
+            (low_pct >= target_pct, f"engagement per post fell by less than {-target_pct:.0f} %"),
+            (high_pct < target_pct, "it fell by more than is borne"),
+            (True, "open: the interval is too wide"),
+        )
+    else:
+        sayings = (
+            (low_pct >= target_pct, "it helps, as much as hoped for"),
+            (low_pct > 0, "it helps; whether as much as hoped for is open"),
+            (high_pct < 0, "it harms"),
+            (high_pct < target_pct, "it does not help as much as hoped for"),
+            (True, "open: the interval contains both nothing and what was hoped for"),
+        )
+    return next(saying for holds, saying in sayings if holds)
 
 
 def t_quantile(probability: float, freedom: float) -> float:

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-from engage.notices import QuietHours
-from engage.webhook import Webhook, key_of
+from engage.monitoring.notices import QuietHours
+from engage.monitoring.webhook import Webhook, key_of
 from schema.errors import SetupError
 from schema.settings import Settings, TimeZoneSettings
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engage.stack import Layout, StackFile
+from engage.stack.layout import Layout, StackFile
 from schema.errors import SetupError, Unavailable
 
 if TYPE_CHECKING:

@@ -15,14 +15,14 @@ from ingest_service.publisher import Publisher
 from ingest_service.retractions import RetractionRequest
 from ingest_service.schema_routes import add_schema_routes
 from ingest_service.settings import IngestSettings
-from schema import problems
-from schema.docs_page import add_docs
-from schema.edge import Application, Edge, key_ring
 from schema.event_model import Event
-from schema.keys import Scope
-from schema.service_routes import add_service_routes
-from schema.side_port import Readiness
-from schema.traced import traced
+from schema.http import problems
+from schema.http.docs_page import add_docs
+from schema.http.edge import Application, Edge, key_ring
+from schema.http.keys import Scope
+from schema.http.service_routes import add_service_routes
+from schema.http.side_port import Readiness
+from schema.http.traced import traced
 
 _ERRORS = (*problems.BEHIND_A_KEY, 413, 415, 422, 503)
 

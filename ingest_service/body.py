@@ -6,8 +6,8 @@ The connection sees to it that they arrive in time.
 import zlib
 from typing import Final
 
-from schema.edge import ASGIScope, Receive
-from schema.problems import Problem
+from schema.http.edge import ASGIScope, Receive
+from schema.http.problems import Problem
 
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 JSON: Final = b"application/json"

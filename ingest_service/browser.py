@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from ingest_service.hot import BEACON, PIXEL
-from schema import problems
 from schema.event_model import Event
+from schema.http import problems
 
 MAX_PACKED_BYTES: Final = 1536
 _HEADERS: Final = {

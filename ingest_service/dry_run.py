@@ -16,9 +16,11 @@ from ingest_service.intake import Clerk
 from ingest_service.replies import MAX_LISTED_ERRORS
 from schema.admission import admit
 from schema.errors import InvalidEvent
-from schema.event import Record, decode_draft, invalid_field, missing_field, unknown_field
+from schema.event import Record
 from schema.event_model import Event
-from schema.problems import Problem
+from schema.faults import invalid_field, missing_field, unknown_field
+from schema.http.problems import Problem
+from schema.wire import decode_draft
 
 _NULL: Final = b"null"
 _FIELDS: Final = {

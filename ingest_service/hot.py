@@ -14,11 +14,11 @@ from ingest_service.publisher import Publisher
 from ingest_service.replies import batch_reply, event_reply
 from ingest_service.settings import IngestSettings
 from ingest_service.sieve import Sieve
-from schema.edge import Application, ASGIScope, Receive, Send, send_problem
 from schema.errors import InvalidEvent, Unavailable
 from schema.event import MAX_BATCH_BYTES, MAX_EVENT_BYTES, Record
-from schema.parameters import refuse_unknown
-from schema.problems import Problem, unavailable
+from schema.http.edge import Application, ASGIScope, Receive, Send, send_problem
+from schema.http.parameters import refuse_unknown
+from schema.http.problems import Problem, unavailable
 
 Clock = Callable[[], datetime]
 BEACON: Final = "/events/beacon"

@@ -11,8 +11,9 @@ from uuid_utils.compat import uuid7
 
 from schema.admission import Mint, Window, admit
 from schema.errors import InvalidEvent
-from schema.event import MAX_BATCH_EVENTS, MAX_EVENT_BYTES, Record, decode_draft, decode_drafts
-from schema.problems import Problem
+from schema.event import MAX_BATCH_EVENTS, MAX_EVENT_BYTES, Record
+from schema.http.problems import Problem
+from schema.wire import decode_draft, decode_drafts
 
 _NO_ARRAY: Final = "expected a JSON array of events; a single event goes to /events"
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode

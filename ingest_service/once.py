@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from schema.admission import Window, check
 from schema.event import Record
-from schema.problems import Problem
+from schema.http.problems import Problem
 
 Rules = Mapping[str, timedelta]
 """The length of the window by event type; types that are not in it are left alone."""

@@ -16,10 +16,11 @@ from ingest_service import metrics
 from ingest_service.settings import IngestSettings
 from ingest_service.waiting import Deadline, Entry, Waiter, fill
 from schema.errors import Unavailable
-from schema.event import Record, Retraction, encode
+from schema.event import Record, Retraction
 from schema.telemetry import get_logger
 from schema.topics import partition_key
 from schema.transport import kafka_arguments
+from schema.wire import encode
 
 _BATCH_BYTES: Final = 512 * 1024
 _KNOWN_KEYS: Final = 50_000

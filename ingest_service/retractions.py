@@ -9,7 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from ingest_service.intake import Clerk, Intake, count, elements
 from schema.admission import admit
 from schema.errors import InvalidEvent
-from schema.event import MAX_ID, Record, Retraction, decode_draft
+from schema.event import MAX_ID, Record, Retraction
+from schema.wire import decode_draft
 
 _KNOWN: Final = frozenset({"event_id", "engaged_timestamp", "post_id", "post"})
 _ANY_TYPE: Final = msgspec.Raw(b'"view"')

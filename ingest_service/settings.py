@@ -4,7 +4,8 @@ from typing import Final
 
 from pydantic import Field
 
-from schema.settings import HttpSettings, KafkaSettings, WindowSettings
+from schema.http.settings import HttpSettings
+from schema.settings import KafkaSettings, WindowSettings
 
 BOT_TOKENS: Final = (
     "bot,crawl,spider,slurp,headless,preview,monitor,lighthouse,pagespeed,facebookexternalhit,"

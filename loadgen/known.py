@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from loadgen.oracle import Author, Post
 from loadgen.seed import connected
+from loadgen.world import Author, Post
 
 _AUTHORS: Final = "SELECT author_id, name, author_category FROM authors ORDER BY author_id"
 _POSTS: Final = """

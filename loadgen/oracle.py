@@ -9,78 +9,18 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from loadgen.arithmetic import change, percentile, rate, rounded, segment
 from loadgen.calendar import midnight_days_ago, midnight_months_ago
+from loadgen.world import Engagement, Post, World
 
 Row = dict[str, Any]
 PERIOD_DAYS: Final = {"7d": 7, "30d": 30, "90d": 90}
 _KINDS: Final = ("view", "like", "comment", "share")
 _DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _TOP_AUTHORS: Final = 50
-
-
-class Author(NamedTuple):
-    """A row of authors."""
-
-    author_id: int
-    name: str
-    category: str
-
-
-class Post(NamedTuple):
-    """A row of posts; its time is aware."""
-
-    post_id: int
-    author_id: int
-    category: str
-    published: datetime
-    title: str
-
-
-class Engagement(NamedTuple):
-    """A distinct stored event; its time is aware."""
-
-    post_id: int
-    kind: str
-    user_id: int | None
-    at: datetime
-
-
-@dataclass(frozen=True)
-class World:
-    """Everything that reports are made from.
-
-    Attributes:
-        authors: all of the catalogue.
-        posts: all of the catalogue.
-        engagements: all that are stored, of posts outside the catalogue as well.
-    """
-
-    authors: Sequence[Author]
-    posts: Sequence[Post]
-    engagements: Sequence[Engagement]
-
-    @cached_property
-    def author(self) -> dict[int, Author]:
-        """Authors by id."""
-        return {author.author_id: author for author in self.authors}
-
-    @cached_property
-    def post(self) -> dict[int, Post]:
-        """Posts by id."""
-        return {post.post_id: post for post in self.posts}
-
-    @cached_property
-    def of_post(self) -> dict[int, list[Engagement]]:
-        """Engagements by post id; none for posts without."""
-        found: dict[int, list[Engagement]] = defaultdict(list)
-        for engagement in self.engagements:
-            found[engagement.post_id].append(engagement)
-        return found
 
 
 @dataclass(frozen=True)

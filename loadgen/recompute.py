@@ -15,8 +15,9 @@ import aiohttp
 from loadgen.account import Account
 from loadgen.known import Known
 from loadgen.ledger import ask_with_age
-from loadgen.oracle import PERIOD_DAYS, Engagement, Oracle, World
+from loadgen.oracle import PERIOD_DAYS, Oracle
 from loadgen.progress import Progress
+from loadgen.world import Engagement, World
 
 ZONES: Final = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York")
 """Zones whose hours are compared, besides the reporting zone."""

@@ -2,12 +2,15 @@
 
 A file declares its parameters in its header, ``-- :name type  meaning``, and uses them as
 ``:name``, which plain psql understands as well (``psql -v name=value -f file``).
+
+What the read API asks stands here; what others ask, in a folder of the asker or of the task. A
+question is called by its file's name alone, so no two files may have the same.
 """
 
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from schema.errors import SetupError
@@ -46,16 +49,21 @@ def parse(name: str, source: str) -> Query:
 
 @cache
 def load(name: str) -> Query:
-    """Return the question of sql/<name>.sql."""
+    """Return the question of <name>.sql."""
     return parse(name, source(name))
 
 
 def source(name: str) -> str:
-    """Return the text of sql/<name>.sql as psql takes it."""
-    return resources.files("sql").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+    """Return the text of <name>.sql as psql takes it."""
+    return _files()[name].read_text(encoding="utf-8")
 
 
 def names() -> list[str]:
     """Return the names of all questions, sorted."""
-    files = resources.files("sql").iterdir()
-    return sorted(f.name.removesuffix(".sql") for f in files if f.name.endswith(".sql"))
+    return sorted(_files())
+
+
+@cache
+def _files() -> dict[str, Path]:
+    """Return where each question stands."""
+    return {path.stem: path for path in Path(__file__).parent.rglob("*.sql")}

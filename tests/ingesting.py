@@ -17,8 +17,8 @@ from aiokafka import AIOKafkaConsumer
 
 from ingest_service.app import create_app
 from ingest_service.settings import IngestSettings
-from schema.edge import Application
-from schema.keys import Scope
+from schema.http.edge import Application
+from schema.http.keys import Scope
 from tests.conftest import Kafka
 from tests.serving import client, new_key, served
 

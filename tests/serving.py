@@ -9,10 +9,10 @@ from typing import Any
 
 import aiohttp
 
-from schema.edge import Application
-from schema.keys import Scope, add, mint
-from schema.server import Server, configure
-from schema.settings import HttpSettings
+from schema.http.edge import Application
+from schema.http.keys import Scope, add, mint
+from schema.http.server import Server, configure
+from schema.http.settings import HttpSettings
 
 
 @asynccontextmanager

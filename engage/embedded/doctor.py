@@ -14,7 +14,8 @@ from engage.embedded import java, ports, postgres_programs, warmup
 from engage.embedded.cache import cache_folder
 from engage.embedded.errors import StackError
 from engage.embedded.files import staging
-from engage.embedded.jars import JarStore, locked_jars
+from engage.embedded.jar_lock import locked_jars
+from engage.embedded.jars import JarStore
 from engage.embedded.postgres_programs import Version
 
 PORTS: Final = {"ingest": 8000, "read API": 8001, "Kafka": 9092}

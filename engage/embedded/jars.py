@@ -1,61 +1,28 @@
-"""Kafka's own jars and the dashboard's chart library, locked by hash.
+"""Kafka's own jars and the dashboard's chart library, kept for each user.
 
-``jgo.toml`` names what is wanted; ``jgo.lock.toml`` (made by ``jgo --resolver python lock``)
-names each jar with its sha256. jgo's resolver fetches them, so its settings for mirrors and the
-environment's for proxies and certificates hold. Nothing is run or read whose hash differs.
+Nothing is run or read whose hash is not the lock file's.
 """
 
-import hashlib
 import shutil
-import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from engage.embedded.cache import cache_folder, locked
-from engage.embedded.errors import DownloadFailed, JarRefused, StackError, explain_os_error
+from engage.embedded.downloads import STEP, Download
 from engage.embedded.files import staging, write_whole
+from engage.embedded.jar_lock import Jar, locked_jars, refusal
 from engage.embedded.progress import Report, silent
 
-LOCK_FILE: Final = Path(__file__).with_name("jgo.lock.toml")
 WEBJARS: Final = "org.webjars"
 CHART_LIBRARY: Final = "uplot"
-STEP: Final = "Kafka's jars"
 _AT_ONCE: Final = 4
-_TIMEOUT_SECONDS: Final = 15
-_ATTEMPTS: Final = 3
 
 Stamp = tuple[int, int, int, str]
 """Size in bytes, times of the last change to content and to anything (ns), sha256."""
-
-
-@dataclass(frozen=True, slots=True)
-class Jar:
-    """One locked jar."""
-
-    group: str
-    artifact: str
-    version: str
-    sha256: str
-
-    @property
-    def filename(self) -> str:
-        """The name it is kept under."""
-        return f"{self.artifact}-{self.version}.jar"
-
-
-@cache
-def locked_jars() -> tuple[Jar, ...]:
-    """Return every jar of the lock file, in its order, which the class path keeps."""
-    entries = tomllib.loads(LOCK_FILE.read_text(encoding="utf-8"))["dependencies"]
-    return tuple(Jar(e["groupId"], e["artifactId"], e["version"], e["sha256"]) for e in entries)
 
 
 class JarStore:
@@ -127,7 +94,7 @@ class JarStore:
             if missing := [jar for jar in self.missing() if jar in wanted]:
                 self._fetch(missing, report)
                 if broken := wanted.intersection(self.missing()):
-                    raise _refusal(broken.pop())
+                    raise refusal(broken.pop())
         report(STEP, 1.0)
 
     def try_download(self) -> None:
@@ -139,12 +106,12 @@ class JarStore:
         smallest_first = sorted(self.missing(), key=lambda jar: jar.artifact != "jspecify")
         with staging(self._base) as place:
             for jar in smallest_first[:1]:
-                _Download(place, 1, silent).fetch(jar)
+                Download(place, 1, silent).fetch(jar)
 
     def _fetch(self, jars: list[Jar], report: Report) -> None:
         self.folder.mkdir(exist_ok=True)
         with staging(self._base) as place:
-            download = _Download(place, len(jars), report)
+            download = Download(place, len(jars), report)
             pool = ThreadPoolExecutor(_AT_ONCE)
             try:
                 for jar, path in zip(jars, pool.map(download.fetch, jars), strict=True):
@@ -158,7 +125,7 @@ class JarStore:
         try:
             stat = path.stat()
             stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, jar.sha256)
-            if known.get(jar.filename) == stamp or _sha256(path) == jar.sha256:
+            if known.get(jar.filename) == stamp or jar.is_in(path):
                 return stamp
         except OSError:
             pass
@@ -169,83 +136,3 @@ class JarStore:
             return msgspec.json.decode(self._stamps_path.read_bytes(), type=dict[str, Stamp])
         except (OSError, msgspec.MsgspecError):
             return {}
-
-
-class _Download:
-    """One round of downloads into a private folder; ``fetch`` runs in several threads."""
-
-    def __init__(self, place: Path, jars: int, report: Report) -> None:
-        self._jars = jars
-        self._report = report
-        self._lock = Lock()
-        self._done_jars = 0.0
-        self._done_bytes = 0
-        self._context = _maven_context(place, self._progress)
-
-    def fetch(self, jar: Jar) -> Path:
-        """Download *jar*, check it and return where it is."""
-        artifact = self._context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
-        path = _resolve(artifact, jar)
-        if _sha256(path) != jar.sha256:
-            raise _refusal(jar)
-        return path
-
-    @contextmanager
-    def _progress(self, _filename: str, total_bytes: int) -> Iterator[Any]:
-        def advance(count_bytes: int) -> None:
-            with self._lock:
-                self._done_bytes += count_bytes
-                self._done_jars += count_bytes / total_bytes
-                fraction = min(self._done_jars / self._jars, 0.99)
-                self._report(STEP, fraction, f"{self._done_bytes / 1e6:.0f} MB")
-
-        yield advance
-
-
-def _maven_context(place: Path, progress: Any) -> Any:
-    # Imported here: it costs 0.5 s, and a warm start has nothing to fetch.
-    from jgo.config import GlobalSettings
-    from jgo.constants import MAVEN_CENTRAL_URL
-    from jgo.maven import MavenContext, PythonResolver
-
-    repositories = {"central": MAVEN_CENTRAL_URL} | GlobalSettings.load().repositories
-    resolver = PythonResolver(progress_callback=progress)
-    return MavenContext(
-        resolver=resolver,
-        repo_cache=place,
-        local_repos=[],
-        remote_repos=repositories,
-        timeout=_TIMEOUT_SECONDS,
-    )
-
-
-def _resolve(artifact: Any, jar: Jar) -> Path:
-    """Download with jgo, again after a broken transfer."""
-    import requests
-
-    failure: Exception | None = None
-    for _ in range(_ATTEMPTS):
-        try:
-            return Path(artifact.resolve())
-        except (requests.RequestException, RuntimeError) as error:
-            artifact.cached_path.unlink(missing_ok=True)
-            failure = error
-        except OSError as error:
-            raise explain_os_error(error, artifact.cached_path) from error
-    raise DownloadFailed(
-        f"{jar.filename} is not cached and cannot be downloaded ({type(failure).__name__}): "
-        "connect to the network once, or name your mirror under [repositories] in "
-        "~/.config/jgo.conf"
-    ) from failure
-
-
-def _refusal(jar: Jar) -> StackError:
-    return JarRefused(
-        f"{jar.filename} differs from the lock file and was refused: check the mirror or proxy "
-        "it came from, then start again"
-    )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

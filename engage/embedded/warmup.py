@@ -16,6 +16,7 @@ from engage.embedded import broker_settings, jars, ports, probe, processes
 from engage.embedded.cache import cache_folder, locked
 from engage.embedded.errors import explain_ending
 from engage.embedded.files import staging
+from engage.embedded.jar_lock import LOCK_FILE
 from engage.embedded.java import java_environment, java_home
 from engage.embedded.jvm import BROKER_MAIN, FLAGS, broker_command
 from engage.embedded.progress import Report, silent
@@ -54,7 +55,7 @@ class Warmup:
 def located() -> Warmup:
     """Return where the files for this runtime, these jars and flags belong, there or not."""
     runtime = (java_home() / "release").read_bytes()
-    key = hashlib.sha256(b"\0".join((jars.LOCK_FILE.read_bytes(), runtime, repr(FLAGS).encode())))
+    key = hashlib.sha256(b"\0".join((LOCK_FILE.read_bytes(), runtime, repr(FLAGS).encode())))
     return Warmup(cache_folder() / f"kafka-{key.hexdigest()[:16]}")
 
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from analytics_api.app import create_app
 from analytics_api.settings import ApiSettings
 from engage.embedded.jars import CHART_LIBRARY, JarStore
-from schema.keys import Scope
+from schema.http.keys import Scope
 from tests.browser.newsroom import SCOPE, Dashboard, fill
 from tests.conftest import Database, Kafka
 from tests.integration.api.conftest import Api

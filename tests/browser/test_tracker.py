@@ -18,9 +18,9 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Browser
 
-from schema.edge import Application, ASGIScope, Message, Receive, Send, send_problem
-from schema.keys import Scope
-from schema.problems import unavailable
+from schema.http.edge import Application, ASGIScope, Message, Receive, Send, send_problem
+from schema.http.keys import Scope
+from schema.http.problems import unavailable
 from tests.conftest import Kafka
 from tests.ingesting import Ingest, ingesting
 from tests.serving import new_key

@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from engage.embedded import ports
-from schema.keys import Scope
+from schema.http.keys import Scope
 from tests.backends import Backend
 from tests.conftest import Database, Kafka
 from tests.deploy.conftest import DEPLOY, program

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engage.embedded import ports
-from schema.keys import Scope
+from schema.http.keys import Scope
 from tests.conftest import Database, Kafka
 from tests.deploy.conftest import DEPLOY, program
 from tests.faults.scene import text_of

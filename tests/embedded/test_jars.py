@@ -14,7 +14,8 @@ import pytest
 
 from engage.embedded import ports
 from engage.embedded.errors import DownloadFailed, JarRefused
-from engage.embedded.jars import CHART_LIBRARY, LOCK_FILE, JarStore, locked_jars
+from engage.embedded.jar_lock import LOCK_FILE, locked_jars
+from engage.embedded.jars import CHART_LIBRARY, JarStore
 
 ENSURE = "from engage.embedded.jars import JarStore; JarStore().ensure()"
 

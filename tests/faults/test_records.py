@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from schema.event import MAX_EVENT_BYTES, encode
+from schema.event import MAX_EVENT_BYTES
+from schema.wire import encode
 from sql import load
 from tests.faults.single import consuming, halt_of
 from tests.integration.consumer.conftest import Pipeline, until

@@ -7,7 +7,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 from typing import Any
 
-from schema.edge import Application
+from schema.http.edge import Application
 from tests.fuzz.mutations import CANARY
 from tests.fuzz.seeds import Request
 

@@ -27,10 +27,10 @@ from consumer.external_ids import ExternalIds
 from consumer.rows import copy, day
 from ingest_service.app import create_app as create_ingest
 from ingest_service.settings import IngestSettings
-from schema.edge import Application
-from schema.keys import Scope
+from schema.http.edge import Application
+from schema.http.keys import Scope
+from schema.http.side_port import Readiness
 from schema.settings import WindowSettings
-from schema.side_port import Readiness
 from tests.conftest import Database, Kafka
 from tests.fuzz import seeds
 from tests.fuzz.asking import Reply, call, faults, send_raw

@@ -16,7 +16,7 @@ import ingest_service.app
 from analytics_api.settings import ApiSettings
 from catalogue_service.settings import CatalogueSettings
 from ingest_service.settings import IngestSettings
-from schema.keys import Scope, add, mint, revoke
+from schema.http.keys import Scope, add, mint, revoke
 from tests.conftest import Database, Kafka
 from tests.serving import client, new_key, served
 

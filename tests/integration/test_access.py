@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.routing import Mount
 
-from schema.problems import ANYWHERE, BEHIND_A_KEY
+from schema.http.problems import ANYWHERE, BEHIND_A_KEY
 from tests.integration.conftest import Service
 from tests.serving import client
 

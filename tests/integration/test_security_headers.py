@@ -8,8 +8,8 @@ import pytest
 from engage.embedded import ports
 from ingest_service.app import create_app
 from ingest_service.settings import IngestSettings
+from schema.http.side_port import side_port
 from schema.settings import ProcessSettings
-from schema.side_port import side_port
 from tests.conftest import Kafka
 from tests.integration.conftest import Service
 from tests.serving import client, served

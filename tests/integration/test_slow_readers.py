@@ -5,8 +5,8 @@ import socket
 import time
 from typing import Any
 
-from schema.edge import ASGIScope, Receive, Send
-from schema.settings import HttpSettings
+from schema.http.edge import ASGIScope, Receive, Send
+from schema.http.settings import HttpSettings
 from tests.serving import served
 
 ASKING = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -17,7 +17,7 @@ SETTINGS = set(re.findall(r"`(ENGAGE_\w+)`", settings_table()))
 SHUTDOWN_SECONDS = ProcessSettings().shutdown_timeout_seconds
 KUBERNETES = DEPLOY / "kubernetes"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
-SIDE_PORT = (ROOT / "schema" / "side_port.py").read_text(encoding="utf-8")
+SIDE_PORT = (ROOT / "schema" / "http" / "side_port.py").read_text(encoding="utf-8")
 
 
 def kustomization() -> dict[str, Any]:
@@ -138,7 +138,8 @@ def test_consumers_scale_on_a_lag_that_the_adapter_knows() -> None:
     adapter = yaml.safe_load((KUBERNETES / "prometheus-adapter.yaml").read_text(encoding="utf-8"))
 
     assert adapter["rules"]["external"][0]["seriesQuery"] == name
-    assert f'"{name}"' in (ROOT / "analytics_api" / "watch.py").read_text(encoding="utf-8")
+    watch = ROOT / "analytics_api" / "refresher" / "watch.py"
+    assert f'"{name}"' in watch.read_text(encoding="utf-8")
 
 
 def test_every_secret_is_one_that_the_docs_tell_to_make() -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 import sql
@@ -26,3 +28,7 @@ def test_a_header_that_does_not_match_is_refused(source: str) -> None:
 @pytest.mark.parametrize("name", sql.names())
 def test_every_file_has_a_header_that_matches(name: str) -> None:
     assert sql.load(name).text
+
+
+def test_no_two_files_have_the_same_name() -> None:
+    assert len(list(Path(sql.__file__).parent.rglob("*.sql"))) == len(sql.names())

@@ -15,7 +15,7 @@ from analytics_api.app import create_app
 from analytics_api.settings import ApiSettings
 from consumer import transaction
 from consumer.rows import Row, day, microseconds
-from schema.keys import Scope
+from schema.http.keys import Scope
 from tests.conftest import Database, Kafka
 from tests.factories import record
 from tests.serving import client, new_key, served

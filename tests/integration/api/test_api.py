@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from analytics_api.app import create_app
 from analytics_api.settings import ApiSettings
 from analytics_api.state import open_state
-from schema.keys import Scope, revoke
+from schema.http.keys import Scope, revoke
 from tests.conftest import Database, Kafka
 from tests.integration.api.conftest import Api, row
 from tests.serving import client, new_key, served

@@ -15,10 +15,10 @@ import pytest
 from pydantic import SecretStr
 
 from analytics_api.app import create_app
-from analytics_api.fan_out import CLIENTS
-from analytics_api.live import READS
+from analytics_api.live.board import READS
+from analytics_api.live.fan_out import CLIENTS
 from analytics_api.settings import ApiSettings
-from schema.keys import Scope, read_keys, revoke
+from schema.http.keys import Scope, read_keys, revoke
 from tests.backends import Backend
 from tests.conftest import Database, Kafka
 from tests.integration.api.conftest import Api, row

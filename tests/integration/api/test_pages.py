@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from analytics_api.app import create_app
 from analytics_api.settings import ApiSettings
-from schema.keys import Scope
+from schema.http.keys import Scope
 from tests.conftest import Database, Kafka
 from tests.integration.api.conftest import Api
 from tests.serving import client, new_key, served

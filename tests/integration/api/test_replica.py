@@ -14,7 +14,7 @@ from analytics_api.app import create_app
 from analytics_api.settings import ApiSettings
 from engage.embedded import ports
 from engage.embedded.postgres import PostgresServer
-from schema.keys import Scope
+from schema.http.keys import Scope
 from schema.migrate import migrate
 from tests.conftest import Kafka
 from tests.copies import copied

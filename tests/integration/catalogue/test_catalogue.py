@@ -19,7 +19,7 @@ from catalogue_service.settings import CatalogueSettings
 from consumer.external_ids import ExternalIds
 from consumer.rows import Row, day, microseconds
 from consumer.transaction import store
-from schema.keys import Scope
+from schema.http.keys import Scope
 from tests.conftest import Database
 from tests.factories import record
 from tests.serving import client, new_key, served

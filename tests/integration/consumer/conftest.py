@@ -17,8 +17,9 @@ from pydantic import SecretStr
 from consumer.__main__ import kafka_consumer
 from consumer.settings import ConsumerSettings
 from consumer.worker import Worker
-from schema.event import Record, encode
+from schema.event import Record
 from schema.topics import partition_key
+from schema.wire import encode
 from tests.conftest import Database, Kafka
 
 

@@ -18,7 +18,8 @@ from consumer.__main__ import run
 from consumer.log import Log
 from schema import topics
 from schema.errors import Unavailable
-from schema.event import TYPES, Record, encode
+from schema.event import TYPES, Record
+from schema.wire import encode
 from sql import load
 from tests.conftest import Kafka, add_partitions
 from tests.factories import record

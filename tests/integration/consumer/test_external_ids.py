@@ -9,7 +9,8 @@ import pytest
 
 from consumer.external_ids import ExternalIds
 from consumer.rows import Row
-from schema.event import Record, encode
+from schema.event import Record
+from schema.wire import encode
 from sql import load
 from tests.integration.consumer.conftest import Pipeline, until
 from tests.integration.consumer.test_consumer import now_record, retraction

@@ -10,7 +10,8 @@ import pytest
 
 from consumer.replay import Outcome, Replayer
 from schema.admission import Window
-from schema.event import Record, encode
+from schema.event import Record
+from schema.wire import encode
 from tests.conftest import Database
 from tests.integration.consumer.conftest import Pipeline
 from tests.integration.consumer.test_consumer import now_record, retraction

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from schema.keys import Scope
+from schema.http.keys import Scope
 from tests.conftest import Kafka
 from tests.ingesting import Ingest, event, ingesting
 from tests.serving import new_key

@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from schema.keys import Scope, read_keys
-from schema.last_use import last_uses
+from schema.http.keys import Scope, read_keys
+from schema.http.last_use import last_uses
 from tests.conftest import Kafka
 from tests.ingesting import Ingest, event, ingesting
 from tests.serving import client, new_key

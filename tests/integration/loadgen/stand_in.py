@@ -13,8 +13,9 @@ from aiohttp.test_utils import TestServer
 
 from schema.admission import admit
 from schema.errors import InvalidEvent
-from schema.event import TYPES, Record, decode_draft
+from schema.event import TYPES, Record
 from schema.settings import WindowSettings
+from schema.wire import decode_draft
 
 
 @dataclass

@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from analytics_api.archive import TYPES, Archive
-from analytics_api.partitions import Partitions
+from analytics_api.refresher.archive import TYPES, Archive
+from analytics_api.refresher.partitions import Partitions
 from analytics_api.settings import RefresherSettings
 from consumer import rollup
 from consumer.rows import Row, copy, microseconds
@@ -34,8 +34,8 @@ KILLED = """
 import asyncio, os, signal, sys
 import asyncpg
 from pydantic import SecretStr
-from analytics_api import archive
-from analytics_api.partitions import Partitions
+from analytics_api.refresher import archive
+from analytics_api.refresher.partitions import Partitions
 from analytics_api.settings import RefresherSettings
 
 class Writer(archive.Writer):
@@ -350,7 +350,7 @@ def test_what_can_be_no_archive_is_refused_at_the_start(url: str) -> None:
 def test_without_its_extra_an_archive_is_refused_at_the_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.delitem(sys.modules, "analytics_api.archive")
+    monkeypatch.delitem(sys.modules, "analytics_api.refresher.archive")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SetupError, match=r"pip install 'engagement-analytics\[archive\]'"):
         Partitions(RefresherSettings(archive_url=str(tmp_path)))

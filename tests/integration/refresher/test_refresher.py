@@ -9,7 +9,7 @@ import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from pydantic import SecretStr
 
-from analytics_api.refresher import Refresher
+from analytics_api.refresher.jobs import Refresher
 from analytics_api.settings import RefresherSettings
 from tests.conftest import Database
 

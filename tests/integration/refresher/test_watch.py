@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from analytics_api.refresher import Refresher
+from analytics_api.refresher.jobs import Refresher
+from analytics_api.refresher.watch import Watch
 from analytics_api.settings import RefresherSettings
-from analytics_api.watch import Watch
 from schema.settings import DatabaseSettings
 from sql import load
 from sql.pool import connect

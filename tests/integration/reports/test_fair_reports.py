@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api import fair_reports, opportunity
-from analytics_api.fair_models import AGES, FairSort
-from analytics_api.paging import Page
-from analytics_api.scope import Filters, Scope
-from analytics_api.scoped_reports import fetch
-from analytics_api.shrinkage import interval, shrink_all
+from analytics_api.reports.fair import reports as fair_reports
+from analytics_api.reports.fair.models import AGES, FairSort
+from analytics_api.reports.opportunity import reports as opportunity
+from analytics_api.reports.paging import Page
+from analytics_api.reports.scope import Filters, Scope
+from analytics_api.reports.scoped.reports import fetch
+from analytics_api.reports.shrinkage import interval, shrink_all
 from loadgen.oracle import Oracle
 from tests.integration.reports.conftest import Store, joined
 from tests.integration.reports.equal_age import Aged, aged, lively, mean, recorded_since, sums, unit

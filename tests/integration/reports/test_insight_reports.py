@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api import insight_reports
-from analytics_api.effects import GroupSums
-from analytics_api.fair_models import AGES
-from analytics_api.insight_models import AudienceBy
-from analytics_api.insight_reports import by_feature, part_percent
-from analytics_api.scope import Filters, Scope
-from analytics_api.scoped_reports import change_percent, fetch
-from loadgen.oracle import Engagement, Oracle
+from analytics_api.reports.fair.models import AGES
+from analytics_api.reports.insight import reports as insight_reports
+from analytics_api.reports.insight.effects import GroupSums
+from analytics_api.reports.insight.models import AudienceBy
+from analytics_api.reports.insight.reports import by_feature, part_percent
+from analytics_api.reports.scope import Filters, Scope
+from analytics_api.reports.scoped.reports import change_percent, fetch
+from loadgen.oracle import Oracle
+from loadgen.world import Engagement
 from sql import load
 from tests.integration.reports.conftest import (
     KINDS,

@@ -11,13 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api import movers_reports
-from analytics_api.fair_models import AGES
-from analytics_api.movers import LEAST_EVENTS, History, move_of, tide_of, windows, young_move
-from analytics_api.movers_reports import Wanted
-from analytics_api.scope import Filters, Scope
-from analytics_api.scoped_reports import fetch
-from loadgen.oracle import Engagement, Oracle, World
+from analytics_api.reports.fair.models import AGES
+from analytics_api.reports.movers import reports as movers_reports
+from analytics_api.reports.movers.reports import Wanted
+from analytics_api.reports.movers.usual import (
+    LEAST_EVENTS,
+    History,
+    move_of,
+    tide_of,
+    windows,
+    young_move,
+)
+from analytics_api.reports.scope import Filters, Scope
+from analytics_api.reports.scoped.reports import fetch
+from loadgen.oracle import Oracle
+from loadgen.world import Engagement, World
 from tests.integration.reports.conftest import KINDS, Store, oracles
 from tests.integration.reports.equal_age import aged, lively, recorded_since
 from tests.integration.reports.test_reports import bounded

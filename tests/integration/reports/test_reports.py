@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from analytics_api import reports
+from analytics_api.reports.plain import reports
 from loadgen.oracle import PERIOD_DAYS, Oracle
 from tests.integration.reports.conftest import Store, oracles
 

@@ -10,13 +10,14 @@ from typing import Any, get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api import scoped_reports
-from analytics_api.paging import Page
-from analytics_api.report_models import Dimension, Interval, Sort
-from analytics_api.reports import midnight, percent
-from analytics_api.scope import Filters, Scope
-from analytics_api.scoped_reports import change_percent
-from loadgen.oracle import Engagement, Oracle
+from analytics_api.reports.paging import Page
+from analytics_api.reports.plain.reports import midnight, percent
+from analytics_api.reports.scope import Filters, Scope
+from analytics_api.reports.scoped import reports as scoped_reports
+from analytics_api.reports.scoped.models import Dimension, Interval, Sort
+from analytics_api.reports.scoped.reports import change_percent
+from loadgen.oracle import Oracle
+from loadgen.world import Engagement
 from tests.integration.reports.conftest import CATEGORIES, KINDS, Store, oracles
 from tests.integration.reports.test_reports import bounded
 

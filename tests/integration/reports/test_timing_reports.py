@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api import timing_reports
-from analytics_api.fair_models import AGES
-from analytics_api.paging import Page
-from analytics_api.scope import Filters, Scope
-from analytics_api.scoped_reports import fetch
-from analytics_api.shrinkage import Unit
-from analytics_api.slots import Place, slots_of
-from analytics_api.timing_reports import Judgement
+from analytics_api.reports.fair.models import AGES
+from analytics_api.reports.paging import Page
+from analytics_api.reports.scope import Filters, Scope
+from analytics_api.reports.scoped.reports import fetch
+from analytics_api.reports.shrinkage import Unit
+from analytics_api.reports.timing import reports as timing_reports
+from analytics_api.reports.timing.reports import Judgement
+from analytics_api.reports.timing.slots import Place, slots_of
 from loadgen.oracle import Oracle
 from tests.integration.reports.conftest import Store
 from tests.integration.reports.equal_age import aged, lively, sums, unit

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from analytics_api.answer_cache import AnswerCache, Kept
+from analytics_api.answering.cache import AnswerCache, Kept
 
 
 class Asked:

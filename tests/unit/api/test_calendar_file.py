@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from analytics_api.calendar_file import calendar
-from analytics_api.timing_models import NextSlot
+from analytics_api.reports.timing.calendar_file import calendar
+from analytics_api.reports.timing.models import NextSlot
 
 START = datetime(2026, 3, 29, 3, tzinfo=ZoneInfo("Europe/Vienna"))  # as the clocks change
 SLOT = NextSlot(

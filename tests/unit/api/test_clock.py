@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from analytics_api.clock import run_when_set_back
+from analytics_api.refresher.clock import run_when_set_back
 
 HOUR = timedelta(hours=1)
 

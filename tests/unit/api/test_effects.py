@@ -11,9 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api.effects import Group, GroupSums, interval_percent, lift_percent, within
-from analytics_api.insight_models import Effect
-from analytics_api.insight_reports import effects_of
+from analytics_api.reports.insight.effects import (
+    Group,
+    GroupSums,
+    interval_percent,
+    lift_percent,
+    within,
+)
+from analytics_api.reports.insight.models import Effect
+from analytics_api.reports.insight.reports import effects_of
 
 posts = st.lists(
     st.tuples(

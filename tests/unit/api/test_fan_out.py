@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from analytics_api.fan_out import FanOut, Listener, Message
-from schema.problems import Problem
+from analytics_api.live.fan_out import FanOut, Listener, Message
+from schema.http.problems import Problem
 
 AT_ONCE = 0.0
 

@@ -6,7 +6,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from analytics_api.movers import History, is_known, move_of, tide_of, windows, young_move
+from analytics_api.reports.movers.usual import (
+    History,
+    is_known,
+    move_of,
+    tide_of,
+    windows,
+    young_move,
+)
 
 STEADY = [100, 90, 110, 105, 95, 100, 98, 102]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from analytics_api.answer_cache import Kept
-from analytics_api.questions import DEAR_SECONDS, STANDS_SECONDS, Questions
-from analytics_api.versions import Version
+from analytics_api.answering.cache import Kept
+from analytics_api.answering.questions import DEAR_SECONDS, STANDS_SECONDS, Questions
+from analytics_api.answering.versions import Version
 
 MOMENT = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 

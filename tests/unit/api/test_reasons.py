@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from analytics_api.effects import Group, GroupSums
-from analytics_api.habits import Habit
-from analytics_api.reasons import FeatureReasons, Rate, of_hours, of_rate
-from analytics_api.shrinkage import Unit, shrink_all
-from analytics_api.slots import slots_of
+from analytics_api.reports.insight.effects import Group, GroupSums
+from analytics_api.reports.opportunity.reasons import FeatureReasons, Rate, of_hours, of_rate
+from analytics_api.reports.shrinkage import Unit, shrink_all
+from analytics_api.reports.timing.habits import Habit
+from analytics_api.reports.timing.slots import slots_of
 from tests.unit.api.test_shrinkage import unit
 from tests.unit.api.test_slots import MONDAY_NINE, world
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from analytics_api.scope import Scope
+from analytics_api.reports.scope import Scope
 
 NEW_YORK = ZoneInfo("America/New_York")
 

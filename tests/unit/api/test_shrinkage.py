@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api.shrinkage import (
+from analytics_api.reports.shrinkage import (
     NO_POSTS,
     Unit,
     dispersion_of,

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from analytics_api.shrinkage import Unit
-from analytics_api.slots import BEST, Place, Slot, openings, place_of, slots_of
+from analytics_api.reports.shrinkage import Unit
+from analytics_api.reports.timing.slots import BEST, Place, Slot, openings, place_of, slots_of
 from tests.unit.api.test_shrinkage import poisson, unit
 
 VIENNA = ZoneInfo("Europe/Vienna")

@@ -12,7 +12,7 @@ from engagement_client.event import mint
 from ingest_service import retractions
 from ingest_service.intake import Clerk
 from schema.admission import Window
-from schema.event import decode_draft
+from schema.wire import decode_draft
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 V7 = uuid.UUID("0198f3a0-0000-7000-8000-000000000001")

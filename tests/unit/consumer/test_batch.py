@@ -6,7 +6,7 @@ from consumer.batch import Batch, Cursor, take
 from consumer.decode import Rules, fingerprint
 from schema.admission import Window
 from schema.errors import Halted
-from schema.event import encode
+from schema.wire import encode
 from tests.factories import Message, messages, record, value
 
 RULES = Rules(Window(past=timedelta(days=400), future=timedelta(seconds=300)), 3)

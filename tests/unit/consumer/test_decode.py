@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from consumer.decode import DeadLetter, Rules, decode, decode_plain, fingerprint, instant_of
 from consumer.rows import microseconds
 from schema.admission import Window
-from schema.event import MAX_EVENT_BYTES, encode
+from schema.event import MAX_EVENT_BYTES
+from schema.wire import encode
 from tests.factories import NOW, Message, record, value
 
 RULES = Rules(Window(past=timedelta(days=400), future=timedelta(seconds=300)), 100)

@@ -9,14 +9,15 @@ import pytest
 from typer.testing import CliRunner
 
 from engage.cli import app
-from engage.commands_ledger import changes, described, verdict
-from engage.commands_scoped import filters, with_bars
-from engage.options import Output, exit_code
-from engage.output import print_rows, shown
-from engage.report_tables import COLUMNS, for_people
-from engage.stack import Layout
+from engage.commands.ledger import changes, described, verdict
+from engage.commands.report.question import filters
+from engage.commands.report.scoped import with_bars
+from engage.stack.layout import Layout
+from engage.stack.teardown import end_stack
 from engage.target import find
-from engage.teardown import end_stack
+from engage.terminal.options import Output, exit_code
+from engage.terminal.output import print_rows, shown
+from engage.terminal.report_tables import COLUMNS, for_people
 from schema.errors import InvalidEvent, SetupError, Unavailable
 from tests.unit.engage.test_stack import FILE
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engage.commands_import import told_lines
+from engage.commands.imports import told_lines
 from engage.deliveries import Delivery, RestartPoint, Way, in_batches, rehearse, send
 from engage.importing import Line
 from loadgen.progress import silent

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engage.commands_experiment import verdict
 from engage.experiments import (
     assign,
     authors_needed,
@@ -16,6 +15,7 @@ from engage.experiments import (
     compare,
     detectable_percent,
     t_quantile,
+    verdict,
 )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engage.heatmap import best_hours, heatmap, print_heatmap
+from engage.terminal.heatmap import best_hours, heatmap, print_heatmap
 
 SHADES = " 1234"
 

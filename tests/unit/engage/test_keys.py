@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from engage.cli import app
-from schema.keys import KeyRing, read_keys
-from schema.last_use import LastUse
+from schema.http.keys import KeyRing, read_keys
+from schema.http.last_use import LastUse
 
 runner = CliRunner()
 

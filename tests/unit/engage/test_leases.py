@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from engage.embedded.errors import PortTaken
-from engage.leases import PortLeases, listen
+from engage.stack.leases import PortLeases, listen
 
 HOLDER = """
 import sys
 from pathlib import Path
-from engage.leases import PortLeases
+from engage.stack.leases import PortLeases
 with PortLeases(Path(sys.argv[1])) as leases:
     print(leases.take("kafka"), flush=True)
     sys.stdin.read()

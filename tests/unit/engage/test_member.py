@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import pytest
 
-from engage import member
 from engage.embedded.errors import StackError
-from engage.member import Member
-from engage.state import MemberState
+from engage.stack import member
+from engage.stack.member import Member
+from engage.stack.state import MemberState
 
 
 @dataclass

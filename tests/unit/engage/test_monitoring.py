@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from engage.cli import app
-from engage.findings import (
+from engage.monitoring.findings import (
     Finding,
     Severity,
     of_movers,
@@ -27,10 +27,10 @@ from engage.findings import (
     summary,
     worst,
 )
-from engage.monitoring import Notifier
-from engage.notices import QuietHours, Sent, due
+from engage.monitoring.looking import Notifier
+from engage.monitoring.notices import QuietHours, Sent, due
+from engage.monitoring.webhook import Webhook, key_of, signature
 from engage.settings import MonitorSettings
-from engage.webhook import Webhook, key_of, signature
 from schema.errors import SetupError, Unavailable
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()

@@ -3,9 +3,14 @@
 import pytest
 from pydantic import BaseModel
 
-from analytics_api import fair_models, insight_models, models, movers_models, timing_models
-from engage.heatmap import lift_map
-from engage.report_tables import COLUMNS, for_people
+from analytics_api.reports.fair import models as fair_models
+from analytics_api.reports.insight import models as insight_models
+from analytics_api.reports.movers import models as movers_models
+from analytics_api.reports.plain import models
+from analytics_api.reports.scoped import models as scoped_models
+from analytics_api.reports.timing import models as timing_models
+from engage.terminal.heatmap import lift_map
+from engage.terminal.report_tables import COLUMNS, for_people
 
 MODELS: dict[str, type[BaseModel]] = {
     "categories": models.Category,
@@ -14,6 +19,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "top-authors": models.TopAuthor,
     "engagement-patterns": models.EngagementPattern,
     "opportunity-authors": models.OpportunityAuthor,
+    "ranking": scoped_models.Ranked,
     "fair-posts": fair_models.FairPost,
     "fair-authors": fair_models.FairAuthor,
     "fair-opportunity": fair_models.Opportunity,

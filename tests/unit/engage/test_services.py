@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engage.services import Wiring, service
-from engage.stack import Layout
-from engage.state import MemberState
+from engage.stack.layout import Layout
+from engage.stack.services import Wiring, service
+from engage.stack.state import MemberState
 
 WIRING = Wiring(
     kafka_bootstrap_servers="127.0.0.1:9092",

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from engage.bootstrap import LOGINS, Secrets, ensure_keys
 from engage.embedded.processes import ProcessId, identify
-from engage.stack import Layout, StackFile
-from engage.state import MemberState, State
-from engage.teardown import end_leftovers, wipe
+from engage.stack.bootstrap import LOGINS, Secrets, ensure_keys
+from engage.stack.layout import Layout, StackFile
+from engage.stack.state import MemberState, State
+from engage.stack.teardown import end_leftovers, wipe
 from schema.errors import SetupError, Unavailable
-from schema.keys import KeyRing
+from schema.http.keys import KeyRing
 
 FILE = StackFile(
     ingest_url="http://127.0.0.1:1",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engage.commands_weekly import monday_of
+from engage.commands.report.weekly import monday_of
 from engage.weekly import Week, markdown, page
 from schema.errors import SetupError
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingest_service.cloudevents import binary, derived_id, structured
 from schema.errors import InvalidEvent
-from schema.event import decode_draft
+from schema.wire import decode_draft
 
 VERSION_4 = "e7c1745c-cd4a-4c19-87e4-45face935938"
 VERSION_7 = "019cd8a6-0000-7000-8000-000000000001"

@@ -16,7 +16,7 @@ from ingest_service.intake import Clerk
 from schema.admission import Window
 from schema.errors import InvalidEvent
 from schema.event import Record
-from schema.problems import Problem
+from schema.http.problems import Problem
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 WINDOW = Window(past=timedelta(days=400), future=timedelta(seconds=300))

@@ -12,7 +12,7 @@ from ingest_service.intake import Intake
 from ingest_service.once import derive, parse, rules
 from schema.admission import Window, admit
 from schema.event import Draft, Record
-from schema.problems import Problem
+from schema.http.problems import Problem
 
 NOW = datetime(2026, 3, 10, 12, 47, 11, 5, tzinfo=UTC)
 LONG = timedelta(days=366)

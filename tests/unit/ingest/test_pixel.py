@@ -6,8 +6,8 @@ import pytest
 
 from ingest_service.pixel import GIF, event_json
 from schema.errors import InvalidEvent
-from schema.event import decode_draft
-from schema.problems import Problem
+from schema.http.problems import Problem
+from schema.wire import decode_draft
 
 
 def test_the_query_is_the_event_without_the_key() -> None:

@@ -10,7 +10,7 @@ import pytest
 from ingest_service.intake import Clerk
 from ingest_service.retractions import as_sent, read
 from schema.admission import Window
-from schema.event import decode_retraction, encode
+from schema.wire import decode_retraction, encode
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 CLERK = Clerk(NOW, Window(timedelta(days=400), timedelta(minutes=5)))

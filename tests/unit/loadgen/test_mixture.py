@@ -15,7 +15,7 @@ from loadgen.mixture import Item, Mix, Mixer
 from loadgen.traffic import Traffic
 from schema.admission import Window, admit
 from schema.errors import InvalidEvent
-from schema.event import decode_draft
+from schema.wire import decode_draft
 
 RECEIVED = datetime(2026, 3, 1, 21, tzinfo=UTC)
 WINDOW = Window(past=timedelta(days=400), future=timedelta(minutes=5))

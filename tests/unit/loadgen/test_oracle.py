@@ -9,7 +9,8 @@ import pytest
 
 from loadgen.arithmetic import change, percentile, rate, rounded, segment
 from loadgen.calendar import midnight_days_ago, midnight_months_ago
-from loadgen.oracle import Author, Engagement, Oracle, Post, World
+from loadgen.oracle import Oracle
+from loadgen.world import Author, Engagement, Post, World
 
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
 NEW_YORK = ZoneInfo("America/New_York")

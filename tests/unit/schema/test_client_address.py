@@ -1,6 +1,6 @@
 import pytest
 
-from schema.client_address import ClientAddresses, parse_networks
+from schema.http.client_address import ClientAddresses, parse_networks
 
 BEHIND = ClientAddresses(parse_networks("10.0.0.0/8, 2001:db8:ffff::/48"))
 

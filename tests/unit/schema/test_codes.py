@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from schema.codes import CODES
-from schema.docs_page import render
 from schema.event import Draft
-from schema.problems import Problem
+from schema.http.docs_page import render
+from schema.http.problems import Problem
 
 ROOT = Path(__file__).parents[3]
 SERVICES = ("schema", "ingest_service", "analytics_api", "catalogue_service")

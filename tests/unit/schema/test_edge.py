@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from schema.edge import Edge
-from schema.keys import KeyRing, Scope, add, mint
-from schema.settings import HttpSettings
+from schema.http.edge import Edge
+from schema.http.keys import KeyRing, Scope, add, mint
+from schema.http.settings import HttpSettings
 from schema.telemetry import name_request
 
 PAGE = "https://www.example.com"

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from schema.admission import Window, admit
 from schema.errors import InvalidEvent
-from schema.event import Draft, decode_draft, decode_record, encode
+from schema.event import Draft
 from schema.event_model import Event
+from schema.wire import decode_draft, decode_record, encode
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 WINDOW = Window(past=timedelta(days=400), future=timedelta(seconds=300))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from schema.errors import SetupError
-from schema.keys import KeyRing, Scope, add, mint, read_keys, revoke
+from schema.http.keys import KeyRing, Scope, add, mint, read_keys, revoke
 
 
 class Clock:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from schema.last_use import LastUse, folder_of, last_uses
+from schema.http.last_use import LastUse, folder_of, last_uses
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from schema.origins import parse_origin, parse_origins
+from schema.http.origins import parse_origin, parse_origins
 
 
 @pytest.mark.parametrize(

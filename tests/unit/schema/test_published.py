@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from schema.errors import InvalidEvent
-from schema.event import Draft, Record, decode_draft, decode_record
+from schema.event import Draft, Record
 from schema.published import schemas
+from schema.wire import decode_draft, decode_record
 
 PUBLISHED = schemas()
 EVENT = Draft202012Validator(PUBLISHED["engagement-event.v1.json"])

@@ -1,6 +1,6 @@
 import pytest
 
-from schema.rate_limit import Limiter, parse_rate, policy, state
+from schema.http.rate_limit import Limiter, parse_rate, policy, state
 
 
 class Clock:

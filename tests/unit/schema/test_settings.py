@@ -1,7 +1,8 @@
 import pytest
 
 from schema.errors import SetupError
-from schema.settings import HttpSettings, KafkaSettings, PooledSettings
+from schema.http.settings import HttpSettings
+from schema.settings import KafkaSettings, PooledSettings
 
 
 def test_origins_and_proxies_are_read_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from ingest_service.settings import IngestSettings
 from schema import tracing
 from schema.errors import SetupError
+from schema.http.traced import traced
 from schema.topics import RECORD_HEADERS
-from schema.traced import traced
 
 
 async def application(_scope: object, _receive: object, _send: object) -> None: ...

@@ -1,0 +1,158 @@
+"""Questions in use: the process asks them anew by itself, so that their readers need not wait.
+
+A dear answer may be told for a while after it was true, as its Data-As-Of says.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from prometheus_client import Counter
+
+from analytics_api.answering.cache import AnswerCache, Kept
+from analytics_api.answering.versions import Follower, Version
+from schema.telemetry import get_logger
+
+RENEWALS: Final = Counter("engage_api_renewals_total", "Questions in use that were asked anew.")
+OLDER: Final = Counter("engage_api_older_answers_total", "Dear answers told while a newer is due.")
+
+DEAR_SECONDS: Final = 0.5
+"""From here on an answer may be older than the newest refresh."""
+STANDS_SECONDS: Final = 60.0
+_IN_USE_SECONDS: Final = 300.0
+_LOOK_SECONDS: Final = 0.1
+# Renewing takes two thirds of one connection's time at most, and a fifth of another one's for what
+# is dear: it is slow before it is a burden.
+_REST_FACTOR: Final = 0.5
+_DEAR_REST_FACTOR: Final = 4
+_LONGEST_REST_SECONDS: Final = 30.0
+_MOST_QUESTIONS: Final = 256
+
+Clock = Callable[[], float]
+AskAgain = Callable[[], Coroutine[Any, Any, None]]
+logger = get_logger("questions")
+
+
+@dataclass
+class _Question:
+    """What was asked lately, and how its newest answer was found."""
+
+    ask_again: AskAgain
+    asked_at: float
+    etag: str = ""
+    found_at: float = 0.0
+    took_seconds: tuple[float, float] = (0.0, 0.0)
+    renewed_for: object = None
+
+    @property
+    def is_dear(self) -> bool:
+        """Whether it takes long to find; once may be a cold start."""
+        return min(self.took_seconds) >= DEAR_SECONDS
+
+    def may_stand(self, now: float) -> bool:
+        """Tell whether readers may have the newest answer although a newer one is due."""
+        return self.is_dear and now - self.found_at <= STANDS_SECONDS
+
+
+@dataclass
+class Questions:
+    """The answers of reports, through a cache; ``run`` keeps those in use new.
+
+    Args:
+        follower: knows when the data changed.
+        cache: of answers by entity tag.
+        clock: monotonic seconds.
+    """
+
+    follower: Follower
+    cache: AnswerCache = field(default_factory=AnswerCache)
+    clock: Clock = time.monotonic
+    _known: OrderedDict[Hashable, _Question] = field(default_factory=OrderedDict)
+
+    async def answer(
+        self,
+        key: Hashable,
+        etag: str,
+        ask: Callable[[], Awaitable[Kept]],
+        ask_again: AskAgain | None,
+        *,
+        may_be_older: bool,
+    ) -> Kept:
+        """Return the answer: that of *etag*, or for a while an older one if it is dear to find.
+
+        Args:
+            key: the same for equal questions at all times.
+            etag: of the newest state of the data.
+            ask: finds the answer. What it raises is raised.
+            ask_again: asks the whole question anew, later; None: it is doing so.
+            may_be_older: whether a dear answer may stand.
+        """
+        now = self.clock()
+        known = self._known.get(key)
+        if ask_again is not None:
+            known = self._note(key, ask_again, now)
+            if may_be_older and (older := self._older(known, etag, now)):
+                return older
+        kept = await self.cache.get(etag, ask)
+        if known is not None and known.etag != etag:
+            known.etag, known.found_at = etag, self.clock()
+            known.took_seconds = known.took_seconds[1], known.found_at - now
+        return kept
+
+    def _older(self, known: _Question, etag: str, now: float) -> Kept | None:
+        """Return the newest answer if it is another one than *etag*'s and may stand."""
+        if known.etag == etag or not known.may_stand(now):
+            return None
+        if (older := self.cache.find(known.etag)) is not None:
+            OLDER.inc()
+        return older
+
+    def _note(self, key: Hashable, ask_again: AskAgain, now: float) -> _Question:
+        known = self._known.setdefault(key, _Question(ask_again, now))
+        known.asked_at, known.ask_again = now, ask_again
+        self._known.move_to_end(key)
+        if len(self._known) > _MOST_QUESTIONS:
+            self._known.popitem(last=False)
+        return known
+
+    async def run(self) -> None:
+        """Ask anew what is in use and out of date, until cancelled; cheap ones do not wait."""
+        await asyncio.gather(self._keep(is_dear=False), self._keep(is_dear=True))
+
+    async def _keep(self, *, is_dear: bool) -> None:
+        factor = _DEAR_REST_FACTOR if is_dear else _REST_FACTOR
+        while True:
+            began = self.clock()
+            rest = _LOOK_SECONDS
+            if await self.renew_one(is_dear=is_dear):
+                rest = factor * (self.clock() - began)
+            await asyncio.sleep(min(rest, _LONGEST_REST_SECONDS))
+
+    async def renew_one(self, *, is_dear: bool) -> bool:
+        """Ask anew the one whose answer is the oldest; whether one was in use and out of date."""
+        view = self.follower.view
+        if view is None:
+            return False
+        state, used_since = _state(view), self.clock() - _IN_USE_SECONDS
+        due = [
+            each
+            for each in self._known.values()
+            if each.renewed_for != state and each.is_dear == is_dear and each.asked_at >= used_since
+        ]
+        if not due:
+            return False
+        oldest = min(due, key=lambda each: each.found_at)
+        oldest.renewed_for = state
+        RENEWALS.inc()
+        [failure] = await asyncio.gather(oldest.ask_again(), return_exceptions=True)
+        if isinstance(failure, Exception):
+            logger.warning("a question could not be asked anew", error=type(failure).__name__)
+        return True
+
+
+def _state(version: Version) -> object:
+    """Return what answers depend on: the data, and the minute that periods end with."""
+    return version.label, version.as_of.replace(second=0, microsecond=0)

@@ -1,0 +1,1 @@
+"""What happens at this moment, told to whoever looks."""

@@ -1,0 +1,1 @@
+"""Posts, authors and cohorts, compared at equal age."""

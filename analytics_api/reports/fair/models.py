@@ -1,0 +1,95 @@
+"""The public JSON of the reports that compare posts at equal age."""
+
+from datetime import datetime
+from typing import Final, Literal, get_args
+
+from pydantic import BaseModel, Field
+
+from analytics_api.reports.scoped.models import Counts
+
+Age = Literal["1", "6", "24", "48", "168"]
+"""The ages at which posts are compared, in hours: compared_ages() of the database."""
+AGES: Final = tuple(map(int, get_args(Age)))
+FairSort = Literal["index", "engagements"]
+CohortBy = Literal["tenure", "joined"]
+ReasonName = Literal[
+    "weak_hours", "media", "promoted", "title_length", "content_length",
+    "views", "like_rate", "comment_rate", "share_rate", "age_mix",
+]  # fmt: skip
+
+
+class Indexed(BaseModel):
+    """What is earned in posts' first hours, beside what is usual there."""
+
+    usual: float = Field(description="Engagements a post that are usual, at the same age.")
+    index: float = Field(description="1: as usual; 1.3: 30 % more. Shrunk towards 1.")
+    low: float = Field(description="Of the index's 95 % interval.")
+    high: float
+
+
+class FairPost(Counts, Indexed):
+    """One post and its first hours, beside its category's posts."""
+
+    rank: int
+    post_id: int
+    title: str
+    author_id: int
+    author_name: str
+    category: str
+    publish_date: datetime
+
+
+class IndexedAuthor(Indexed):
+    """One author's posts and their first hours, beside the posts of the same categories."""
+
+    rank: int
+    author_id: int
+    author_name: str
+    category: str = Field(description="The author's own; posts may be in others.")
+    posts: int = Field(description="Old enough to be compared.")
+    total_engagements: int
+    per_post: float
+
+
+class FairAuthor(IndexedAuthor):
+    """One author, and how it was in the period before."""
+
+    previous_posts: int
+    previous_index: float | None = Field(description="null: no posts to compare.")
+
+
+class Reason(BaseModel):
+    """What goes along with an author's distance to the median, where the data are clear."""
+
+    reason: ReasonName
+    author: float = Field(description="The author's value.")
+    category: float = Field(description="That of all posts of the same categories.")
+    unit: str
+    effect_pct: float | None = Field(
+        description="What the difference goes along with; null: it does not touch the index."
+    )
+    low_pct: float | None = Field(description="Of the 95 % interval.")
+    high_pct: float | None
+    sentence: str
+
+
+class Opportunity(IndexedAuthor):
+    """What an author would earn at the category's median, and what stands in the way."""
+
+    median_index: float | None = Field(description="null: the category has too few authors.")
+    gain: int = Field(description="More engagements in posts' first hours, per 90 days.")
+    gain_low: int = Field(description="Of the 95 % interval.")
+    gain_high: int
+    is_clear: bool = Field(description="The interval does not contain 0.")
+    why: str = Field(description="The reasons in words.")
+    reasons: list[Reason]
+
+
+class Cohort(Indexed):
+    """Authors' posts in one month since they joined."""
+
+    joined: str | None = Field(description="Month of joining; null: all of them together.")
+    month: int = Field(description="Since joining; 0: the first 30 days.")
+    authors: int
+    posts: int
+    per_post: float

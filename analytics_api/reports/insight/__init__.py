@@ -1,0 +1,1 @@
+"""What editors may learn from: funnel, audience, effects."""

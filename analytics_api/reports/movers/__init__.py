@@ -1,0 +1,1 @@
+"""What is well above or below the usual."""

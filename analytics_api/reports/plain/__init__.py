@@ -1,0 +1,1 @@
+"""The reports without filters: a post, an author, rankings, patterns."""

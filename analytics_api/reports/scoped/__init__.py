@@ -1,0 +1,1 @@
+"""The reports that have a period and filters: overview, series, ranking."""

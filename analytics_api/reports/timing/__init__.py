@@ -1,0 +1,1 @@
+"""When to publish, and who publishes when."""

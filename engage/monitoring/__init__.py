@@ -1,0 +1,1 @@
+"""`engage monitor`: what is wrong or unusual, and whom it is told."""
