@@ -70,6 +70,12 @@ class Worker(ConsumerRebalanceListener):  # type: ignore[misc]
             return PersonNeeded(f"partition {partition} is halted: {why.reason}")
         if self._problem is None and self._failed_polls >= _FAILED_POLLS:
             return "Kafka gives no records"
+        if self._problem is None and self._log.partitions() == 0:
+            # The group hands out nothing of a topic that is not there, as it does to a spare.
+            return (
+                f"Kafka shows no topic {self._settings.topic}: make it with kafka-topics.sh"
+                " --create, or allow this login to read it"
+            )
         return self._problem
 
     def silent_seconds(self) -> float:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import signal
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +22,7 @@ from schema.errors import Unavailable
 from schema.event import TYPES, Record
 from schema.wire import encode
 from sql import load
-from tests.conftest import Kafka, add_partitions
+from tests.conftest import Kafka, add_partitions, create_topic
 from tests.factories import record
 from tests.integration.consumer.conftest import Pipeline, until
 
@@ -570,6 +571,41 @@ async def test_a_consumer_that_reads_nothing_is_not_ready(
         await pipeline.produce([now_record()])
         await pipeline.until_accounted(2)
         assert worker.not_ready() is None
+
+
+async def test_a_consumer_without_its_topic_is_not_ready_and_works_once_it_is_made(
+    pipeline: Pipeline, kafka: Kafka
+) -> None:
+    topic = f"late.{uuid.uuid4()}"
+    pipeline.settings = pipeline.settings.model_copy(update={"topic": topic})
+
+    async with pipeline.consumer() as worker:
+
+        async def names_the_topic() -> bool:
+            assert worker.not_ready() is not None
+            return f"no topic {topic}: make it" in (worker.not_ready() or "")
+
+        async def ready() -> bool:
+            return worker.not_ready() is None
+
+        await until(names_the_topic)
+        await create_topic(kafka, topic, 1)
+        await until(ready)
+        await pipeline.produce([now_record()])
+        await pipeline.until_accounted(1)
+
+
+async def test_a_spare_member_of_the_group_is_ready(pipeline: Pipeline, kafka: Kafka) -> None:
+    topic = f"narrow.{uuid.uuid4()}"
+    await create_topic(kafka, topic, 1)
+    pipeline.settings = pipeline.settings.model_copy(update={"topic": topic})
+    async with pipeline.consumer() as one, pipeline.consumer() as other:
+
+        async def both_ready() -> bool:
+            return one.not_ready() is None and other.not_ready() is None
+
+        await until(both_ready)
+        assert len(one._log.assigned() | other._log.assigned()) == 1
 
 
 async def test_an_idle_consumer_is_not_taken_for_one_that_hangs(pipeline: Pipeline) -> None:
