@@ -30,6 +30,7 @@ from analytics_api.whole_files import WholeFiles
 from schema.http import problems
 from schema.http.docs_page import add_docs
 from schema.http.edge import Application, Edge, key_ring
+from schema.http.head_as_get import HeadAsGet
 from schema.http.keys import Scope
 from schema.http.server import END_STREAMS
 from schema.http.service_routes import add_service_routes
@@ -85,7 +86,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     _add_pages(app, ChartLibrary(settings.chart_library))
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
-    bounded = traced(Timed(Deadline(WholeFiles(app), _ANSWER_SECONDS)))
+    bounded = traced(Timed(Deadline(WholeFiles(HeadAsGet(app)), _ANSWER_SECONDS)))
     edge = Edge(bounded, Scope.READ, keys, is_loopback_only=is_loopback_only, settings=settings)
     return edge, not_ready
 

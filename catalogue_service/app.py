@@ -17,6 +17,7 @@ from catalogue_service.settings import CatalogueSettings
 from schema.http import problems
 from schema.http.docs_page import add_docs
 from schema.http.edge import Application, Edge, key_ring
+from schema.http.head_as_get import HeadAsGet
 from schema.http.keys import Scope
 from schema.http.service_routes import add_service_routes
 from schema.http.side_port import Readiness
@@ -71,7 +72,7 @@ def create_app(settings: CatalogueSettings) -> tuple[Application, Readiness]:
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
     edge = Edge(
-        traced(BodyCap(app)),
+        traced(BodyCap(HeadAsGet(app))),
         Scope.ADMIN,
         keys,
         is_loopback_only=is_loopback_only,

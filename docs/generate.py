@@ -111,7 +111,8 @@ def http() -> str:
     return page(
         "HTTP",
         "Each service shows all of this with schemas and statuses at `/docs`, and as OpenAPI at"
-        " `/openapi.json`. All have `/`, `/healthz`, `/readyz` and `/metrics`.",
+        " `/openapi.json`. All have `/`, `/healthz`, `/readyz` and `/metrics`. HEAD answers like"
+        " GET, without the body; only the pixel, whose GET stores an event, takes none.",
         *blocks,
         "## Codes of problems",
         "Errors are `application/problem+json`; their `code` is one of these.",

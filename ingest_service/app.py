@@ -19,6 +19,7 @@ from schema.event_model import Event
 from schema.http import problems
 from schema.http.docs_page import add_docs
 from schema.http.edge import Application, Edge, key_ring
+from schema.http.head_as_get import HeadAsGet
 from schema.http.keys import Scope
 from schema.http.service_routes import add_service_routes
 from schema.http.side_port import Readiness
@@ -123,7 +124,8 @@ def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
     add_docs(app)
     keys = key_ring(settings)
     is_loopback_only = keys is None and not settings.allow_anonymous
-    hot = traced(HotPath(app, publisher, settings), HOT_PATHS)
+    behind = HeadAsGet(app, changing={PIXEL})
+    hot = traced(HotPath(behind, publisher, settings), HOT_PATHS)
     edge = Edge(
         hot,
         Scope.INGEST,

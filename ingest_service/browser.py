@@ -112,4 +112,3 @@ def _add_tracker(app: FastAPI) -> None:
     app.add_api_route(
         "/tracker.js", tracker, methods=["GET"], tags=["browser"], response_class=Response
     )
-    app.add_api_route("/tracker.js", tracker, methods=["HEAD"], include_in_schema=False)

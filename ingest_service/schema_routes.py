@@ -49,4 +49,3 @@ def _add(app: FastAPI, path: str, document: dict[str, Any], kind: str, told: str
         description=told,
         responses={200: {"content": {kind: {}}, "description": "The document"}},
     )
-    app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)

@@ -18,12 +18,8 @@ OPEN = {
 }  # fmt: skip
 OPEN_OF = {
     "ingest": {
-        f"{method} {path}"
-        for method in ("GET", "HEAD")
-        for path in (
-            "/tracker.js", "/schemas/", "/schemas/engagement-event.v1.json",
-            "/schemas/engagement-record.v1.json",
-        )
+        "GET /tracker.js", "GET /schemas/", "GET /schemas/engagement-event.v1.json",
+        "GET /schemas/engagement-record.v1.json",
     },
     "api": {"GET /dashboard", "GET /static/charts/{name}", "GET /static/js/main.js"},
     "catalogue": set(),
@@ -52,6 +48,8 @@ CLOSED_OF = {
         "DELETE /catalogue/{kind}s/{identifier:path}", "POST /catalogue/batch",
     },
 }  # fmt: skip
+
+VARYING = {"GET /metrics", "GET /live", "GET /ops/ledger"}
 
 
 def routes_of(routes: Iterable[Any]) -> Iterable[str]:
@@ -100,6 +98,26 @@ async def test_closed_routes_let_in_their_own_keys_and_the_admins_alone(service:
                 assert (route, name, status) == (route, name, expected[name])
             else:
                 assert status not in (401, 403, 500), (route, name)
+
+
+async def test_head_answers_like_get_without_a_body_wherever_get_does(service: Service) -> None:
+    gets = OPEN | OPEN_OF[service.name] | CLOSED_OF[service.name]
+    for route in {route for route in gets if route.startswith("GET ")} - {"GET /events/pixel.gif"}:
+        target = re.sub(r"\{\w+(:path)?\}", "1", route.removeprefix("GET "))
+        async with service.session.get(target) as got:
+            await got.read()
+        async with service.session.head(target) as head:
+            assert (head.status, await head.read()) == (got.status, b""), route
+        assert head.headers["Content-Type"] == got.headers["Content-Type"], route
+        if route not in VARYING:
+            assert head.headers["Content-Length"] == got.headers["Content-Length"], route
+
+
+async def test_the_methods_of_a_path_name_head_beside_get(service: Service) -> None:
+    for method, target in (("DELETE", "/healthz"), ("POST", "/docs")):
+        async with service.session.request(method, target) as answer:
+            assert answer.status == 405
+            assert answer.headers["Allow"] == "GET, HEAD"
 
 
 async def test_every_route_documents_how_it_refuses(service: Service) -> None:

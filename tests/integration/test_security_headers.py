@@ -92,7 +92,7 @@ async def test_pages_need_nothing_that_the_policy_forbids(service: Service) -> N
         assert not re.search(r"(javascript|data):", page)
 
 
-async def test_the_side_port_carries_them_too() -> None:
+async def test_the_side_port_carries_them_too_and_answers_head() -> None:
     settings = ProcessSettings(metrics_port=ports.pick())
     url = f"http://127.0.0.1:{settings.metrics_port}"
     async with side_port(settings, lambda: "starting"), client(url, None) as session:
@@ -100,3 +100,5 @@ async def test_the_side_port_carries_them_too() -> None:
             async with session.get(path) as answer:
                 assert answer.status == status
                 check(answer.headers)
+            async with session.head(path) as answer:
+                assert (answer.status, await answer.read()) == (status, b"")

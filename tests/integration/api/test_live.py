@@ -86,6 +86,16 @@ async def test_an_event_shows_in_a_stream_that_is_open(api: Api) -> None:
     assert len(found["seconds"]) == 60
 
 
+async def test_the_head_of_a_stream_ends_and_leaves_no_listener(api: Api) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for _ in range(2):  # on the same connection
+            async with api.session.head("/live", headers=STREAM) as answer:
+                assert (answer.status, await answer.read()) == (200, b"")
+            assert answer.content_type == "text/event-stream"
+        while CLIENTS._value.get():  # noqa: ASYNC110  (nobody tells)
+            await asyncio.sleep(0.01)
+
+
 async def test_who_comes_back_is_told_what_it_missed_and_nothing_twice(api: Api) -> None:
     async with listening(api.session) as stream:
         await stream.event()
