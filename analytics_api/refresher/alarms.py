@@ -12,6 +12,7 @@ _STALLED_SECONDS: Final = 30.0
 _BEHIND_SECONDS: Final = 300.0
 _BEHIND_RECORDS: Final = 1_000
 _FEW_PARTITIONS: Final = 2
+_FEW_SECONDS: Final = 60.0
 
 GRAVE: Final = frozenset({"imbalance", "halted", "view_too_old", "partitions_running_out"})
 """Alarms that make the watch not ready; the others are told and no more."""
@@ -52,13 +53,6 @@ def of_the_view(age_seconds: float | None, limit_seconds: float) -> Iterator[Ala
         yield Alarm("view_too_old", "", detail)
 
 
-def of_the_partitions(ahead: int) -> Iterator[Alarm]:
-    """Judge how many daily partitions exist after today."""
-    if ahead < _FEW_PARTITIONS:
-        detail = f"{ahead} daily partitions exist after today: see `engage db partitions`"
-        yield Alarm("partitions_running_out", "", detail)
-
-
 def of_expiry(oldest_overdue: date | None) -> Iterator[Alarm]:
     """Judge whether days are let go of when their retention is over."""
     if oldest_overdue is not None:
@@ -75,6 +69,24 @@ def of_the_disks(free_by_path: Mapping[str, float], least_percent: float) -> Ite
 
 def _name(partition: int) -> str:
     return f"partition {partition}"
+
+
+class PartitionsWatch:
+    """Remembers since when too few days are made ahead: at a first start their making is due."""
+
+    def __init__(self) -> None:
+        self._few_since: float | None = None
+
+    def look(self, ahead: int, now: float) -> list[Alarm]:
+        """Judge how many daily partitions exist after today, at *now* in monotonic seconds."""
+        if ahead >= _FEW_PARTITIONS:
+            self._few_since = None
+            return []
+        if self._few_since is None:
+            self._few_since = now
+        lasts = now - self._few_since >= _FEW_SECONDS
+        detail = f"{ahead} daily partitions exist after today: see `engage db partitions`"
+        return [Alarm("partitions_running_out", "", detail)] if lasts else []
 
 
 class _Look(NamedTuple):

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Final
@@ -13,7 +14,7 @@ import sql
 from analytics_api.ledger import DayCounts, balance, read_books
 from analytics_api.log_ends import LogEnds
 from analytics_api.refresher import alarms
-from analytics_api.refresher.alarms import Alarm, LagWatch
+from analytics_api.refresher.alarms import Alarm, LagWatch, PartitionsWatch
 from analytics_api.reports.plain.models import Ledger
 from analytics_api.settings import RefresherSettings
 from schema.http.side_port import PersonNeeded
@@ -34,10 +35,14 @@ logger = get_logger("watch")
 class Watch:
     """Compares the facts with what they should be; of several watches one writes."""
 
-    def __init__(self, settings: RefresherSettings) -> None:
+    def __init__(
+        self, settings: RefresherSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings = settings
+        self._clock = clock
         self.log_ends = LogEnds(settings)
         self._lags = LagWatch()
+        self._partitions = PartitionsWatch()
         self._counts = DayCounts()
         self._standing: dict[tuple[str, str], Alarm] = {}
 
@@ -74,13 +79,14 @@ class Watch:
         values = query.bind(expired_before=settings.first_kept(a_day_ago))
         facts = await connection.fetchrow(query.text, *values)
         assert facts is not None  # noqa: S101  (a SELECT without FROM has one row)
+        now = self._clock()
         free = {path: await asyncio.to_thread(_free_percent, path) for path in settings.disks}
         return list(
             chain(
                 alarms.of_the_ledger(ledger),
-                self._lags.look(ledger, time.monotonic()),
+                self._lags.look(ledger, now),
                 alarms.of_the_view(facts["view_age_seconds"], settings.view_limit_seconds),
-                alarms.of_the_partitions(facts["partitions_ahead"]),
+                self._partitions.look(facts["partitions_ahead"], now),
                 alarms.of_expiry(facts["oldest_overdue"]),
                 alarms.of_the_disks(free, settings.least_free_percent),
             )

@@ -106,16 +106,30 @@ async def test_a_halt_names_its_partition_and_reason(
     assert "records_lost" in found["halted", "partition 2"]["detail"]
 
 
-async def test_too_few_partitions_and_a_full_disk_are_told(
-    settings: RefresherSettings, connection: Any
-) -> None:
+async def test_a_full_disk_is_told(settings: RefresherSettings, connection: Any) -> None:
     watch = Watch(
         settings.model_copy(update={"watched_disks": "/, /none", "least_free_percent": 100.0})
     )
     await watch.watch(connection)
 
-    expected = {("partitions_running_out", ""), ("disk_filling_up", "/")}
-    assert expected | {("disk_filling_up", "/none")} == set(await standing(connection))
+    expected = {("disk_filling_up", "/"), ("disk_filling_up", "/none")}
+    assert expected == set(await standing(connection))
+
+
+async def test_a_first_start_raises_no_alarm_and_days_that_are_never_made_do(
+    settings: RefresherSettings, connection: Any
+) -> None:
+    now_seconds = 0.0
+    watch = Watch(settings, lambda: now_seconds)
+    await watch.watch(connection)
+
+    assert await standing(connection) == {}
+    assert watch.problem() is None
+
+    now_seconds = 60.0
+    await watch.watch(connection)
+    assert ("partitions_running_out", "") in await standing(connection)
+    assert "partitions_running_out" in (watch.problem() or "")
 
 
 async def test_a_watch_that_does_not_look_is_an_alarm(connection: Any, owner: Any) -> None:

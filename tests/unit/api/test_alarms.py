@@ -90,9 +90,25 @@ def test_the_views_age(age_seconds: float | None, count: int) -> None:
     assert len(list(alarms.of_the_view(age_seconds, limit_seconds=75))) == count
 
 
-@pytest.mark.parametrize(("ahead", "count"), [(7, 0), (2, 0), (1, 1), (0, 1)])
-def test_the_partitions_ahead(ahead: int, count: int) -> None:
-    assert len(list(alarms.of_the_partitions(ahead))) == count
+@pytest.mark.parametrize(
+    ("looks", "count"),
+    [
+        ([(0, 7), (60, 7)], 0),
+        ([(0, 1)], 0),  # the very first look may come before the days are made
+        ([(0, 0), (10, 7), (70, 1)], 0),
+        ([(0, 1), (59, 1)], 0),
+        ([(0, 1), (60, 1)], 1),
+        ([(0, 0), (60, 1), (120, 0)], 1),
+        ([(0, 0), (60, 0), (61, 2)], 0),
+    ],
+)
+def test_too_few_partitions_ahead_are_told_once_it_lasts(
+    looks: list[tuple[float, int]], count: int
+) -> None:
+    watch = alarms.PartitionsWatch()
+    for seconds, ahead in looks:
+        found = watch.look(ahead, seconds)
+    assert len(found) == count
 
 
 @pytest.mark.parametrize(("oldest", "count"), [(None, 0), (date(2025, 1, 1), 1)])
