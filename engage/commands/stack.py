@@ -203,15 +203,14 @@ def env(folder: Dir = DEFAULT_DIR) -> None:
     """Print a stack's addresses and keys for a shell: `eval "$(engage env)"`.
 
     That sets ENGAGE_INGEST_URL, ENGAGE_INGEST_KEY and so on, as commands and services read them.
+    ENGAGE_DATABASE_URL is the owner's, also for psql; its password stays in DIR/pgpass.
     """
     import shlex
 
-    from engage.settings import ClientSettings
-    from schema.settings import PREFIX
+    from engage.stack.shell import variables
 
-    stack = StackFile.read(Layout(folder).stack_file)
-    for name in ClientSettings.model_fields:
-        print(f"export {PREFIX}{name.upper()}={shlex.quote(getattr(stack, name))}")
+    for name, value in variables(Layout(folder)).items():
+        print(f"export {name}={shlex.quote(value)}")
 
 
 @failing_well

@@ -63,6 +63,11 @@ class Layout:
         return self.folder / "secrets.json"
 
     @property
+    def password_file(self) -> Path:
+        """The owner's database password, as libpq reads it; there once a shell asked for it."""
+        return self.folder / "pgpass"
+
+    @property
     def keys_file(self) -> Path:
         """The hashed API keys that the services read."""
         return self.folder / "api_keys.json"
@@ -108,7 +113,8 @@ class Layout:
 
         files = (self.stack_file, self.state_file, self.ports_file, self.secrets_file)
         uses = folder_of(self.keys_file)
-        others = (self.keys_file, uses, self.lock_file, self.folder / "postgres.password")
+        passwords = (self.password_file, self.folder / "postgres.password")
+        others = (self.keys_file, uses, self.lock_file, *passwords)
         return (*files, *others, self.logs, self.loads, self.imports, self.kafka, self.postgres)
 
 

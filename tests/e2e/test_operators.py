@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,10 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from engage.database import fetch_value
+from engage.stack.bootstrap import MIGRATOR
 from tests.e2e.stacks import Stack, eventually, request
+from tests.psql import psql
 
 PARTITION = 3
 TOO_MANY_IN_A_ROW = 100
@@ -70,13 +74,32 @@ def test_a_key_lets_in_until_it_is_revoked(stack: Stack) -> None:
     eventually(lambda: request(url, "/categories/top", key)[0] == 401, "the key is refused")
 
 
-def test_a_shell_learns_where_everything_is(stack: Stack) -> None:
+@pytest.fixture(scope="module")
+def shell(stack: Stack) -> dict[str, str]:
+    """The variables of a shell that asked where everything is."""
     script = f'eval "$({sys.executable} -m engage env --dir "{stack.folder}")"; env'
     answer = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
-    found = dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
+    return dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
 
-    for name in ("ingest_url", "api_url", "catalogue_url", "ingest_key", "read_key", "admin_key"):
-        assert found[f"ENGAGE_{name.upper()}"] == stack.file[name]
+
+def test_a_shell_learns_where_everything_is(stack: Stack, shell: dict[str, str]) -> None:
+    for name in (
+        "ingest_url", "api_url", "catalogue_url", "ingest_key", "read_key", "admin_key",
+        "kafka_bootstrap_servers", "topic",
+    ):  # fmt: skip
+        assert shell[f"ENGAGE_{name.upper()}"] == stack.file[name]
+
+
+async def test_a_shells_database_url_is_psqls_and_shows_no_password(
+    stack: Stack, shell: dict[str, str]
+) -> None:
+    url = shell["ENGAGE_DATABASE_URL"]
+    password = json.loads((stack.folder / "secrets.json").read_text())["passwords"][MIGRATOR]
+
+    assert password not in "".join(shell.values())
+    assert stat.S_IMODE((stack.folder / "pgpass").stat().st_mode) == 0o600
+    assert await psql(url, "SELECT current_user") == f"current_user\n{MIGRATOR}\n"
+    assert await fetch_value(url, "view_age") is not None
 
 
 @pytest.fixture(scope="module")
