@@ -17,9 +17,9 @@ from engage.terminal.options import (
     failing_well,
 )
 
-LEDGER_COLUMNS: Final = (
-    "partition", "first_offset", "next_offset", "log_end_offset",
-    "stored", "duplicates", "dead_lettered", "skipped", "in_flight",
+_COLUMNS: Final = (
+    "partition", "read", "stored", "duplicates", "dead_lettered", "skipped",
+    "next_offset", "log_end_offset", "in_flight",
 )  # fmt: skip
 _HEAD: Final = f"{'time':<8}  {'stored':>13}  {'in flight':>9}  {'dead letters':>12}  ledger"
 
@@ -67,7 +67,7 @@ def _print(found: Mapping[str, Any], output: Output) -> None:
     if output is Output.JSON:
         print_json(found)
     else:
-        print_rows([{c: row[c] for c in LEDGER_COLUMNS} for row in found["partitions"]], output)
+        print_rows(accounts(found), output)
     if output is Output.TABLE:
         print(verdict(found))
 
@@ -126,6 +126,17 @@ def changes(before: Mapping[str, str], standing: Mapping[str, str]) -> list[str]
     return raised + ended
 
 
+def accounts(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the partitions' rows: what was read, and what became of it."""
+    rows = [row | {"read": _read(row)} for row in found["partitions"]]
+    return [{column: row[column] for column in _COLUMNS} for row in rows]
+
+
+def _read(row: Mapping[str, Any]) -> int:
+    """Return how many offsets are accounted for; those read again count again."""
+    return int(row["next_offset"] - row["first_offset"])
+
+
 def _clock() -> str:
     """Return the time of day where the operator is."""
     return datetime.now(UTC).astimezone().strftime("%H:%M:%S")
@@ -143,7 +154,7 @@ def verdict(found: Mapping[str, Any]) -> str:
         return "balanced"
     faults = []
     for row in found["partitions"]:
-        read = row["next_offset"] - row["first_offset"]
+        read = _read(row)
         parts = ("stored", "duplicates", "dead_lettered", "skipped")
         accounted = sum(row[part] for part in parts)
         if read != accounted:

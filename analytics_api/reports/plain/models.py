@@ -150,7 +150,10 @@ class PartitionLedger(BaseModel):
 
     topic: str
     partition: int
-    first_offset: int
+    first_offset: int = Field(
+        description="Where the account begins. An operator's order to read offsets again moves it"
+        " back by as many, below the log's start and below 0: next_offset - first_offset were read."
+    )
     next_offset: int
     log_end_offset: int | None = Field(description="null while Kafka is away.")
     stored: int

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from engage.cli import app
-from engage.commands.ledger import changes, described, verdict
+from engage.commands.ledger import accounts, changes, described, verdict
 from engage.commands.report.question import filters
 from engage.commands.report.scoped import with_bars
 from engage.stack.layout import Layout
@@ -126,6 +126,14 @@ def test_a_ledger_that_does_not_names_the_partition() -> None:
     found = {"balanced": False, "partitions": [ROW | {"stored": 6}], "totals": {"stored": 6}}
 
     assert "partition 0: 10 read, 9 accounted" in verdict(found)
+
+
+def test_offsets_that_are_read_again_count_as_read_and_show_no_negative_offset() -> None:
+    again = {"first_offset": -10, "next_offset": 10, "duplicates": 11}
+    [account] = accounts({"partitions": [ROW | again | {"log_end_offset": 10, "in_flight": 0}]})
+
+    assert account["read"] == 20
+    assert all(number >= 0 for number in account.values())
 
 
 @pytest.mark.parametrize(
