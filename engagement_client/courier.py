@@ -2,9 +2,11 @@
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 from engagement_client import lifetime
 from engagement_client.buffer import Batch, Buffer, Entry
@@ -178,12 +180,19 @@ class Courier:
 
     def _run(self) -> None:
         while batch := self._next():
-            try:
-                verdict = judge(batch, self._transport.post(batch))
-            except UnansweredError as error:
-                verdict = unanswered(batch, str(error))
-            self._settle(verdict)
+            self._settle(self._attempt(batch))
         self._transport.disconnect()
+
+    def _attempt(self, batch: Batch) -> Verdict:
+        """Send a batch; nothing that happens there may end the thread, for others wait behind."""
+        try:
+            return judge(batch, self._transport.post(batch))
+        except UnansweredError as error:
+            return unanswered(batch, str(error))
+        except Exception as error:  # noqa: BLE001  (an ssl_context of the caller's, no memory, ...)
+            with suppress(Exception):
+                self._transport.disconnect()
+            return unanswered(batch, _unexpected(error))
 
     def _next(self) -> Batch:
         """Wait for the next batch; empty: there will be none."""
@@ -243,6 +252,12 @@ class Courier:
         oldest = self._pace.resume_at - self._limits.give_up_seconds
         again: list[Batch] = [[e for e in b if e.tracked_at >= oldest] for b in batches]
         return again, [e for batch in batches for e in batch if e.tracked_at < oldest]
+
+
+def _unexpected(error: Exception) -> str:
+    """Say what went wrong and where, but not what it says itself: that could be a key."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"unexpected {type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
 
 
 def _events(batch: Batch) -> tuple[Tracked, ...]:

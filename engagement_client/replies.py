@@ -148,6 +148,6 @@ def _members(body: bytes) -> dict[str, Any]:
 def _instant(text: str | None) -> datetime | None:
     try:
         instant = parsedate_to_datetime(text or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

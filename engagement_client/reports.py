@@ -1,5 +1,6 @@
 """What the caller learns about events that did not simply arrive."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -72,7 +73,7 @@ OnFailure = Callable[[Failure], object]
 
 
 class Reporter:
-    """Logs and calls back. A callback that raises is logged, and nothing else suffers."""
+    """Logs and calls back. What a callback or a logger raises ends here: events wait behind it."""
 
     def __init__(self, on_rejected: OnRejected | None, on_failure: OnFailure | None) -> None:
         self._on_rejected = on_rejected
@@ -80,28 +81,29 @@ class Reporter:
 
     def retrying(self, trouble: str, seconds: float) -> None:
         """Tell that events are tried again after so many seconds."""
-        logger.warning("not delivered (%s); trying again in %.1f s", trouble, max(seconds, 0.0))
+        wait = max(seconds, 0.0)
+        _log(logging.WARNING, "not delivered (%s); trying again in %.1f s", trouble, wait)
 
     def rejected(self, rejections: Sequence[Rejection]) -> None:
         """Tell which events the service refused."""
         if not rejections:
             return
         tags = ", ".join(sorted({rejection.error for rejection in rejections}))
-        logger.warning("the service refused %d events: %s", len(rejections), tags)
+        _log(logging.WARNING, "the service refused %d events: %s", len(rejections), tags)
         for entry, error, detail in rejections:
             _call(self._on_rejected, from_json(entry.raw), error, detail)
 
     def dropped(self, event: Tracked, *, is_first: bool) -> None:
         """Tell of an event that found no room; a row of them is logged once."""
         if is_first:
-            logger.error("the buffer is full: events are dropped")
+            _log(logging.ERROR, "the buffer is full: events are dropped")
         _call(self._on_failure, Failure(Reason.BUFFER_FULL, (event,)))
 
     def failed(self, reason: Reason, events: Sequence[Tracked], detail: str = "") -> None:
         """Tell which events are not tried again."""
         if not events:
             return
-        logger.error("%d events undelivered: %s %s", len(events), reason, detail)
+        _log(logging.ERROR, "%d events undelivered: %s %s", len(events), reason, detail)
         _call(self._on_failure, Failure(reason, tuple(events), detail))
 
 
@@ -110,5 +112,10 @@ def _call(callback: Callable[..., object] | None, *arguments: Any) -> None:
         return
     try:
         callback(*arguments)
-    except Exception:
-        logger.exception("a callback failed")
+    except (Exception, SystemExit):  # noqa: BLE001  (which it is, the log tells)
+        _log(logging.ERROR, "a callback failed", exc_info=True)
+
+
+def _log(level: int, message: str, *arguments: Any, **options: Any) -> None:
+    with contextlib.suppress(Exception):  # a filter or handler of the caller's
+        logger.log(level, message, *arguments, **options)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 import threading
 import time
 from typing import Any
@@ -17,6 +18,9 @@ from engagement_client import (
     Limits,
     Reason,
 )
+from engagement_client.buffer import Batch
+from engagement_client.replies import Reply
+from engagement_client.transport import Transport
 from tests.integration.client import misbehaving as told
 from tests.integration.client.misbehaving import Act, misbehaving
 
@@ -231,6 +235,82 @@ def test_a_callback_that_fails_or_tracks_stops_nothing(caplog: pytest.LogCapture
         assert server.ids == {str(event_id)}
     assert "a callback failed" in caplog.text
     assert logging.getLogger("engagement_client").level == logging.NOTSET
+
+
+class Unheard(logging.Filter):
+    """A filter of the caller's with an error in it."""
+
+    def filter(self, _: logging.LogRecord) -> bool:
+        raise KeyError("filter")
+
+
+def test_an_error_that_nobody_thought_of_is_told_and_delays_events_without_losing_any(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    post, failing = Transport.post, [ValueError("eng_ingest_id_secret"), MemoryError()]
+
+    def harmed(transport: Transport, batch: Batch) -> Reply:
+        if failing:
+            raise failing.pop(0)
+        return post(transport, batch)
+
+    monkeypatch.setattr(Transport, "post", harmed)
+    with misbehaving() as server, Client(server.url, limits=QUICK) as client:
+        ids = {str(client.view(post_id=n)) for n in range(1, 6)}
+        assert client.flush()
+        counts = client.counts
+
+    assert server.ids == ids
+    assert (counts.delivered, counts.waiting) == (5, 0)
+    assert "unexpected ValueError at test_promises.py" in caplog.text
+    assert "secret" not in caplog.text
+
+
+class Broken(ssl.SSLContext):
+    """A context of the caller's with an error in it."""
+
+    def wrap_socket(self, *_: Any, **__: Any) -> ssl.SSLSocket:
+        raise KeyError("context")
+
+
+def test_an_error_that_stays_hands_the_events_back() -> None:
+    failures: list[Failure] = []
+    limits = Limits(flush_seconds=0.01, max_backoff_seconds=0.02, give_up_seconds=0.1)
+    context = Broken(ssl.PROTOCOL_TLS_CLIENT)
+    with misbehaving() as server:
+        url = server.url.replace("http:", "https:")
+        with Client(url, limits=limits, on_failure=failures.append, ssl_context=context) as client:
+            event_id = client.view(post_id=1)
+            assert client.flush()
+
+    [failure] = failures
+    assert failure.reason is Reason.GAVE_UP
+    assert "unexpected KeyError" in failure.detail
+    assert [event.event_id for event in failure.events] == [event_id]
+    assert client.counts.undelivered == 1
+
+
+@pytest.mark.parametrize("end", [RuntimeError("callback"), SystemExit(1)])
+def test_neither_a_logger_nor_a_callback_that_raises_ends_the_delivery(end: BaseException) -> None:
+    told_of: list[Failure] = []
+
+    def on_failure(failure: Failure) -> None:
+        told_of.append(failure)
+        raise end
+
+    logger, unheard = logging.getLogger("engagement_client"), Unheard()
+    logger.addFilter(unheard)
+    try:
+        with misbehaving(told.status(403), told.status(503)) as server:
+            with Client(server.url, limits=QUICK, on_failure=on_failure) as client:
+                client.view(post_id=1)
+                assert client.flush()
+                after = client.view(post_id=2)
+                assert client.flush()
+            assert server.ids == {str(after)}
+    finally:
+        logger.removeFilter(unheard)
+    assert [len(failure.events) for failure in told_of] == [1]
 
 
 async def test_tracking_never_blocks_the_loop_and_waits_for_room() -> None:

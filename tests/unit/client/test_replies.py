@@ -146,6 +146,8 @@ NOON = "Sun, 06 Nov 1994 12:00:00 GMT"
         ("Sun, 06 Nov 1994 11:00:00 GMT", NOON, 0),
         ("Sun, 06 Nov 1994 12:00:30 -0000", NOON, 30),
         (NOON, None, 0),
+        ("Sun, 06 Nov 1994 12:00:30 +99999999999999", NOON, 0),
+        ("Sun, 06 Nov 99999999999999999999 12:00:30 GMT", NOON, 0),
     ],
 )
 def test_retry_after_is_read_as_seconds_and_as_a_date(
