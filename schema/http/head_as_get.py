@@ -52,6 +52,10 @@ def _allow_head(message: Message) -> None:
     """Name HEAD beside GET where an answer lists a path's methods."""
     if message["status"] == 405:
         message["headers"] = [
-            (name, value + b", HEAD" if name == b"allow" and value == b"GET" else value)
+            (name, value.replace(b"GET", b"GET, HEAD") if _lacks_head(name, value) else value)
             for name, value in message["headers"]
         ]
+
+
+def _lacks_head(name: bytes, value: bytes) -> bool:
+    return name == b"allow" and b"HEAD" not in value

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from schema.telemetry import get_logger
 
@@ -121,11 +122,16 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, Problem)  # noqa: S101  (how handlers are typed)
         return error.response()
 
-    def of_http(_: Request, error: Exception) -> Response:
+    def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
-        code = _CODES.get(error.status_code, "http_error")
-        detail = _DETAILS.get(error.status_code, HTTPStatus(error.status_code).phrase)
-        return Problem(error.status_code, code, detail, headers=error.headers).response()
+        status, headers = error.status_code, error.headers
+        code = _CODES.get(status, "http_error")
+        detail = _DETAILS.get(status, HTTPStatus(status).phrase)
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            # Static files are no route.
+            methods = _methods(app.routes, request.scope) or {"GET"}
+            headers = {"Allow": ", ".join(sorted(methods))}
+        return Problem(status, code, detail, headers=headers).response()
 
     def of_anything(_: Request, __: Exception) -> Response:
         return Problem(500, "internal_error", "something broke here; the log tells").response()
@@ -144,6 +150,17 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(Exception, of_anything)
     app.add_exception_handler(RequestValidationError, of_validation)
+
+
+def _methods(routes: Iterable[Any], scope: Any) -> set[str]:
+    """Return what a path takes: each of its routes alone would name its own methods only."""
+    found: set[str] = set()
+    for route in routes:
+        if included := getattr(route, "original_router", None):
+            found |= _methods(included.routes, scope)
+        elif route.matches(scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", set())
+    return found
 
 
 def _all_told(faults: Sequence[Mapping[str, Any]]) -> str:
