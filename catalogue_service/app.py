@@ -117,9 +117,10 @@ def _add_root(app: FastAPI) -> None:
             "version": app.version,
             "health": "/readyz",
             "endpoints": [
-                "PUT, DELETE /catalogue/authors/{id}",
-                "PUT, DELETE /catalogue/posts/{id}",
-                "PUT, DELETE /catalogue/users/{id}",
+                "GET /catalogue/authors, /catalogue/posts, /catalogue/users",
+                "GET, PUT, DELETE /catalogue/authors/{id}",
+                "GET, PUT, DELETE /catalogue/posts/{id}",
+                "GET, PUT, DELETE /catalogue/users/{id}",
                 "POST /catalogue/batch",
             ],
             "docs": "/docs",

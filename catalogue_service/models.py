@@ -108,6 +108,45 @@ class Item(BaseModel):
     content: Any = Field(description="Author, Post or User; null deletes it.")
 
 
+class _Stored(BaseModel):
+    id: int = Field(description="Its number.")
+    external_id: str | None = Field(description="What your own system calls it.")
+
+
+class StoredAuthor(_Stored):
+    """An author of the catalogue."""
+
+    name: str
+    author_category: str
+    joined_date: date
+
+
+class StoredPost(_Stored):
+    """A post of the catalogue. Without metadata, as SQL may leave it, the last three are null."""
+
+    author_id: int
+    author: str | None = Field(description="The author's external_id.")
+    category: str
+    title: str
+    publish_timestamp: datetime
+    content_length: int
+    has_media: bool
+    tags: list[str] | None
+    is_promoted: bool | None
+    language: str | None
+
+
+class StoredUser(_Stored):
+    """A reader of the catalogue."""
+
+    signup_date: date
+    user_segment: str
+    country: str | None
+
+
+Stored = StoredAuthor | StoredPost | StoredUser
+
+
 class Outcome(BaseModel):
     """What a change came to."""
 

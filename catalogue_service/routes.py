@@ -1,14 +1,15 @@
-"""The catalogue's URLs: put and delete one thing, or many at once."""
+"""The catalogue's URLs: look at things, put and delete one, or many at once."""
 
 import re
 from typing import Annotated, Any, Final, Literal, cast
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from catalogue_service import lines
-from catalogue_service.models import Author, BatchOutcome, Item, Kind, Outcome, Post, User
+from catalogue_service import lines, reads
+from catalogue_service.models import Author, BatchOutcome, Item, Kind, Outcome, Post, Stored, User
 from catalogue_service.store import Refusal, Result, apply
 from schema.event import MAX_ID
 from schema.http.parameters import known_parameters
@@ -40,6 +41,7 @@ router = APIRouter(
     dependencies=[Depends(known_parameters())],
     responses=responses([*BEHIND_A_KEY, 404, 413, 415, 422, 503]),
 )
+_MAX_PAGE: Final = 1_000
 _MAX_LISTED: Final = 100
 """Most errors a reply explains; further ones carry their tag alone, to stay in 128 KiB."""
 _CONFLICTS: Final = ("external_id_taken", "author_has_posts", "user_erased")
@@ -53,6 +55,32 @@ _Putting: Final[dict[str, Any]] = {
     },
     "dependencies": [_body_of("application/json")],
 }
+
+
+@router.get("/{kind}s", response_model=list[Stored])
+async def list_all(
+    request: Request,
+    response: Response,
+    kind: Kind,
+    limit: Annotated[int, Query(ge=1, le=_MAX_PAGE)] = 100,
+    after: Annotated[int, Query(ge=0, le=MAX_ID, description="The last number seen.")] = 0,
+) -> list[dict[str, Any]]:
+    """List authors, posts or users by number. A Link header leads to the next page."""
+    found = await reads.page(_pool(request), kind, after=after, limit=limit + 1)
+    if len(found) > limit:
+        del found[limit:]
+        query = urlencode({"limit": limit, "after": found[-1]["id"]})
+        response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+    return found
+
+
+@router.get("/{kind}s/{identifier:path}", response_model=Stored)
+async def read(request: Request, kind: Kind, identifier: _Id) -> dict[str, Any]:
+    """Tell what the catalogue says of an author, a post or a user."""
+    found = await reads.read(_pool(request), kind, _id(identifier))
+    if found is None:
+        raise Problem(404, f"unknown_{kind}", f"there is no such {kind} in the catalogue")
+    return found
 
 
 @router.put("/authors/{identifier:path}", **_Putting)

@@ -217,5 +217,6 @@ CATALOGUE: tuple[Callable[[Random], Request], ...] = (
     *(_put,) * 3,
     *(_changes,) * 3,
     lambda random: Request("DELETE", b"/catalogue/posts/%d" % random.randint(1, 99)),
+    _page(b"/catalogue/posts?limit=2&after=7", b"/catalogue/users/u%2F1", b"/catalogue/authors/7"),
     _page(b"/", b"/healthz", b"/openapi.json", b"/docs"),
 )

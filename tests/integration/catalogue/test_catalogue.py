@@ -108,6 +108,71 @@ async def test_putting_the_same_again_changes_nothing(catalogue: Catalogue) -> N
     assert tags == POST["tags"]
 
 
+async def test_what_was_put_is_told_under_its_number_and_its_external_id(
+    catalogue: Catalogue,
+) -> None:
+    await catalogue.send("PUT", "authors/7", AUTHOR | {"external_id": "ann/lee"})
+    user = {"signup_date": "2024-02-29", "user_segment": "reader"}
+    number = (await catalogue.send("PUT", "users/r1", user))[1]["id"]
+    await catalogue.send("PUT", "posts/42", POST)
+
+    author = {"id": 7, "external_id": "ann/lee"} | AUTHOR
+    for identifier in ("7", "ann%2Flee", "ann/lee"):
+        assert await catalogue.send("GET", f"authors/{identifier}") == (200, author)
+    reader = {"id": number, "external_id": "r1", "country": None} | user
+    assert await catalogue.send("GET", f"users/{number}") == (200, reader)
+    assert await catalogue.send("GET", "posts/42") == (
+        200,
+        {"id": 42, "external_id": None, "author": "ann/lee", "content_length": 0}
+        | {"has_media": False, "language": "en"}
+        | POST
+        | {"publish_timestamp": "2026-01-01T08:00:00Z"},
+    )
+
+
+async def test_what_is_not_there_is_told_by_its_kind(catalogue: Catalogue) -> None:
+    await catalogue.send("PUT", "authors/ann", AUTHOR)
+    for path, code in (
+        ("authors/1", "unknown_author"),
+        ("posts/ann", "unknown_post"),  # that is an author
+        ("users/nobody", "unknown_user"),
+    ):
+        status, problem = await catalogue.send("GET", path)
+        assert (status, problem["code"]) == (404, code)
+    assert (await catalogue.send("GET", "posts/0\x7f"))[1]["code"] == "invalid_id"
+    assert (await catalogue.send("GET", "tags"))[0] == 422
+
+
+async def test_lists_come_in_pages_by_number_and_lead_to_the_next_one(catalogue: Catalogue) -> None:
+    await catalogue.batch(
+        *({"kind": "author", "id": number, **AUTHOR} for number in range(1, 8)),
+        {"kind": "author", "id": "ann", **AUTHOR},
+        {"kind": "post", "id": 1, **POST},
+    )
+    pages, target = [], "/catalogue/authors?limit=3"
+    while target:
+        async with catalogue.session.get(target) as answer:
+            assert answer.status == 200
+            pages.append([author["external_id"] or author["id"] for author in await answer.json()])
+            target = str(answer.links["next"]["url"]) if answer.links else ""
+
+    assert pages == [[1, 2, 3], [4, 5, 6], [7, "ann"]]
+    assert await catalogue.send("GET", "users") == (200, [])
+    assert (await catalogue.send("GET", "posts?limit=1"))[1][0]["author_id"] == 7
+    assert (await catalogue.send("GET", "posts?limit=1001"))[1]["code"] == "invalid_parameter"
+    assert (await catalogue.send("GET", "posts?page=2"))[1]["code"] == "unknown_parameter"
+
+
+async def test_posts_that_sql_put_without_metadata_are_told_too(catalogue: Catalogue) -> None:
+    await catalogue.send("PUT", "authors/7", AUTHOR)
+    await catalogue.connection.execute(
+        "INSERT INTO posts VALUES (5, 7, 'Tech', now(), 'a title', 1, false)"
+    )
+    [post] = (await catalogue.send("GET", "posts"))[1]
+
+    assert (post["id"], post["tags"], post["is_promoted"]) == (5, None, None)
+
+
 async def test_putting_something_else_replaces_all_of_it(catalogue: Catalogue) -> None:
     await catalogue.send("PUT", "authors/7", AUTHOR)
     await catalogue.send("PUT", "posts/42", POST)
@@ -339,13 +404,14 @@ async def test_what_is_wrong_is_refused(
     assert problem["code"] == code
 
 
-async def test_only_an_admin_key_may_change_the_catalogue(catalogue: Catalogue) -> None:
+async def test_only_an_admin_key_may_see_and_change_the_catalogue(catalogue: Catalogue) -> None:
     for key in catalogue.others.values():
-        async with (
-            client(catalogue.url, key) as other,
-            other.put("/catalogue/authors/9", json=AUTHOR) as answer,
-        ):
-            assert answer.status == 403
+        async with client(catalogue.url, key) as other:
+            async with other.put("/catalogue/authors/9", json=AUTHOR) as answer:
+                assert answer.status == 403
+            for path in ("authors", "authors/9"):
+                async with other.get(f"/catalogue/{path}") as answer:
+                    assert answer.status == 403
     assert await catalogue.connection.fetchval("SELECT count(*) FROM authors") == 0
 
 
