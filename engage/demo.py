@@ -130,6 +130,7 @@ class _Demo:
                 stack.read_key,
                 [self._journal],
                 known=await read_known(stack.database_url),
+                refresh=lambda: self._refresh(stack),
                 sample_posts=_POSTS_COMPARED,
                 progress=step.update,
             )

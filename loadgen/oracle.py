@@ -60,7 +60,7 @@ class Oracle:
     def trends(self, author_id: int) -> Row:
         """Return GET /author/{author_id}/trends of an author of the catalogue."""
         author = self.world.author[author_id]
-        own = [post for post in self.world.posts if post.author_id == author_id]
+        own = self.world.of_author[author_id]
         times = [e.at for post in own for e in self.world.of_post[post.post_id]]
         row: Row = {
             "author_id": author_id,
@@ -108,13 +108,12 @@ class Oracle:
         segments = {
             row["author_id"]: row["performance_segment"] for row in self.opportunity_authors()
         }
-        by_author = _grouped(self.world.posts, lambda post: post.author_id)
         rows = [
             {
                 "author_id": author.author_id,
                 "name": author.name,
                 "category": author.category,
-                **self._sums(by_author.get(author.author_id, [])),
+                **self._sums(self.world.of_author[author.author_id]),
                 "performance_segment": segments.get(author.author_id, "Average"),
             }
             for author in self.world.authors

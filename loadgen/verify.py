@@ -14,7 +14,7 @@ from loadgen.compare import Comparison, choose
 from loadgen.known import Known
 from loadgen.ledger import Totals, fetch_totals, open_reader
 from loadgen.progress import Progress, silent
-from loadgen.recompute import Recomputation, recompute
+from loadgen.recompute import Recomputation, Refresh, recompute
 from schema.errors import Unavailable
 
 _POLL_SECONDS: Final = 0.2
@@ -64,6 +64,7 @@ async def verify(  # noqa: PLR0913  (the command line's options)
     journals: Sequence[Path],
     *,
     known: Known | None = None,
+    refresh: Refresh | None = None,
     sample_posts: int | None = 500,
     is_alone: bool = True,
     timeout_seconds: float = 60.0,
@@ -76,6 +77,7 @@ async def verify(  # noqa: PLR0913  (the command line's options)
         read_key: a read key; None where none is needed.
         journals: of all runs since the ledger stood as their first one noted.
         known: the catalogue; None: the reports are not compared.
+        refresh: brings their view up to date; None: the refresher's next round is waited for.
         sample_posts: how many posts to compare; None: each post that was engaged with.
         is_alone: nobody else sends, so what is stored beyond the journals is a fault.
         timeout_seconds: how long to wait for the ledger to come to rest.
@@ -95,7 +97,7 @@ async def verify(  # noqa: PLR0913  (the command line's options)
         why_not = _why_no_reports(account, ledger, known)
         reports = Recomputation()
         if known and not why_not:
-            reports = await recompute(reader, account, known, progress, timeout_seconds)
+            reports = await recompute(reader, account, known, progress, timeout_seconds, refresh)
     before = account.before
     return Verification(
         sent=account.sent,

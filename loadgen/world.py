@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from heapq import nsmallest
 from typing import NamedTuple
 
 
@@ -66,3 +67,17 @@ class World:
         for engagement in self.engagements:
             found[engagement.post_id].append(engagement)
         return found
+
+    @cached_property
+    def of_author(self) -> dict[int, list[Post]]:
+        """Posts by author id; none for authors without."""
+        found: dict[int, list[Post]] = defaultdict(list)
+        for post in self.posts:
+            found[post.author_id].append(post)
+        return found
+
+    def busiest(self, posts: int) -> list[int]:
+        """Return the ids of so many posts of the catalogue, most engaged with first."""
+        return nsmallest(
+            posts, self.post, key=lambda post_id: (-len(self.of_post[post_id]), post_id)
+        )

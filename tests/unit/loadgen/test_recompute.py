@@ -1,0 +1,89 @@
+"""Reports held against the oracle; the read API is a fake here, which may be old or wrong."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from loadgen import recompute
+from loadgen.ledger import Answer
+from loadgen.oracle import Oracle
+from loadgen.progress import silent
+from loadgen.world import Author, Engagement, Post, World
+
+NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
+AUTHOR = Author(1, "Ann", "Tech")
+POSTS = [Post(number, 1, "Tech", NOW - timedelta(days=40), "a title") for number in (1, 2)]
+LEAVING = NOW - timedelta(days=7) + timedelta(seconds=30)
+"""When something happened that half a minute from now is no part of the last seven days."""
+TIMES = (LEAVING, NOW - timedelta(days=1), NOW - timedelta(days=8))
+WORLD = World([AUTHOR], POSTS, [Engagement(2, "view", None, at) for at in TIMES])
+
+
+def oracle(now: datetime = NOW + timedelta(seconds=59)) -> Oracle:
+    return Oracle(WORLD, ZoneInfo("UTC"), now)
+
+
+class Api:
+    """Answers trends as they were when the minute began, until the next one begins."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.minutes = 0
+        self.is_wrong = False
+        monkeypatch.setattr(recompute, "ask_with_age", self.ask)
+        monkeypatch.setattr(recompute, "_next_minute", self.next_minute)
+
+    async def ask(self, _reader: Any, path: str) -> Answer:
+        is_trends = path == "/author/1/trends"
+        asked = oracle(NOW) if is_trends and not self.minutes else oracle()
+        [expect] = [q.expect for q in recompute._questions(asked) if q.path == path]
+        content = expect(asked)
+        for row in content if isinstance(content, list) else [content]:
+            row |= {name: v.isoformat() for name, v in row.items() if isinstance(v, datetime)}
+            if self.is_wrong and "views" in row:
+                row["views"] += 1
+        return Answer(content, None)
+
+    async def next_minute(self) -> None:
+        self.minutes += 1
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Api:
+    return Api(monkeypatch)
+
+
+async def compare() -> recompute.Recomputation:
+    reader: Any = None
+    return await recompute.compare_all(reader, oracle, silent)
+
+
+async def test_a_window_that_somebody_asked_for_earlier_in_this_minute_is_no_fault(
+    api: Api,
+) -> None:
+    found = await compare()
+
+    assert oracle(NOW).trends(1)["change_7d"] != oracle().trends(1)["change_7d"]
+    assert (found.faults, api.minutes) == ([], 1)
+    assert found.numbers["trends"] == len(oracle().trends(1))
+
+
+async def test_a_wrong_number_is_a_fault_in_the_next_minute_too(api: Api) -> None:
+    api.is_wrong = True
+    faults = (await compare()).faults
+
+    assert api.minutes == 1
+    paths = {urlsplit(fault.split(" ")[0]).path for fault in faults}
+    assert paths == {
+        "/analytics/engagement-patterns", "/sample/posts", "/engagement/1", "/engagement/2",
+    }  # fmt: skip
+    assert "/engagement/2?period=all views: shown 4, should be 3" in faults
+
+
+def test_posts_are_asked_for_by_what_they_earned() -> None:
+    asked = [urlsplit(q.path) for q in recompute._questions(oracle()) if q.report == "post"]
+
+    assert [url.path for url in asked] == ["/engagement/2"] * 4 + ["/engagement/1"] * 4
+    assert parse_qs(asked[0].query) == {"period": ["7d"]}
