@@ -4,6 +4,7 @@ The run's first process starts the servers and hands their addresses to the para
 """
 
 import asyncio
+import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Coroutine
@@ -47,6 +48,13 @@ def _needs_servers(config: pytest.Config) -> bool:
     roots = [Path(__file__).parent / name for name in _WITHOUT_SERVERS]
     given = [Path(str(argument).split("::")[0]).resolve() for argument in config.args]
     return not all(any(path.is_relative_to(root) for root in roots) for path in given)
+
+
+def pytest_configure() -> None:
+    """Forget what a shell knows of a stack: that is not to be tested on, nor changed."""
+    for name in [*os.environ]:
+        if name.startswith("ENGAGE_") and not name.startswith("ENGAGE_TEST_"):
+            del os.environ[name]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
