@@ -46,6 +46,9 @@ DATA_ERRORS = (
 )
 """What means "not these values", whenever they are sent. A unique violation is among them."""
 
+_ROLE_REFUSED: Final = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)
+"""What a login meets whose role was not granted to it, or is not there (yet)."""
+
 _ABANDONED: Final = {
     # A process that froze in a transaction, or whose machine died, must not keep its locks:
     # whoever got a consumer's partitions waits for their offset rows.
@@ -79,7 +82,11 @@ def _arguments(
 async def connect(
     settings: DatabaseSettings, application_name: str, **server_settings: str
 ) -> Connection:
-    """Open one connection. Raises Unavailable when PostgreSQL does not answer in time."""
+    """Open one connection.
+
+    Raises:
+        Unavailable: PostgreSQL does not answer in time, or the login may not take its role.
+    """
     arguments = _arguments(settings, application_name, server_settings)
     try:
         async with asyncio.timeout(settings.database_connect_timeout_seconds):
@@ -87,6 +94,8 @@ async def connect(
             return connection
     except OUTAGES as error:
         raise Unavailable(f"PostgreSQL: {type(error).__name__}") from error
+    except _ROLE_REFUSED as error:
+        raise Unavailable(f"PostgreSQL: {told(error)}: check ENGAGE_DATABASE_ROLE") from error
 
 
 async def open_pool(

@@ -5,10 +5,16 @@ A table, view, sequence or function that a migration adds is nobody's until it s
 
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
+from schema.errors import Unavailable
+from schema.settings import DatabaseSettings
+from sql.pool import connect
 from tests.conftest import Database
 
 ROLES = [f"engage_{name}" for name in ("consumer", "refresher", "reader", "editor", "eraser")]
@@ -188,3 +194,21 @@ async def test_functions_that_lend_their_owners_rights_fix_where_names_are_looke
         for row in lenders
         if "search_path=public, pg_temp" not in (row["proconfig"] or ())
     ]
+
+
+async def test_a_login_that_may_not_take_its_role_is_told_so(database: Database) -> None:
+    login = f"stranger_{uuid4().hex}"
+    owner = await asyncpg.connect(database.url)
+    await owner.execute(f"CREATE ROLE {login} LOGIN PASSWORD 'secret'")
+    url = urlsplit(database.url)
+    server = url.netloc.rpartition("@")[2]
+    settings = DatabaseSettings(
+        database_url=SecretStr(url._replace(netloc=f"{login}:secret@{server}").geturl()),
+        database_role="engage_consumer",
+    )
+    try:
+        with pytest.raises(Unavailable, match=r"engage_consumer.*ENGAGE_DATABASE_ROLE"):
+            await connect(settings, "test")
+    finally:
+        await owner.execute(f"DROP ROLE {login}")
+        await owner.close()
