@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ def kustomization() -> dict[str, Any]:
     return dict(yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text(encoding="utf-8")))
 
 
+@cache
 def objects(kind: str) -> dict[str, dict[str, Any]]:
     """Objects of this kind by name."""
     found = {}
