@@ -179,6 +179,12 @@ def test_a_service_comes_back_and_has_the_time_to_finish(unit: Path) -> None:
     assert float(seconds) > SHUTDOWN_SECONDS
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_no_unit_stays_down_because_another_failed_at_first(unit: Path) -> None:
+    assert "\nRequires=" not in unit.read_text()
+    assert "\nRemainAfterExit=" not in unit.read_text()
+
+
 def test_the_target_wants_every_service_there_is() -> None:
     wanted = re.findall(
         r"([\w-]+@?)\w*\.service", (DEPLOY / "systemd" / "engagement.target").read_text()
