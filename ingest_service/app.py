@@ -100,6 +100,8 @@ def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         publisher.start()
+        # It listens from here on: a proxy that cannot ask /readyz would pass events on too early.
+        await publisher.until_connected()
         yield
         await publisher.stop()
 

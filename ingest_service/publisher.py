@@ -25,6 +25,7 @@ from schema.wire import encode
 _BATCH_BYTES: Final = 512 * 1024
 _KNOWN_KEYS: Final = 50_000
 _RETRY_SECONDS: Final = 0.5
+_PATIENCE_SECONDS: Final = 2.0
 _STOP_SECONDS: Final = 5.0
 _SILENCE_SECONDS: Final = 5.0
 _METADATA_SECONDS: Final = 5  # how soon partitions added to the topic are noticed
@@ -53,6 +54,7 @@ class Publisher:
         self._wake: dict[int, asyncio.Event] = {}
         self._senders: list[asyncio.Task[None]] = []
         self._connecting: asyncio.Task[None] | None = None
+        self._connected = asyncio.Event()
         self._stopping = False
         self._sent_at: dict[int, float] = {}
         self._waiting = 0
@@ -64,6 +66,11 @@ class Publisher:
         self._drained = asyncio.get_running_loop().create_future()
         self._connecting = asyncio.create_task(self._connect())
         self._watching = asyncio.create_task(self._deadline.run())
+
+    async def until_connected(self) -> None:
+        """Return when Kafka has answered for the first time, or not for a while."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._connected.wait(), _PATIENCE_SECONDS)
 
     def not_ready(self) -> str | None:
         """Return why events cannot be accepted, or None."""
@@ -154,6 +161,7 @@ class Publisher:
     def _serve(self, producer: AIOKafkaProducer, partitions: int) -> None:
         self._producer, self._senders = producer, []
         self._send_to(producer, partitions)
+        self._connected.set()
         for partition in [p for p in self._queues if p >= partitions]:
             # Of a topic that was made anew with fewer.
             self._settle(self._queues.pop(partition), acknowledged=False)

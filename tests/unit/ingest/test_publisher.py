@@ -120,6 +120,20 @@ async def test_a_producer_that_is_still_connecting_is_stopped_too(broker: Broker
     assert broker.stopped == 1
 
 
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_a_start_waits_for_kafka_but_not_for_ever(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, is_away: bool
+) -> None:
+    monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.05)
+    broker.is_away = is_away
+    publisher = Publisher(IngestSettings())
+    publisher.start()
+    await publisher.until_connected()
+
+    assert (publisher.not_ready() is not None) == is_away
+    await publisher.stop()
+
+
 async def test_events_that_share_no_batch_are_all_acknowledged(
     broker: Broker, publisher: Publisher
 ) -> None:
