@@ -19,12 +19,15 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 
 from schema.errors import SetupError
+from schema.telemetry import get_logger
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH: Final = 10
 _SECRET_LENGTH: Final = 52  # 36 ** 52 > 2 ** 256
 _LOOK_SECONDS: Final = 5.0
 _BEARER: Final = b"bearer "
+
+logger = get_logger("keys")
 
 
 class Scope(StrEnum):
@@ -103,9 +106,13 @@ def read_keys(path: Path) -> list[KeyEntry]:
 
 
 def write_keys(path: Path, keys: Iterable[KeyEntry]) -> None:
-    """Replace the file atomically, readable by its owner alone."""
+    """Replace the file atomically, readable by its owner alone, who stays the same."""
     fresh = path.with_name(path.name + ".new")
     fresh.touch(mode=0o600)
+    if os.geteuid() == 0 and path.exists():
+        # The services run as somebody else, who must still be able to read it.
+        owner = path.stat()
+        os.chown(fresh, owner.st_uid, owner.st_gid)
     fresh.write_bytes(msgspec.json.format(msgspec.json.encode(KeyFile(list(keys)))))
     fresh.replace(path)
 
@@ -163,7 +170,7 @@ class KeyRing:
         self.path = path
         self._clock = clock
         self._next_look_at = clock() + _LOOK_SECONDS
-        self._seen = self._stamp()
+        self._seen = self._refused = self._stamp()
         self._take(read_keys(path))
 
     def find(self, authorization: bytes | None) -> KeyEntry | None:
@@ -214,7 +221,10 @@ class KeyRing:
             return
         try:
             self._take(read_keys(self.path))
-        except SetupError:
+        except SetupError as error:
+            if stamp != self._refused:
+                self._refused = stamp
+                logger.warning("keys stay as they were", why=str(error))
             return
         self._seen = stamp
 

@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from schema.errors import SetupError
 from schema.http.keys import KeyRing, Scope, add, mint, read_keys, revoke
@@ -46,6 +47,20 @@ def test_the_file_holds_no_key_and_is_its_owners_alone(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_root_leaves_the_file_to_whom_it_belongs(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[Path, int, int]] = []
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("os.chown", lambda *to: given.append(to))
+    add(path, mint(Scope.INGEST).entry)
+    assert given == []
+
+    add(path, mint(Scope.READ).entry)
+    owner = path.stat()
+    assert given == [(path.with_name("keys.json.new"), owner.st_uid, owner.st_gid)]
+
+
 def test_a_revoked_key_is_refused_at_the_next_look(path: Path) -> None:
     minted, clock = mint(Scope.READ), Clock()
     add(path, minted.entry)
@@ -82,9 +97,10 @@ def test_a_damaged_file_stops_the_start_but_not_a_running_service(path: Path) ->
     add(path, minted.entry)
     ring = KeyRing(path, clock)
     path.write_text("{", encoding="utf-8")
-    clock.seconds = 6.0
-
-    assert ring.find(bearer(minted.plaintext)) == minted.entry
+    with capture_logs() as logs:
+        for clock.seconds in (6.0, 12.0):
+            assert ring.find(bearer(minted.plaintext)) == minted.entry
+    assert [line["event"] for line in logs] == ["keys stay as they were"]
     with pytest.raises(SetupError, match="damaged"):
         KeyRing(path)
     with pytest.raises(SetupError, match="cannot be read"):
