@@ -12,7 +12,7 @@ import aiohttp
 from loadgen.account import Account
 from loadgen.ledger import ask
 from loadgen.progress import Progress
-from schema.errors import EngagementError
+from loadgen.tasks import side_by_side
 from schema.event import TYPES
 
 _READERS: Final = 8
@@ -57,12 +57,9 @@ class Comparison:
         """Compare *posts*. Raises as loadgen.ledger.ask does."""
         self._patient_until = time.monotonic() + _PATIENCE_SECONDS
         waiting = iter(posts)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(_READERS):
-                    tasks.create_task(self._work(reader, waiting, len(posts), progress))
-        except* EngagementError as errors:
-            raise errors.exceptions[0] from None
+        async with side_by_side() as tasks:
+            for _ in range(_READERS):
+                tasks.create_task(self._work(reader, waiting, len(posts), progress))
 
     def faults(self) -> list[str]:
         """Return a sentence for each of the first posts that disagree, and how many more do."""

@@ -1,12 +1,15 @@
 """The ledger as the read API shows it: what the consumer made of every record."""
 
+import asyncio
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 import msgspec
 
 from schema.errors import SetupError, Unavailable
+
+_MOST_PAUSES: Final = 60
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -59,22 +62,33 @@ async def ask(reader: aiohttp.ClientSession, path: str) -> dict[str, Any] | None
 async def ask_with_age(reader: aiohttp.ClientSession, path: str) -> Answer | None:
     """Return the read API's answer and its age; None for what it does not know (404).
 
+    Where it allows so many requests a second and no more, it is asked again when it says.
+
     Raises:
         Unavailable: the read API, or its database, does not answer; trying again may help.
         SetupError: the read key is refused, or there is no read API at the URL.
     """
-    try:
-        async with reader.get(path) as reply:
-            if reply.status >= 500 or reply.status == 429:
-                raise Unavailable(f"read API: HTTP {reply.status}")
-            if reply.status == 404:
-                return None
-            if reply.status != 200:
-                raise SetupError(f"the read API refuses to answer: HTTP {reply.status}")
-            as_of = reply.headers.get("Data-As-Of")
-            return Answer(await reply.json(), datetime.fromisoformat(as_of) if as_of else None)
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise Unavailable(f"read API: {type(error).__name__}") from error
+    for _ in range(_MOST_PAUSES):
+        try:
+            async with reader.get(path) as reply:
+                if reply.status != 429:
+                    return await _taken(reply)
+                pause_seconds = int(reply.headers.get("Retry-After", 1))
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unavailable(f"read API: {type(error).__name__}") from error
+        await asyncio.sleep(pause_seconds)
+    raise Unavailable("read API: HTTP 429")
+
+
+async def _taken(reply: aiohttp.ClientResponse) -> Answer | None:
+    if reply.status >= 500:
+        raise Unavailable(f"read API: HTTP {reply.status}")
+    if reply.status == 404:
+        return None
+    if reply.status != 200:
+        raise SetupError(f"the read API refuses to answer: HTTP {reply.status}")
+    as_of = reply.headers.get("Data-As-Of")
+    return Answer(await reply.json(), datetime.fromisoformat(as_of) if as_of else None)
 
 
 async def fetch_totals(reader: aiohttp.ClientSession) -> Totals:

@@ -23,9 +23,9 @@ from loadgen.plan import LoadResult, Plan
 from loadgen.progress import Progress, silent
 from loadgen.replies import ACCEPTED, UNKNOWN
 from loadgen.send import Sender, Tally, Target
+from loadgen.tasks import side_by_side
 from loadgen.traffic import Traffic
 from loadgen.wire import Format
-from schema.errors import EngagementError
 
 _DAY_US: Final = 86_400_000_000
 _PROGRESS_INTERVAL_SECONDS: Final = 0.2
@@ -89,18 +89,15 @@ def items(plan: Plan, facts: Facts, clock: Clock = wall_clock_us) -> Iterator[It
 
 async def _send_all(sender: Sender, plan: Plan, connections: int, source: Iterator[Item]) -> None:
     size = 1 if plan.wire.format is Format.SINGLE else plan.batch_events
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            if plan.rate is None:
-                for _ in range(connections):
-                    tasks.create_task(_send_eagerly(sender, source, size))
-            else:
-                due: _Due = asyncio.Queue()
-                tasks.create_task(_pace(due, source, size, plan.rate, connections))
-                for _ in range(connections):
-                    tasks.create_task(_send_when_due(sender, due))
-    except* EngagementError as errors:
-        raise errors.exceptions[0] from None
+    async with side_by_side() as tasks:
+        if plan.rate is None:
+            for _ in range(connections):
+                tasks.create_task(_send_eagerly(sender, source, size))
+        else:
+            due: _Due = asyncio.Queue()
+            tasks.create_task(_pace(due, source, size, plan.rate, connections))
+            for _ in range(connections):
+                tasks.create_task(_send_when_due(sender, due))
 
 
 _Due = asyncio.Queue[tuple[float, list[Item]] | None]
