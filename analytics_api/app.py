@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +28,11 @@ from analytics_api.timed import Timed
 from analytics_api.whole_files import WholeFiles
 from schema.http import problems
 from schema.http.docs_page import add_docs
-from schema.http.edge import Application, Edge, key_ring
+from schema.http.edge import Application
 from schema.http.head_as_get import HeadAsGet
 from schema.http.keys import Scope
 from schema.http.server import END_STREAMS
+from schema.http.service import guarded, new_app
 from schema.http.service_routes import add_service_routes
 from schema.http.side_port import Readiness
 from schema.http.traced import traced
@@ -56,24 +56,17 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
             app.state.reports = state
             yield {END_STREAMS: state.board.fan_out.close}
 
-    app = FastAPI(
-        title="Engagement analytics",
-        redirect_slashes=False,
-        version=version("engagement-analytics"),
-        description="Reports of how posts are engaged with. Each tells, in Data-As-Of, when the"
-        " data it shows was true.",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        telemetry=None,
-        responses=problems.responses(problems.ANYWHERE),
+    app = new_app(
+        "Engagement analytics",
+        "Reports of how posts are engaged with. Each tells, in Data-As-Of, when the data it shows"
+        " was true.",
+        lifespan,
     )
 
     def not_ready() -> str | None:
         state: State | None = getattr(app.state, "reports", None)
         return "starting" if state is None else state.not_ready()
 
-    problems.install(app)
     for outage in (*OUTAGES, *_CANCELLED):
         app.add_exception_handler(outage, _away)
     for lack in (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.UndefinedTableError):
@@ -84,11 +77,8 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     add_service_routes(app, not_ready)
     add_docs(app)
     _add_pages(app, ChartLibrary(settings.chart_library))
-    keys = key_ring(settings)
-    is_loopback_only = keys is None and not settings.allow_anonymous
     bounded = traced(Timed(Deadline(WholeFiles(HeadAsGet(app)), _ANSWER_SECONDS)))
-    edge = Edge(bounded, Scope.READ, keys, is_loopback_only=is_loopback_only, settings=settings)
-    return edge, not_ready
+    return guarded(bounded, Scope.READ, settings), not_ready
 
 
 def _away(request: Request, error: Exception) -> Response:

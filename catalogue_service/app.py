@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from typing import Any, Final
 
 import asyncpg
@@ -16,9 +15,10 @@ from catalogue_service.body_cap import BodyCap
 from catalogue_service.settings import CatalogueSettings
 from schema.http import problems
 from schema.http.docs_page import add_docs
-from schema.http.edge import Application, Edge, key_ring
+from schema.http.edge import Application
 from schema.http.head_as_get import HeadAsGet
 from schema.http.keys import Scope
+from schema.http.service import guarded, new_app
 from schema.http.service_routes import add_service_routes
 from schema.http.side_port import Readiness
 from schema.http.traced import traced
@@ -51,34 +51,18 @@ def create_app(settings: CatalogueSettings) -> tuple[Application, Readiness]:
                     await pool.close()
             pool.terminate()
 
-    app = FastAPI(
-        title="Engagement analytics: catalogue",
-        redirect_slashes=False,
-        version=version("engagement-analytics"),
-        description="Authors, posts and users, put in with a key of scope admin.",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        telemetry=None,
-        responses=problems.responses(problems.ANYWHERE),
+    app = new_app(
+        "Engagement analytics: catalogue",
+        "Authors, posts and users, put in with a key of scope admin.",
+        lifespan,
     )
-    problems.install(app)
     for outage in (*OUTAGES, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
         app.add_exception_handler(outage, _away)
     app.include_router(routes.router)
     _add_root(app)
     add_service_routes(app, health.not_ready)
     add_docs(app)
-    keys = key_ring(settings)
-    is_loopback_only = keys is None and not settings.allow_anonymous
-    edge = Edge(
-        traced(BodyCap(HeadAsGet(app))),
-        Scope.ADMIN,
-        keys,
-        is_loopback_only=is_loopback_only,
-        settings=settings,
-    )
-    return edge, health.not_ready
+    return guarded(traced(BodyCap(HeadAsGet(app))), Scope.ADMIN, settings), health.not_ready
 
 
 class _Health:

@@ -2,95 +2,24 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from fastapi import FastAPI, Query
-from pydantic import BaseModel, Field
+from fastapi import FastAPI
 
-from ingest_service import cloudevents
-from ingest_service.browser import OnceParameter, add_browser_routes
+from ingest_service.browser import add_browser_routes
+from ingest_service.event_routes import BatchOutcome, add_event_routes
 from ingest_service.hot import BEACON, HOT_PATHS, PIXEL, RETRACTIONS, HotPath
 from ingest_service.publisher import Publisher
-from ingest_service.retractions import RetractionRequest
 from ingest_service.schema_routes import add_schema_routes
 from ingest_service.settings import IngestSettings
-from schema.event_model import Event
-from schema.http import problems
 from schema.http.docs_page import add_docs
-from schema.http.edge import Application, Edge, key_ring
+from schema.http.edge import Application
 from schema.http.head_as_get import HeadAsGet
 from schema.http.keys import Scope
+from schema.http.service import guarded, new_app
 from schema.http.service_routes import add_service_routes
 from schema.http.side_port import Readiness
 from schema.http.traced import traced
-
-_ERRORS = (*problems.BEHIND_A_KEY, 413, 415, 422, 503)
-
-
-class EventAccepted(BaseModel):
-    """A single event was accepted."""
-
-    event_id: str = Field(description="The event's id; send it again with every retry.")
-
-
-class BatchError(BaseModel):
-    """What is wrong with one event of a batch."""
-
-    index: int = Field(description="Where the event stands in the batch, from 0.")
-    error: str = Field(description="Stable snake_case tag.")
-    detail: str = Field(default="", description="One sentence; left out beyond 500 errors.")
-
-
-class BatchOutcome(BaseModel):
-    """The outcome of a batch."""
-
-    received: int
-    accepted: int
-    rejected: int
-    dropped: int = Field(
-        default=0, description="Right, and not counted: bots and such. Left out when none."
-    )
-    event_ids: list[str | None] = Field(description="Runs along with the input; null: rejected.")
-    errors: list[BatchError]
-
-
-class EventFault(BaseModel):
-    """One thing that is wrong with one event."""
-
-    index: int = Field(description="Where the event stands, from 0.")
-    field: str | None = Field(
-        description="A field, or an attribute of a CloudEvent; null: the event as a whole."
-    )
-    error: str = Field(description="Stable snake_case tag.")
-    detail: str = Field(description="One sentence; empty beyond 500 errors.")
-
-
-class DryRun(BaseModel):
-    """What would become of events; nothing was stored."""
-
-    received: int
-    would_accept: int
-    would_reject: int
-    events: list[dict[str, Any] | None] = Field(
-        description="Runs along with the input: as it would be stored; null: rejected."
-    )
-    errors: list[EventFault]
-
-
-_DRY_RUN: dict[int | str, dict[str, Any]] = {
-    200: {"model": DryRun, "description": "A dry run; nothing was stored"}
-}
-_DryRunParameter = Annotated[
-    Literal["0", "1"], Query(description="1: store nothing, tell all that is wrong.")
-]
-
-
-def _takes(kind: bytes, *, many: bool = False) -> dict[str, Any]:
-    """Declare that a route takes CloudEvents, too."""
-    envelope = {"type": "object", "description": "A CloudEvent 1.0; see docs/sandbox.md."}
-    schema = {"type": "array", "items": envelope} if many else envelope
-    return {"requestBody": {"content": {kind.decode(): {"schema": schema}}}}
 
 
 def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
@@ -105,93 +34,21 @@ def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
         yield
         await publisher.stop()
 
-    app = FastAPI(
-        title="Engagement ingest",
-        redirect_slashes=False,
-        version=version("engagement-analytics"),
-        description="Accepts views, likes, comments and shares. A 202 means that the event is in"
-        " Kafka, acknowledged by all in-sync replicas.",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        telemetry=None,
-        responses=problems.responses(problems.ANYWHERE),
+    app = new_app(
+        "Engagement ingest",
+        "Accepts views, likes, comments and shares. A 202 means that the event is in Kafka,"
+        " acknowledged by all in-sync replicas.",
+        lifespan,
     )
-    problems.install(app)
-    _add_event_routes(app)
+    add_event_routes(app)
     add_browser_routes(app, BatchOutcome)
     add_schema_routes(app)
     _add_root(app)
     add_service_routes(app, publisher.not_ready)
     add_docs(app)
-    keys = key_ring(settings)
-    is_loopback_only = keys is None and not settings.allow_anonymous
     behind = HeadAsGet(app, changing={PIXEL})
     hot = traced(HotPath(behind, publisher, settings), HOT_PATHS)
-    edge = Edge(
-        hot,
-        Scope.INGEST,
-        keys,
-        is_loopback_only=is_loopback_only,
-        query_key_paths=frozenset({BEACON, PIXEL}),
-        settings=settings,
-    )
-    return edge, publisher.not_ready
-
-
-def _add_event_routes(app: FastAPI) -> None:
-    """Declare the hot path's routes: they are answered in front of FastAPI."""
-
-    @app.post(
-        "/events",
-        status_code=202,
-        response_model=EventAccepted,
-        responses=_DRY_RUN | problems.responses(_ERRORS),
-        openapi_extra=_takes(cloudevents.STRUCTURED),
-        tags=["events"],
-    )
-    async def post_event(
-        event: Event, once: OnceParameter = "", dry_run: _DryRunParameter = "0"
-    ) -> None:
-        """Accept one event, at most 64 KiB; also a CloudEvent, structured or binary.
-        Content-Encoding gzip is understood.
-        """
-
-    @app.post(
-        RETRACTIONS,
-        status_code=202,
-        response_model=BatchOutcome,
-        responses={
-            207: {"model": BatchOutcome, "description": "Some were accepted, some not"},
-            **problems.responses(_ERRORS),
-        },
-        tags=["events"],
-    )
-    async def post_retractions(retractions: RetractionRequest | list[RetractionRequest]) -> None:
-        """Take events back, one or up to 1,000: an unlike, or the deletion of a wrong event.
-
-        Each names an event as it was sent. It may be sent again, and may even come before its
-        event; the event stays taken back.
-        """
-
-    @app.post(
-        "/events/batch",
-        status_code=202,
-        response_model=BatchOutcome,
-        responses={
-            **_DRY_RUN,
-            207: {"model": BatchOutcome, "description": "Some events were accepted, some not"},
-            **problems.responses(_ERRORS),
-        },
-        openapi_extra=_takes(cloudevents.BATCHED, many=True),
-        tags=["events"],
-    )
-    async def post_batch(
-        events: list[Event], once: OnceParameter = "", dry_run: _DryRunParameter = "0"
-    ) -> None:
-        """Accept up to 1,000 events and 1 MiB: a JSON array, NDJSON (application/x-ndjson)
-        or a batch of CloudEvents. Each event is judged on its own.
-        """
+    return guarded(hot, Scope.INGEST, settings, {BEACON, PIXEL}), publisher.not_ready
 
 
 def _add_root(app: FastAPI) -> None:

@@ -4,16 +4,13 @@ Plain ASGI, as it runs for every request of the hot path.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from pathlib import Path
 from typing import Any, Final
 
-from schema.errors import SetupError
 from schema.http.cors import Cors, with_headers
 from schema.http.keys import KeyEntry, KeyRing, Scope
 from schema.http.last_use import LastUse
 from schema.http.problems import CONTENT_TYPE, Problem
 from schema.http.request_head import (
-    LOOPBACK_HOSTS,
     REQUEST_ID,
     header,
     is_preflight,
@@ -55,22 +52,6 @@ logger = get_logger("http")
 
 class _Revoked(Exception):  # noqa: N818
     """The key was revoked while its answer was being sent."""
-
-
-def key_ring(settings: HttpSettings) -> KeyRing | None:
-    """Return the keys to demand, or None where a service may go without.
-
-    Raises:
-        SetupError: there is no key file and the service would be reachable from elsewhere.
-    """
-    if settings.api_keys_file is not None:
-        return KeyRing(Path(settings.api_keys_file))
-    if settings.allow_anonymous or settings.host in LOOPBACK_HOSTS:
-        return None
-    raise SetupError(
-        f"refusing to listen on {settings.host} without keys: set ENGAGE_API_KEYS_FILE to a file"
-        " made by `engage keys create`, or ENGAGE_ALLOW_ANONYMOUS=true"
-    )
 
 
 class Edge:
