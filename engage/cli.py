@@ -8,6 +8,7 @@ import typer
 from engage.commands import (
     archive,
     charts,
+    config,
     consumer,
     db,
     dead_letters,
@@ -72,9 +73,9 @@ app.command(rich_help_panel=DATA)(ledger.ledger)
 app.command(rich_help_panel=CARE)(monitor.monitor)
 app.add_typer(db.app, name="db", rich_help_panel=CARE)
 app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=CARE)
-app.add_typer(consumer.consumer, name="consumer", rich_help_panel=CARE)
+app.add_typer(consumer.app, name="consumer", rich_help_panel=CARE)
 app.add_typer(users.app, name="users", rich_help_panel=CARE)
 app.add_typer(archive.app, name="archive", rich_help_panel=CARE)
 app.command(rich_help_panel=CARE)(charts.fetch_charts)
-app.add_typer(keys.keys, name="keys", rich_help_panel=CARE)
-app.add_typer(keys.config, name="config", rich_help_panel=CARE)
+app.add_typer(keys.app, name="keys", rich_help_panel=CARE)
+app.add_typer(config.app, name="config", rich_help_panel=CARE)

@@ -9,7 +9,7 @@ import typer
 from engage.target import find
 from engage.terminal.options import DEFAULT_DIR, Dir, failing_well
 
-consumer = typer.Typer(help="Decide how a halted partition goes on.", no_args_is_help=True)
+app = typer.Typer(help="Decide how a halted partition goes on.", no_args_is_help=True)
 
 
 class ResumeFrom(StrEnum):
@@ -20,7 +20,7 @@ class ResumeFrom(StrEnum):
     LATEST = "latest"
 
 
-@consumer.command()
+@app.command()
 @failing_well
 def resume(
     folder: Dir = DEFAULT_DIR,

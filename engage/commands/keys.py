@@ -1,4 +1,4 @@
-"""`engage keys` and `engage config`: who may come in, and how everything is set."""
+"""`engage keys`: who may come in."""
 
 from collections.abc import Callable
 from typing import Annotated, TypeVar
@@ -9,7 +9,6 @@ from engage.target import key_file
 from engage.terminal.options import (
     CHECK_FAILED,
     DEFAULT_DIR,
-    USAGE,
     Dir,
     Output,
     OutputOption,
@@ -19,11 +18,10 @@ from engage.terminal.options import (
 T = TypeVar("T")
 R = TypeVar("R")
 
-keys = typer.Typer(help="API keys. Services notice a change within a minute.", no_args_is_help=True)
-config = typer.Typer(help="Settings.", no_args_is_help=True)
+app = typer.Typer(help="API keys. Services notice a change within a minute.", no_args_is_help=True)
 
 
-@keys.command()
+@app.command()
 @failing_well
 def create(
     scope: Annotated[
@@ -78,7 +76,7 @@ def _parsed(option: str, parse: Callable[[T], R], given: T) -> R:
         raise typer.BadParameter(f"{option}: {error}") from None
 
 
-@keys.command("list")
+@app.command("list")
 @failing_well
 def list_keys(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """List the keys: their ids, never the keys themselves."""
@@ -104,7 +102,7 @@ def list_keys(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) ->
     print_rows(rows, output)
 
 
-@keys.command()
+@app.command()
 @failing_well
 def revoke(
     key_id: Annotated[str, typer.Argument(help="As `list` shows it.")], folder: Dir = DEFAULT_DIR
@@ -116,28 +114,3 @@ def revoke(
         typer.echo(f"error: no key {key_id} is in force", err=True)
         raise typer.Exit(CHECK_FAILED)
     print(f"revoked {key_id}")
-
-
-@config.command()
-@failing_well
-def show(output: OutputOption = Output.TABLE) -> None:
-    """Show every setting, its value and where that comes from. Secrets are masked.
-
-    Exit code 2: a setting is wrong; stderr says which and why.
-    """
-    from engage.configuration import faults, settings_in_force
-    from engage.terminal.output import print_rows
-
-    print_rows(settings_in_force(), output)
-    if found := faults():
-        typer.echo("\n".join(f"error: {fault}" for fault in found), err=True)
-        raise typer.Exit(USAGE)
-
-
-@config.command()
-@failing_well
-def table() -> None:
-    """Print every setting with its default as a Markdown table, as in the README."""
-    from engage.configuration import settings_table
-
-    typer.echo(settings_table())

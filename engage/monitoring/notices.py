@@ -3,12 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, time
-from typing import Final
 
 from engage.monitoring.findings import Finding, Severity
 from schema.errors import SetupError
-
-_ENDLESS_DAYS: Final = 30
 
 
 @dataclass(frozen=True)
