@@ -14,10 +14,12 @@ import sql
 from analytics_api.chart_library import ChartLibrary
 from analytics_api.deadline import Deadline
 from analytics_api.event_routes import router as events
+from analytics_api.ledger.routes import router as ledger
 from analytics_api.live.routes import router as live
 from analytics_api.reports.fair.routes import router as fair
 from analytics_api.reports.insight.routes import router as insight
 from analytics_api.reports.movers.routes import router as movers
+from analytics_api.reports.opportunity.routes import router as opportunity
 from analytics_api.reports.plain.author_routes import router as authors
 from analytics_api.reports.plain.routes import router as plain
 from analytics_api.reports.scoped.routes import router as scoped
@@ -39,6 +41,9 @@ from schema.http.traced import traced
 from schema.telemetry import get_logger
 from sql.pool import OUTAGES
 
+_ROUTERS = (
+    plain, authors, scoped, insight, fair, opportunity, timing, movers, ledger, events, live,
+)  # fmt: skip
 _ANSWER_SECONDS = 8.0
 # By the time a statement may take; on a replica also by what the primary has dropped or vacuumed.
 _CANCELLED = (asyncpg.QueryCanceledError, asyncpg.TransactionRollbackError)
@@ -71,7 +76,19 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
         app.add_exception_handler(outage, _away)
     for lack in (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.UndefinedTableError):
         app.add_exception_handler(lack, _not_filled)
-    for router in (plain, authors, scoped, insight, fair, timing, movers, events, live):
+    for router in (
+        plain,
+        authors,
+        ledger,
+        scoped,
+        insight,
+        fair,
+        opportunity,
+        timing,
+        movers,
+        events,
+        live,
+    ):
         app.include_router(router)
     _add_own_routes(app, settings)
     add_service_routes(app, not_ready)

@@ -11,10 +11,10 @@ import asyncpg
 
 from analytics_api.answering.questions import Questions
 from analytics_api.answering.versions import Follower
-from analytics_api.ledger import DayCounts
+from analytics_api.ledger.books import DayCounts
+from analytics_api.ledger.log_ends import LogEnds
 from analytics_api.live.board import Board
 from analytics_api.live.fan_out import FanOut
-from analytics_api.log_ends import LogEnds
 from analytics_api.replica import ReplicaLag
 from analytics_api.settings import ApiSettings
 from schema.settings import PooledSettings

@@ -12,10 +12,10 @@ from prometheus_client import Counter
 
 import sql
 from analytics_api.answering.versions import Follower
+from analytics_api.ledger.books import raised_alarms
+from analytics_api.ledger.log_ends import LogEnds
 from analytics_api.live.fan_out import FanOut, Message
 from analytics_api.live.models import Live, LivePost, Pipeline
-from analytics_api.log_ends import LogEnds
-from analytics_api.reports.plain import reports
 from schema.http.problems import Problem, unavailable
 from schema.telemetry import get_logger
 from sql.pool import OUTAGES, AnyConnection, Pool
@@ -133,7 +133,7 @@ class Board:
                 connection, "live_posts", since=now - _MOMENT, until=now, limit=_POSTS
             )
             [pipeline] = await _fetch(connection, "live_pipeline", topic=self._topic)
-            alarms = await reports.alarms(connection)
+            alarms = await raised_alarms(connection)
         view = self._follower.view
         counts = [row["events"] for row in seconds]
         return Live(

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from analytics_api.reports.plain.models import AlarmRow
+from analytics_api.ledger.models import AlarmRow
 from analytics_api.reports.scoped.models import Counts
 
 

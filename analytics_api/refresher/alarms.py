@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Final, NamedTuple
 
-from analytics_api.reports.plain.models import Ledger
+from analytics_api.ledger.models import Ledger
 
 _STALLED_SECONDS: Final = 30.0
 _BEHIND_SECONDS: Final = 300.0

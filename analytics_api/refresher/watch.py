@@ -11,11 +11,11 @@ from typing import Final
 from prometheus_client import Gauge
 
 import sql
-from analytics_api.ledger import DayCounts, balance, read_books
-from analytics_api.log_ends import LogEnds
+from analytics_api.ledger.books import DayCounts, balance, read_books
+from analytics_api.ledger.log_ends import LogEnds
+from analytics_api.ledger.models import Ledger
 from analytics_api.refresher import alarms
 from analytics_api.refresher.alarms import Alarm, LagWatch, PartitionsWatch
-from analytics_api.reports.plain.models import Ledger
 from analytics_api.settings import RefresherSettings
 from schema.http.side_port import PersonNeeded
 from schema.telemetry import get_logger

@@ -14,9 +14,7 @@ from analytics_api.reports.fair.models import (
     FairAuthor,
     FairPost,
     FairSort,
-    Opportunity,
 )
-from analytics_api.reports.opportunity import reports as opportunity
 from analytics_api.reports.paging import Page
 from analytics_api.reports.scoped.routes import After, InQuarter, InYear, Limit, slow_answer
 
@@ -61,28 +59,6 @@ async def fair_authors(
         request,
         scope,
         lambda pool: reports.fair_authors(pool, scope, int(hours), page),
-        hours,
-        page,
-    )
-
-
-@router.get("/reports/opportunity", response_model=list[Opportunity], tags=["fair reports"])
-async def opportunities(
-    request: Request,
-    scope: InQuarter,
-    hours: Hours = "48",
-    limit: Limit = 50,
-    after: After = None,
-) -> Response:
-    """What would an author's posts earn at the category's median, and why do they not?
-
-    Reasons are habits that go along with less among all authors, not causes; an experiment tells.
-    """
-    page = Page(limit, after)
-    return await slow_answer(
-        request,
-        scope,
-        lambda pool: opportunity.opportunity(pool, scope, int(hours), page),
         hours,
         page,
     )

@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from analytics_api.reports.fair.models import Reason, ReasonName
 from analytics_api.reports.insight.effects import (
     Group,
     GroupSums,
@@ -17,6 +16,7 @@ from analytics_api.reports.insight.effects import (
     lift_percent,
     within,
 )
+from analytics_api.reports.opportunity.models import Reason, ReasonName
 from analytics_api.reports.shrinkage import Estimate, Unit
 from analytics_api.reports.timing.habits import Habit
 from analytics_api.reports.timing.slots import Slot

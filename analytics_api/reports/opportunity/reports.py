@@ -10,9 +10,9 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from analytics_api.answering.answers import Paged
-from analytics_api.reports.fair.models import Opportunity, Reason
 from analytics_api.reports.fair.reports import Standing, standings, unit_of
 from analytics_api.reports.insight.reports import by_feature
+from analytics_api.reports.opportunity.models import Opportunity, Reason
 from analytics_api.reports.opportunity.reasons import FeatureReasons, Rate, of_hours, of_rate
 from analytics_api.reports.paging import Page, cut
 from analytics_api.reports.scope import Scope

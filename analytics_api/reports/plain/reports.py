@@ -9,7 +9,6 @@ from pydantic import BaseModel
 import sql
 from analytics_api.answering.script import note
 from analytics_api.reports.plain.models import (
-    AlarmRow,
     AuthorTrends,
     Category,
     CategoryMetric,
@@ -21,9 +20,8 @@ from analytics_api.reports.plain.models import (
     SamplePost,
     TopAuthor,
 )
-from sql.pool import AnyConnection, Pool
+from sql.pool import Pool
 
-_WATCH_SECONDS: Final = 60
 _DAYS: Final = {"7d": 7, "30d": 30, "90d": 90}
 _SEGMENT_DAYS: Final = 90
 _PATTERN_DAYS: Final = 365
@@ -39,13 +37,6 @@ def midnight(days: int, zone: ZoneInfo, now: datetime) -> datetime:
     """Return the midnight, in *zone*, with which the day so many days before *now* begins."""
     day = now.astimezone(zone).date() - timedelta(days=days)
     return datetime(day.year, day.month, day.day, tzinfo=zone)
-
-
-async def alarms(connection: AnyConnection) -> list[AlarmRow]:
-    """Return what is wrong at this moment."""
-    query = sql.load("read_alarms")
-    rows = await connection.fetch(query.text, *query.bind(watch_seconds=_WATCH_SECONDS))
-    return [AlarmRow(**row) for row in rows]
 
 
 async def engagement(pool: Pool, post_id: int, start: datetime | None) -> Engagement | None:

@@ -1,4 +1,4 @@
-"""The reports' URLs: parameters, models, and which question answers."""
+"""The URLs of a post and of the leading categories."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,9 +8,8 @@ from starlette.responses import Response
 
 from analytics_api.answering.answers import LIVE, VIEW, Answer
 from analytics_api.answering.requests import new_router, number_of, state_of
-from analytics_api.ledger import balance, read_books
 from analytics_api.reports.plain import reports
-from analytics_api.reports.plain.models import Category, CategoryMetric, Engagement, Ledger, Period
+from analytics_api.reports.plain.models import Category, CategoryMetric, Engagement, Period
 from schema.http.problems import Problem, responses
 
 router = new_router()
@@ -54,18 +53,3 @@ async def categories_top(
     return answer.unchanged or await answer.kept_in(
         state.questions, lambda: reports.categories_top(state.pool, metric, limit)
     )
-
-
-@router.get("/ops/ledger", response_model=Ledger, tags=["operations"])
-async def ledger(request: Request) -> Response:
-    """What became of each record of the topic, and does it add up?"""
-    state = state_of(request)
-    # Not from a replica: the counters that tell of rows deleted by hand are each server's own.
-    async with state.primary.pool.acquire() as connection:
-        books = await read_books(connection, state.topic, state.day_counts)
-        alarms = await reports.alarms(connection)
-    # After the offsets: what is produced between the two is in flight, never negative.
-    ends = await state.log_ends.read()
-    found = balance(books, state.topic, ends).model_copy(update={"alarms": alarms})
-    answer = Answer(request, state.primary.follower.live, LIVE, found.model_dump_json())
-    return answer.unchanged or answer.of(found)

@@ -5,10 +5,10 @@ from datetime import date
 
 import pytest
 
-from analytics_api.ledger import Books, balance
+from analytics_api.ledger.books import Books, balance
+from analytics_api.ledger.models import Ledger
 from analytics_api.refresher import alarms
 from analytics_api.refresher.alarms import LagWatch
-from analytics_api.reports.plain.models import Ledger
 
 TOPIC = "engagement.events"
 

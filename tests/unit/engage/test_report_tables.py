@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from analytics_api.reports.fair import models as fair_models
 from analytics_api.reports.insight import models as insight_models
 from analytics_api.reports.movers import models as movers_models
+from analytics_api.reports.opportunity import models as opportunity_models
 from analytics_api.reports.plain import models
 from analytics_api.reports.scoped import models as scoped_models
 from analytics_api.reports.timing import models as timing_models
@@ -22,7 +23,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "ranking": scoped_models.Ranked,
     "fair-posts": fair_models.FairPost,
     "fair-authors": fair_models.FairAuthor,
-    "fair-opportunity": fair_models.Opportunity,
+    "fair-opportunity": opportunity_models.Opportunity,
     "cohorts": fair_models.Cohort,
     "when-to-post": timing_models.PostingSlot,
     "next-slots": timing_models.NextSlot,

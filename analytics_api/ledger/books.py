@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sql
-from analytics_api.reports.plain.models import Ledger, LedgerTotals, PartitionLedger
+from analytics_api.ledger.models import AlarmRow, Ledger, LedgerTotals, PartitionLedger
 from sql.pool import AnyConnection
+
+_WATCH_SECONDS: Final = 60
 
 
 class _Signs(NamedTuple):
@@ -70,6 +72,13 @@ async def read_books(connection: AnyConnection, topic: str, counts: DayCounts) -
         retracted=totals["retracted"],
         engagements=engagements,
     )
+
+
+async def raised_alarms(connection: AnyConnection) -> list[AlarmRow]:
+    """Return what is wrong at this moment."""
+    query = sql.load("read_alarms")
+    rows = await connection.fetch(query.text, *query.bind(watch_seconds=_WATCH_SECONDS))
+    return [AlarmRow(**row) for row in rows]
 
 
 def balance(books: Books, topic: str, ends: Mapping[int, int] | None) -> Ledger:

@@ -1,0 +1,1 @@
+"""Whether every record is accounted for, and what is wrong."""
