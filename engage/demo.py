@@ -23,13 +23,13 @@ from engage.terminal.output import print_rows
 from engage.terminal.report_tables import for_people
 from engage.terminal.steps import Steps
 from loadgen.facts import Facts
-from loadgen.known import read_known
 from loadgen.ledger import snapshot
 from loadgen.load import run_load
 from loadgen.plan import Plan
 from loadgen.seed import read_facts, seed
 from loadgen.send import Target
-from loadgen.verify import verify
+from loadgen.verification.known import read_known
+from loadgen.verification.verify import verify
 from schema.errors import EngagementError, Unavailable
 
 _HISTORY_DAYS: Final = 90

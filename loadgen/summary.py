@@ -1,7 +1,7 @@
 """What came of a load and of its verification, in lines for people."""
 
 from loadgen.plan import LoadResult
-from loadgen.verify import Verification
+from loadgen.verification.verify import Verification
 
 
 def load_lines(result: LoadResult) -> list[str]:

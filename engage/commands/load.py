@@ -147,7 +147,7 @@ async def _watch(folder: Path, journals: list[Path]) -> bool:
     """Wait until what the journals tell is stored, and print it; whether it is all there."""
     from loadgen.progress import shown
     from loadgen.summary import verification_lines
-    from loadgen.verify import verify as compare
+    from loadgen.verification.verify import verify as compare
 
     system = find(folder)
     with shown() as progress:
@@ -177,11 +177,11 @@ def verify(
     Every report is recomputed from the notes and compared number by number, if they tell all
     that is stored.
     """
-    from loadgen.known import read_known
     from loadgen.progress import shown
     from loadgen.summary import verification_lines
-    from loadgen.verify import Verification
-    from loadgen.verify import verify as compare
+    from loadgen.verification.known import read_known
+    from loadgen.verification.verify import Verification
+    from loadgen.verification.verify import verify as compare
     from schema.errors import SetupError
 
     system = find(folder)

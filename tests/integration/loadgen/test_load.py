@@ -14,7 +14,7 @@ from loadgen.mixture import Mix
 from loadgen.parallel import run_loads
 from loadgen.plan import LoadResult, Plan
 from loadgen.send import Target
-from loadgen.verify import Verification, verify
+from loadgen.verification.verify import Verification, verify
 from loadgen.wire import Format, Wire
 from schema.errors import SetupError, Unavailable
 from tests.integration.loadgen.stand_in import StandIn, standing_in

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from consumer import transaction
 from consumer.rows import day, microseconds
-from loadgen.calendar import midnight_days_ago, midnight_months_ago
-from loadgen.oracle import Oracle
-from loadgen.world import Author, Engagement, Post, World
+from loadgen.verification.calendar import midnight_days_ago, midnight_months_ago
+from loadgen.verification.oracle import Oracle
+from loadgen.verification.world import Author, Engagement, Post, World
 from tests.conftest import Database
 
 ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from analytics_api.reports.fair.models import AGES
 from analytics_api.reports.scope import Filters
 from analytics_api.reports.shrinkage import Unit
-from loadgen.oracle import Oracle
-from loadgen.world import Engagement, Post, World
+from loadgen.verification.oracle import Oracle
+from loadgen.verification.world import Engagement, Post, World
 from tests.integration.reports.conftest import KINDS, UNKNOWN_POST, oracles
 from tests.integration.reports.test_scoped_reports import is_promoted, tags
 

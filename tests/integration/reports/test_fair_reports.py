@@ -15,7 +15,7 @@ from analytics_api.reports.paging import Page
 from analytics_api.reports.scope import Filters, Scope
 from analytics_api.reports.scoped.reports import fetch
 from analytics_api.reports.shrinkage import interval, shrink_all
-from loadgen.oracle import Oracle
+from loadgen.verification.oracle import Oracle
 from tests.integration.reports.conftest import Store, joined
 from tests.integration.reports.equal_age import Aged, aged, lively, mean, recorded_since, sums, unit
 from tests.integration.reports.test_reports import bounded

@@ -17,8 +17,8 @@ from analytics_api.reports.insight.models import AudienceBy
 from analytics_api.reports.insight.reports import by_feature, part_percent
 from analytics_api.reports.scope import Filters, Scope
 from analytics_api.reports.scoped.reports import change_percent, fetch
-from loadgen.oracle import Oracle
-from loadgen.world import Engagement
+from loadgen.verification.oracle import Oracle
+from loadgen.verification.world import Engagement
 from sql import load
 from tests.integration.reports.conftest import (
     KINDS,

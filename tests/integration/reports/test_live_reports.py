@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sql
-from loadgen.oracle import Oracle
-from loadgen.world import Engagement, World
+from loadgen.verification.oracle import Oracle
+from loadgen.verification.world import Engagement, World
 from tests.integration.reports.conftest import KINDS, UNKNOWN_POST, Store, oracles
 from tests.integration.reports.test_reports import bounded
 

@@ -24,8 +24,8 @@ from analytics_api.reports.movers.usual import (
 )
 from analytics_api.reports.scope import Filters, Scope
 from analytics_api.reports.scoped.reports import fetch
-from loadgen.oracle import Oracle
-from loadgen.world import Engagement, World
+from loadgen.verification.oracle import Oracle
+from loadgen.verification.world import Engagement, World
 from tests.integration.reports.conftest import KINDS, Store, oracles
 from tests.integration.reports.equal_age import aged, lively, recorded_since
 from tests.integration.reports.test_reports import bounded

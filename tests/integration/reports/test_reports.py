@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from analytics_api.reports.plain import reports
-from loadgen.oracle import PERIOD_DAYS, Oracle
+from loadgen.verification.oracle import PERIOD_DAYS, Oracle
 from tests.integration.reports.conftest import Store, oracles
 
 PERIODS = (*PERIOD_DAYS, "all")

@@ -16,8 +16,8 @@ from analytics_api.reports.scope import Filters, Scope
 from analytics_api.reports.scoped import reports as scoped_reports
 from analytics_api.reports.scoped.models import Dimension, Interval, Sort
 from analytics_api.reports.scoped.reports import change_percent
-from loadgen.oracle import Oracle
-from loadgen.world import Engagement
+from loadgen.verification.oracle import Oracle
+from loadgen.verification.world import Engagement
 from tests.integration.reports.conftest import CATEGORIES, KINDS, Store, oracles
 from tests.integration.reports.test_reports import bounded
 

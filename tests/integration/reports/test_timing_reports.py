@@ -18,7 +18,7 @@ from analytics_api.reports.shrinkage import Unit
 from analytics_api.reports.timing import reports as timing_reports
 from analytics_api.reports.timing.reports import Judgement
 from analytics_api.reports.timing.slots import Place, slots_of
-from loadgen.oracle import Oracle
+from loadgen.verification.oracle import Oracle
 from tests.integration.reports.conftest import Store
 from tests.integration.reports.equal_age import aged, lively, sums, unit
 from tests.integration.reports.test_reports import bounded

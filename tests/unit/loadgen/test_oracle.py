@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from loadgen.arithmetic import change, percentile, rate, rounded, segment
-from loadgen.calendar import midnight_days_ago, midnight_months_ago
-from loadgen.oracle import Oracle
-from loadgen.world import Author, Engagement, Post, World
+from loadgen.verification.arithmetic import change, percentile, rate, rounded, segment
+from loadgen.verification.calendar import midnight_days_ago, midnight_months_ago
+from loadgen.verification.oracle import Oracle
+from loadgen.verification.world import Author, Engagement, Post, World
 
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
 NEW_YORK = ZoneInfo("America/New_York")

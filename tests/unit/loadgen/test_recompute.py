@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from loadgen import recompute
 from loadgen.ledger import Answer
-from loadgen.oracle import Oracle
 from loadgen.progress import silent
-from loadgen.world import Author, Engagement, Post, World
+from loadgen.verification import recompute
+from loadgen.verification.oracle import Oracle
+from loadgen.verification.world import Author, Engagement, Post, World
 
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
 AUTHOR = Author(1, "Ann", "Tech")

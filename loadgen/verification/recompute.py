@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from loadgen.account import Account
-from loadgen.known import Known
 from loadgen.ledger import ask_with_age
-from loadgen.oracle import PERIOD_DAYS, Oracle
 from loadgen.progress import Progress
-from loadgen.world import Engagement, World
+from loadgen.verification.known import Known
+from loadgen.verification.oracle import PERIOD_DAYS, Oracle
+from loadgen.verification.world import Engagement, World
 
 ZONES: Final = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York")
 """Zones whose hours are compared, besides the reporting zone."""

@@ -12,9 +12,9 @@ from fractions import Fraction
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from loadgen.arithmetic import change, percentile, rate, rounded, segment
-from loadgen.calendar import midnight_days_ago, midnight_months_ago
-from loadgen.world import Engagement, Post, World
+from loadgen.verification.arithmetic import change, percentile, rate, rounded, segment
+from loadgen.verification.calendar import midnight_days_ago, midnight_months_ago
+from loadgen.verification.world import Engagement, Post, World
 
 Row = dict[str, Any]
 PERIOD_DAYS: Final = {"7d": 7, "30d": 30, "90d": 90}

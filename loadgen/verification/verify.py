@@ -10,11 +10,11 @@ from typing import Final
 import aiohttp
 
 from loadgen.account import Account, settle
-from loadgen.compare import Comparison, choose
-from loadgen.known import Known
 from loadgen.ledger import Totals, fetch_totals, open_reader
 from loadgen.progress import Progress, silent
-from loadgen.recompute import Recomputation, Refresh, recompute
+from loadgen.verification.compare import Comparison, choose
+from loadgen.verification.known import Known
+from loadgen.verification.recompute import Recomputation, Refresh, recompute
 from schema.errors import Unavailable
 
 _POLL_SECONDS: Final = 0.2

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadgen.seed import connected
-from loadgen.world import Author, Post
+from loadgen.verification.world import Author, Post
 
 _AUTHORS: Final = "SELECT author_id, name, author_category FROM authors ORDER BY author_id"
 _POSTS: Final = """

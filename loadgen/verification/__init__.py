@@ -1,0 +1,1 @@
+"""What was sent against what is stored and shown, to the last number of each report."""
