@@ -27,7 +27,23 @@ app = typer.Typer(
 )
 
 _POSTS_COMPARED: Final = 50
-_Share = typer.Option(min=0, max=1)
+
+Events = Annotated[int, typer.Option(min=1, help="Distinct valid events.")]
+HistoryDays = Annotated[
+    int | None, typer.Option(min=1, max=399, help="Spread over these days. Unset: now.")
+]
+Rate = Annotated[float | None, typer.Option(min=0.001, help="Events a second. Unset: all out.")]
+BatchEvents = Annotated[int, typer.Option(min=1, max=1000, help="In a request.")]
+Format_ = Annotated[
+    Format, typer.Option("--format", help="single: each event in a request of its own.")
+]
+Compressed = Annotated[bool, typer.Option("--gzip", help="Compress requests.")]
+Connections = Annotated[int, typer.Option(min=1, help="At a time, in each process.")]
+Processes = Annotated[int, typer.Option(min=1, help="That send.")]
+Share = Annotated[float, typer.Option(min=0, max=1)]
+Watched = Annotated[
+    bool, typer.Option("--watch/--no-watch", help="Wait until all is stored, and compare.")
+]
 
 
 @failing_well
@@ -72,28 +88,20 @@ def seed(  # noqa: PLR0913, PLR0917  (the command line's options)
 def load(  # noqa: PLR0913, PLR0917  (the command line's options)
     context: typer.Context,
     folder: Dir = DEFAULT_DIR,
-    events: Annotated[int, typer.Option(min=1, help="Distinct valid events.")] = 10_000,
-    history_days: Annotated[
-        int | None, typer.Option(min=1, max=399, help="Spread over these days. Unset: now.")
-    ] = None,
-    rate: Annotated[
-        float | None, typer.Option(min=0.001, help="Events a second. Unset: all out.")
-    ] = None,
-    batch_events: Annotated[int, typer.Option(min=1, max=1000, help="In a request.")] = 500,
-    format_: Annotated[
-        Format, typer.Option("--format", help="single: each event in a request of its own.")
-    ] = Format.JSON,
-    is_compressed: Annotated[bool, typer.Option("--gzip", help="Compress requests.")] = False,
-    connections: Annotated[int, typer.Option(min=1, help="At a time, in each process.")] = 4,
-    processes: Annotated[int, typer.Option(min=1, help="That send.")] = 1,
-    duplicates: Annotated[float, _Share] = 0.0,
-    invalid: Annotated[float, _Share] = 0.0,
-    late: Annotated[float, _Share] = 0.0,
-    unknown_posts: Annotated[float, _Share] = 0.0,
+    events: Events = 10_000,
+    history_days: HistoryDays = None,
+    rate: Rate = None,
+    batch_events: BatchEvents = 500,
+    format_: Format_ = Format.JSON,
+    is_compressed: Compressed = False,
+    connections: Connections = 4,
+    processes: Processes = 1,
+    duplicates: Share = 0.0,
+    invalid: Share = 0.0,
+    late: Share = 0.0,
+    unknown_posts: Share = 0.0,
     seed_number: Annotated[int, typer.Option("--seed")] = 1,
-    is_watched: Annotated[
-        bool, typer.Option("--watch/--no-watch", help="Wait until all is stored, and compare.")
-    ] = True,
+    is_watched: Watched = True,
 ) -> None:
     """Send events over HTTP, each until it has an answer, and see them stored.
 

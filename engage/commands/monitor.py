@@ -24,29 +24,33 @@ class Check(StrEnum):
     WEAK_HOURS = "weak-hours"
 
 
+Checks = Annotated[
+    list[Check] | None,
+    typer.Option("--check", help="May be given several times; pipeline and movers if unset."),
+]
+Once = Annotated[
+    bool, typer.Option("--once/--watch", help="Look once, or again and again until Ctrl-C.")
+]
+Every = Annotated[
+    float, typer.Option("--every", min=1, help="Seconds from look to look of --watch.")
+]
+Hours = Annotated[int, typer.Option(min=1, max=168, help="In which movers moved, up to now.")]
+LeastZ = Annotated[float, typer.Option(min=1, max=100, help="Distance of movers from which on.")]
+State = Annotated[
+    Path | None,
+    typer.Option(help="Remembers what was sent; monitor.json of the stack's folder if unset."),
+]
+
+
 @failing_well
 def monitor(  # noqa: PLR0913, PLR0917  (options of a command)
     folder: Dir = DEFAULT_DIR,
-    checks: Annotated[
-        list[Check] | None,
-        typer.Option("--check", help="May be given several times; pipeline and movers if unset."),
-    ] = None,
-    is_once: Annotated[
-        bool, typer.Option("--once/--watch", help="Look once, or again and again until Ctrl-C.")
-    ] = True,
-    every_seconds: Annotated[
-        float, typer.Option("--every", min=1, help="Seconds from look to look of --watch.")
-    ] = 60,
-    hours: Annotated[
-        int, typer.Option(min=1, max=168, help="In which movers moved, up to now.")
-    ] = 24,
-    least_z: Annotated[
-        float, typer.Option(min=1, max=100, help="Distance of movers from which on.")
-    ] = 5.0,
-    state: Annotated[
-        Path | None,
-        typer.Option(help="Remembers what was sent; monitor.json of the stack's folder if unset."),
-    ] = None,
+    checks: Checks = None,
+    is_once: Once = True,
+    every_seconds: Every = 60,
+    hours: Hours = 24,
+    least_z: LeastZ = 5.0,
+    state: State = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Is anything wrong, or unusual?

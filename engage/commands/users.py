@@ -3,12 +3,15 @@
 import asyncio
 import getpass
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engage.target import find
 from engage.terminal.options import DEFAULT_DIR, Dir, Output, OutputOption, failing_well
+
+if TYPE_CHECKING:
+    from engage.erasing import Found, Subject
 
 app = typer.Typer(
     name="users",
@@ -51,34 +54,33 @@ def erase(  # noqa: PLR0913, PLR0917  (the command line's options)
 
     Cannot be undone. After an interruption the same command goes on where it was.
     """
-    from engage.erasing import Subject, has_archive, look
-    from engage.erasing import erase as run
-    from loadgen.progress import shown
+    from engage.erasing import look
 
-    subject = Subject(user_id, _given(user_id, external_id))
-    url = find(folder).database_url
+    subject, url = _subject(user_id, external_id), find(folder).database_url
     if is_dry_run:
         found, verb = asyncio.run(look(url, subject)), "would erase"
     else:
-        with shown() as progress:
-            found = asyncio.run(
-                run(
-                    url,
-                    subject,
-                    requested_by=by or getpass.getuser(),
-                    is_linked=not is_unlinked,
-                    progress=progress,
-                )
-            )
-        verb = "erased"
-        if asyncio.run(has_archive(url)):
-            typer.echo(
-                "archived days may still name the user: run `engage archive scrub`", err=True
-            )
+        found, verb = _erase(url, subject, by, is_linked=not is_unlinked), "erased"
     print(
         f"{verb} the user in {found.events:,} events, {found.dead_letters:,} dead letters"
         f" and {found.catalogue_rows:,} rows of the catalogue"
     )
+
+
+def _erase(url: str, subject: "Subject", by: str, *, is_linked: bool) -> "Found":
+    """Erase a user, and tell where it may still be named."""
+    from engage.erasing import erase as run
+    from engage.erasing import has_archive
+    from loadgen.progress import shown
+
+    requested_by = by or getpass.getuser()
+    with shown() as progress:
+        found = asyncio.run(
+            run(url, subject, requested_by=requested_by, is_linked=is_linked, progress=progress)
+        )
+    if asyncio.run(has_archive(url)):
+        typer.echo("archived days may still name the user: run `engage archive scrub`", err=True)
+    return found
 
 
 @app.command()
@@ -92,12 +94,10 @@ def export(  # noqa: PLR0913, PLR0917  (the command line's options)
     output: Annotated[str, typer.Option("-o", "--output", help="A file, or - for stdout.")] = "-",
 ) -> None:
     """Write all there is about a user: events, the catalogue's row, dead letters."""
-    from engage.erasing import Subject
     from engage.exporting import destination, writer
     from engage.exporting import export as run
 
-    subject = Subject(user_id, _given(user_id, external_id))
-    url = find(folder).database_url
+    subject, url = _subject(user_id, external_id), find(folder).database_url
     with destination(output) as file:
         counts = asyncio.run(
             run(
@@ -125,8 +125,10 @@ def erasures(
     print_rows(asyncio.run(fetch(find(folder).database_url, "list_erasures", rows=limit)), output)
 
 
-def _given(user_id: int | None, external_id: str | None) -> str | None:
-    """Return the external id, if there is one. Raises BadParameter: no user is named."""
+def _subject(user_id: int | None, external_id: str | None) -> "Subject":
+    """Return who it is about. Raises BadParameter: no user is named."""
+    from engage.erasing import Subject
+
     if user_id is None and not external_id:
         raise typer.BadParameter("give USER_ID, --external-id or both")
-    return external_id or None
+    return Subject(user_id, external_id or None)

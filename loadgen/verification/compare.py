@@ -37,17 +37,17 @@ class Comparison:
     Attributes:
         checked: posts compared.
         unknown: posts that the catalogue does not know, so that nothing shows them.
+        is_exact: the numbers must be equal; else not smaller.
     """
 
     def __init__(self, account: Account, *, is_exact: bool) -> None:
-        """Make a comparison; *is_exact*: the numbers must be equal, else not smaller."""
         self.checked = 0
         self.unknown = 0
         self._sure = account.posts
         self._unsure: dict[int, Counter[str]] = defaultdict(Counter)
         for event in account.unknown.values():
             self._unsure[event.post_id][event.type] += 1
-        self._is_exact = is_exact
+        self.is_exact = is_exact
         self._wrong: list[str] = []
         self._patient_until = 0.0
 
@@ -95,7 +95,7 @@ class Comparison:
         self.checked += 1
         sure, unsure = self._sure[post], self._unsure[post]
         is_too_many = any(shown[kind] > sure[kind] + unsure[kind] for kind in TYPES)
-        if self._is_too_few(post, shown) or (self._is_exact and is_too_many):
+        if self._is_too_few(post, shown) or (self.is_exact and is_too_many):
             self._wrong.append(f"post {post} shows {_text(shown)}, accepted were {_text(sure)}")
 
 

@@ -49,10 +49,12 @@ class Recomputation:
     Attributes:
         numbers: how many values were compared, by report.
         faults: a sentence for each of the first differences of a report.
+        why_not: why nothing was compared, if so.
     """
 
     numbers: dict[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    why_not: str = ""
 
 
 async def recompute(  # noqa: PLR0913, PLR0917  (verify's own)

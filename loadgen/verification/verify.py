@@ -91,13 +91,22 @@ async def verify(  # noqa: PLR0913  (the command line's options)
     async with open_reader(api_url, read_key) as reader:
         ledger = await _come_to_rest(reader, account, timeout_seconds, progress)
         is_exact = ledger.stored <= len(account.identities) + len(account.unknown)
-        posts = choose(account, sample_posts)
-        comparison = Comparison(account, is_exact=is_exact)
-        await comparison.run(reader, posts, progress)
-        why_not = _why_no_reports(account, ledger, known)
-        reports = Recomputation()
-        if known and not why_not:
+        posts = Comparison(account, is_exact=is_exact)
+        await posts.run(reader, choose(account, sample_posts), progress)
+        reports = Recomputation(why_not=_why_no_reports(account, ledger, known))
+        if known and not reports.why_not:
             reports = await recompute(reader, account, known, progress, timeout_seconds, refresh)
+    faults = (*_ledger_faults(account, ledger, is_alone=is_alone), *posts.faults(), *reports.faults)
+    return _verification(account, ledger, posts, reports, faults)
+
+
+def _verification(
+    account: Account,
+    ledger: Totals,
+    posts: Comparison,
+    reports: Recomputation,
+    faults: tuple[str, ...],
+) -> Verification:
     before = account.before
     return Verification(
         sent=account.sent,
@@ -106,16 +115,12 @@ async def verify(  # noqa: PLR0913  (the command line's options)
         unknown=len(account.unknown),
         stored=ledger.stored - (before.stored if before else 0),
         duplicates=ledger.duplicates - (before.duplicates if before else 0),
-        posts_checked=comparison.checked,
-        posts_unknown=comparison.unknown,
-        is_exact=is_exact,
+        posts_checked=posts.checked,
+        posts_unknown=posts.unknown,
+        is_exact=posts.is_exact,
         reports=reports.numbers,
-        why_no_reports=why_not,
-        faults=(
-            *_ledger_faults(account, ledger, is_alone=is_alone),
-            *comparison.faults(),
-            *reports.faults,
-        ),
+        why_no_reports=reports.why_not,
+        faults=faults,
     )
 
 
