@@ -76,19 +76,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
         app.add_exception_handler(outage, _away)
     for lack in (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.UndefinedTableError):
         app.add_exception_handler(lack, _not_filled)
-    for router in (
-        plain,
-        authors,
-        ledger,
-        scoped,
-        insight,
-        fair,
-        opportunity,
-        timing,
-        movers,
-        events,
-        live,
-    ):
+    for router in _ROUTERS:
         app.include_router(router)
     _add_own_routes(app, settings)
     add_service_routes(app, not_ready)

@@ -10,30 +10,26 @@ import hashlib
 import shutil
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
 from rich.console import Console
 
 import loadgen
 from bench.processes import environment
 from bench.servers import Servers, connection
-from bench.traffic import Encoded, produce
+from bench.traffic import as_received, encoded, produce
 from engage.embedded import cache, ports
 from engage.embedded.postgres import PostgresServer
-from loadgen.facts import Facts, to_us
+from loadgen.facts import to_us
 from loadgen.seed import read_facts, seed
 from loadgen.traffic import Traffic
-from schema.event import Record
 from schema.migrate import migrate, shipped
-from schema.topics import PARTITIONS, partition_key
-from schema.wire import encode
 
 DAYS: Final = 365
 _CHUNK_EVENTS: Final = 50_000
@@ -140,9 +136,11 @@ async def _fill(servers: Servers, url: str, topic: str, count: int, since: datet
         ),
     )
     try:
-        waiting = _encoded(facts, count, since)
+        now = datetime.now(UTC)
+        history = Traffic(facts, seed=1).history(count, to_us(since), to_us(now))
+        waiting = as_received(history, now)
         while chunk := list(islice(waiting, _CHUNK_EVENTS)):
-            await produce(servers.bootstrap_servers, topic, chunk)
+            await produce(servers.bootstrap_servers, topic, encoded(chunk))
         async with connection(url) as database:
             while (stored := await database.fetchval(_STORED, topic)) < count:
                 if process.returncode is not None:
@@ -152,19 +150,3 @@ async def _fill(servers: Servers, url: str, topic: str, count: int, since: datet
     finally:
         process.terminate()
         await process.wait()
-
-
-def _encoded(facts: Facts, count: int, since: datetime) -> Iterator[Encoded]:
-    now = datetime.now(UTC)
-    history = Traffic(facts, seed=1).history(count, to_us(since), to_us(now))
-    for event in history:
-        record = Record(
-            event_id=UUID(event.event_id),
-            type=event.type,  # type: ignore[arg-type]
-            engaged_timestamp=datetime.fromisoformat(event.engaged_timestamp),
-            post_id=event.post_id,
-            user_id=event.user_id,
-            received_timestamp=now,
-        )
-        key = partition_key(event.post_id)
-        yield Encoded(event.post_id % PARTITIONS, key, encode(record))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import NamedTuple, TypeVar
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from consumer.rows import Row, microseconds
 from loadgen.catalogue import Catalogue
+from loadgen.events import Event
 from loadgen.facts import Facts, facts_of
 from loadgen.traffic import Traffic
 from schema.event import Record
@@ -38,8 +39,13 @@ def records(count: int, days: int, facts: Facts | None = None, *, seed: int = 1)
     end_us = int(now.timestamp() * 1e6)
     start_us = end_us - int(timedelta(days=days).total_seconds() * 1e6)
     history = Traffic(facts, seed).history(count, start_us, end_us)
-    return [
-        Record(
+    return list(as_received(history, now))
+
+
+def as_received(events: Iterable[Event], now: datetime) -> Iterator[Record]:
+    """Yield events as they stand in Kafka, received *now*."""
+    for event in events:
+        yield Record(
             event_id=UUID(event.event_id),
             type=event.type,  # type: ignore[arg-type]
             engaged_timestamp=datetime.fromisoformat(event.engaged_timestamp),
@@ -47,8 +53,6 @@ def records(count: int, days: int, facts: Facts | None = None, *, seed: int = 1)
             user_id=event.user_id,
             received_timestamp=now,
         )
-        for event in history
-    ]
 
 
 Plain = tuple[datetime, UUID, int, int | None, str, datetime]
