@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from pydantic import SecretStr
 
+from analytics_api.settings import ApiSettings
 from schema.http.edge import Application
 from schema.http.keys import Scope, add, mint
 from schema.http.server import Server, configure
 from schema.http.settings import HttpSettings
+from tests.conftest import Database, Kafka
 
 
 @asynccontextmanager
@@ -38,6 +41,19 @@ async def client(url: str, key: str | None) -> AsyncIterator[aiohttp.ClientSessi
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     async with aiohttp.ClientSession(url, headers=headers) as session:
         yield session
+
+
+def api_settings(
+    database: Database, kafka: Kafka, topic: str, keys: Path, **others: Any
+) -> ApiSettings:
+    """Settings of a read API about one topic, which demands keys."""
+    return ApiSettings(
+        database_url=SecretStr(database.url),
+        kafka_bootstrap_servers=kafka.bootstrap_servers,
+        topic=topic,
+        api_keys_file=str(keys),
+        **others,
+    )
 
 
 def new_key(path: Path, scope: Scope, **how: Any) -> str:

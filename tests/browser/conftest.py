@@ -9,16 +9,14 @@ import aiohttp
 import asyncpg
 import pytest
 from playwright.async_api import Browser, async_playwright
-from pydantic import SecretStr
 
 from analytics_api.app import create_app
-from analytics_api.settings import ApiSettings
 from engage.embedded.jars import CHART_LIBRARY, JarStore
 from schema.http.keys import Scope
 from tests.browser.newsroom import SCOPE, Dashboard, fill
 from tests.conftest import Database, Kafka
 from tests.integration.api.conftest import Api
-from tests.serving import client, new_key, served
+from tests.serving import api_settings, client, new_key, served
 
 NAMED = "ENGAGE_TEST_BROWSER"
 # Ingest takes a browser that says it is headless for a bot.
@@ -61,13 +59,7 @@ async def dashboard(
     charts = JarStore().fetch_webjar(CHART_LIBRARY) if request.param else None
     key = new_key(keys, Scope.READ)
     app, _ = create_app(
-        ApiSettings(
-            database_url=SecretStr(database.url),
-            kafka_bootstrap_servers=kafka.bootstrap_servers,
-            topic=topic,
-            api_keys_file=str(keys),
-            chart_library=charts and str(charts),
-        )
+        api_settings(database, kafka, topic, keys, chart_library=charts and str(charts))
     )
     connection = await asyncpg.connect(database.url)
     async with served(app) as url, client(url, key) as session:

@@ -19,7 +19,6 @@ import structlog
 from pydantic import SecretStr
 
 from analytics_api.app import create_app
-from analytics_api.settings import ApiSettings
 from catalogue_service.app import create_app as create_catalogue
 from catalogue_service.settings import CatalogueSettings
 from consumer.decode import DeadLetter, Retracted, Rules, decode
@@ -37,7 +36,7 @@ from tests.fuzz.asking import Reply, call, faults, send_raw
 from tests.fuzz.mutations import CANARY, damage, mutate
 from tests.fuzz.seeds import Request
 from tests.ingesting import Ingest
-from tests.serving import client, new_key, served
+from tests.serving import api_settings, client, new_key, served
 
 REQUESTS = int(os.environ.get("ENGAGE_TEST_FUZZ_REQUESTS", "10000"))
 SEED = int(os.environ.get("ENGAGE_TEST_FUZZ_SEED", "20260131"))
@@ -134,14 +133,7 @@ async def api(
         await connection.close()
     keys = tmp_path / "keys.json"
     key = new_key(keys, Scope.READ)
-    app, not_ready = create_app(
-        ApiSettings(
-            database_url=SecretStr(database.url),
-            kafka_bootstrap_servers=kafka.bootstrap_servers,
-            topic=topic,
-            api_keys_file=str(keys),
-        )
-    )
+    app, not_ready = create_app(api_settings(database, kafka, topic, keys))
     async with served(app):
         await ready(not_ready)
         yield key, app

@@ -9,16 +9,14 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
-from pydantic import SecretStr
 
 from analytics_api.app import create_app
-from analytics_api.settings import ApiSettings
 from consumer import transaction
 from consumer.rows import Row, day, microseconds
 from schema.http.keys import Scope
 from tests.conftest import Database, Kafka
 from tests.factories import record
-from tests.serving import client, new_key, served
+from tests.serving import api_settings, client, new_key, served
 
 
 @dataclass
@@ -79,12 +77,7 @@ async def fill_catalogue(connection: Any) -> None:
 @pytest.fixture
 async def api(database: Database, kafka: Kafka, topic: str, tmp_path: Path) -> AsyncIterator[Api]:
     keys = tmp_path / "keys.json"
-    settings = ApiSettings(
-        database_url=SecretStr(database.url),
-        kafka_bootstrap_servers=kafka.bootstrap_servers,
-        topic=topic,
-        api_keys_file=str(keys),
-    )
+    settings = api_settings(database, kafka, topic, keys)
     key = new_key(keys, Scope.READ)
     connection = await asyncpg.connect(database.url)
     await fill_catalogue(connection)

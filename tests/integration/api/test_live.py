@@ -12,17 +12,15 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
-from pydantic import SecretStr
 
 from analytics_api.app import create_app
 from analytics_api.live.board import READS
 from analytics_api.live.fan_out import CLIENTS
-from analytics_api.settings import ApiSettings
 from schema.http.keys import Scope, read_keys, revoke
 from tests.backends import Backend
 from tests.conftest import Database, Kafka
 from tests.integration.api.conftest import Api, row
-from tests.serving import client, new_key, served
+from tests.serving import api_settings, client, new_key, served
 
 STREAM = {"Accept": "text/event-stream"}
 PATIENCE_SECONDS = 30.0
@@ -164,15 +162,7 @@ async def serving(
     database: Database, kafka: Kafka, topic: str, keys: Path, **settings: Any
 ) -> AsyncIterator[aiohttp.ClientSession]:
     key = new_key(keys, Scope.READ)
-    app, _ = create_app(
-        ApiSettings(
-            database_url=SecretStr(database.url),
-            kafka_bootstrap_servers=kafka.bootstrap_servers,
-            topic=topic,
-            api_keys_file=str(keys),
-            **settings,
-        )
-    )
+    app, _ = create_app(api_settings(database, kafka, topic, keys, **settings))
     async with served(app) as url, client(url, key) as session:
         yield session
 

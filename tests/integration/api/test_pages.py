@@ -3,14 +3,12 @@
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from analytics_api.app import create_app
-from analytics_api.settings import ApiSettings
 from schema.http.keys import Scope
 from tests.conftest import Database, Kafka
 from tests.integration.api.conftest import Api
-from tests.serving import client, new_key, served
+from tests.serving import api_settings, client, new_key, served
 
 PAGE = "https://www.example.com"
 
@@ -21,14 +19,7 @@ async def test_listed_pages_read_reports_and_their_304_but_no_others(
     keys = tmp_path / "keys.json"
     key = new_key(keys, Scope.READ)
     app, _ = create_app(
-        ApiSettings(
-            database_url=SecretStr(database.url),
-            kafka_bootstrap_servers=kafka.bootstrap_servers,
-            topic=topic,
-            api_keys_file=str(keys),
-            cors_origins=PAGE,
-            client_rate_per_second=100.0,
-        )
+        api_settings(database, kafka, topic, keys, cors_origins=PAGE, client_rate_per_second=100.0)
     )
     async with served(app) as url, client(url, key) as session:
         from_page = {"Origin": PAGE}
