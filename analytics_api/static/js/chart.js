@@ -3,6 +3,7 @@
 import { el, put } from "./dom.js";
 import { count, date, signed } from "./format.js";
 import { drawing, scaleTop } from "./spark.js";
+import { table } from "./table.js";
 
 const HEIGHT = 240;
 const TIMES = {
@@ -70,7 +71,7 @@ export function timeChart({ points, name, interval, zone }) {
   return [
     at,
     el("figure", { "aria-label": `${name} over time; the numbers follow as a table` }, place),
-    table(points, { name, when, hasBefore }),
+    numbers(points, { name, when, hasBefore }),
   ];
 }
 
@@ -160,7 +161,7 @@ function markBeyond(plot, top) {
   });
 }
 
-function table(points, { name, when, hasBefore }) {
+function numbers(points, { name, when, hasBefore }) {
   const row = (point) =>
     el(
       "tr",
@@ -181,26 +182,15 @@ function table(points, { name, when, hasBefore }) {
     "details",
     { class: "numbers" },
     el("summary", {}, "Show the numbers"),
-    el(
-      "div",
-      { class: "scroll", tabindex: "0", role: "group", "aria-label": `${name}, as a table` },
-      el(
-        "table",
-        {},
-        el(
-          "thead",
-          {},
-          el(
-            "tr",
-            {},
-            el("th", { scope: "col" }, "From"),
-            el("th", { scope: "col", class: "number" }, name),
-            hasBefore && el("th", { scope: "col", class: "number" }, "Period before"),
-            hasBefore && el("th", { scope: "col", class: "number" }, "Change"),
-          ),
-        ),
-        el("tbody", {}, points.map(row)),
-      ),
+    table(
+      `${name}, as a table`,
+      [
+        ["From"],
+        [name, "number"],
+        hasBefore && ["Period before", "number"],
+        hasBefore && ["Change", "number"],
+      ],
+      points.map(row),
     ),
   );
 }

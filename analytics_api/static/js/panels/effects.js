@@ -5,6 +5,7 @@ import { scope } from "../address.js";
 import { el } from "../dom.js";
 import { plural, range, signed } from "../format.js";
 import { Panel } from "../panel.js";
+import { table } from "../table.js";
 import { interval } from "./interval.js";
 
 const NAMES = {
@@ -35,57 +36,37 @@ export class Effects {
       const shown = effects.slice(0, SHOWN);
       const least = Math.min(-10, ...shown.map((each) => each.low_pct));
       const most = Math.max(10, ...shown.map((each) => each.high_pct));
-      return el(
-        "div",
-        { class: "scroll" },
-        el(
-          "table",
-          {},
+      return table(
+        "What goes along with more engagement",
+        [["Feature"], ["95 % interval"], ["Lift", "number"], ["Posts", "number wide-only"]],
+        shown.map((each) =>
           el(
-            "thead",
+            "tr",
             {},
             el(
-              "tr",
+              "th",
+              { scope: "row" },
+              NAMES[each.feature] ?? each.feature.replace(/^tag:/, "#"),
+              el("span", { class: "quiet small wide-only" }, ` · ${each.unit}`),
+            ),
+            el(
+              "td",
               {},
-              el("th", { scope: "col" }, "Feature"),
-              el("th", { scope: "col" }, "95 % interval"),
-              el("th", { scope: "col", class: "number" }, "Lift"),
-              el("th", { scope: "col", class: "number wide-only" }, "Posts"),
+              interval({
+                low: each.low_pct,
+                value: each.lift_pct,
+                high: each.high_pct,
+                least,
+                most,
+                mark: 0,
+              }),
             ),
-          ),
-          el(
-            "tbody",
-            {},
-            shown.map((each) =>
-              el(
-                "tr",
-                {},
-                el(
-                  "th",
-                  { scope: "row" },
-                  NAMES[each.feature] ?? each.feature.replace(/^tag:/, "#"),
-                  el("span", { class: "quiet small wide-only" }, ` · ${each.unit}`),
-                ),
-                el(
-                  "td",
-                  {},
-                  interval({
-                    low: each.low_pct,
-                    value: each.lift_pct,
-                    high: each.high_pct,
-                    least,
-                    most,
-                    mark: 0,
-                  }),
-                ),
-                el(
-                  "td",
-                  { class: "number", title: range(each.low_pct, each.high_pct) },
-                  each.is_clear ? signed(each.lift_pct) : "not clear",
-                ),
-                el("td", { class: "number wide-only" }, plural(each.posts_with ?? each.posts, "post")),
-              ),
+            el(
+              "td",
+              { class: "number", title: range(each.low_pct, each.high_pct) },
+              each.is_clear ? signed(each.lift_pct) : "not clear",
             ),
+            el("td", { class: "number wide-only" }, plural(each.posts_with ?? each.posts, "post")),
           ),
         ),
       );

@@ -5,6 +5,7 @@ import { goes, link, scope } from "../address.js";
 import { el } from "../dom.js";
 import { count, decimal, plural } from "../format.js";
 import { INDEX, Panel } from "../panel.js";
+import { table } from "../table.js";
 import { interval } from "./interval.js";
 
 const FIRST = 3;
@@ -56,7 +57,7 @@ export class Opportunities {
             "details",
             { class: "numbers" },
             el("summary", {}, `${plural(behind.length - FIRST, "more author")} below the median`),
-            table(behind.slice(FIRST)),
+            table("More authors below the median", COLUMNS, behind.slice(FIRST).map(row)),
           ),
       ];
     });
@@ -96,40 +97,15 @@ function card(each) {
   );
 }
 
-function table(rows) {
-  return el(
-    "div",
-    { class: "scroll", tabindex: "0", role: "group", "aria-label": "More authors below the median" },
-    el(
-      "table",
-      {},
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          ["Author", "Category"].map((text) => el("th", { scope: "col" }, text)),
-          ["Posts", "A post", "At the median"].map((text) =>
-            el("th", { scope: "col", class: "number" }, text),
-          ),
-        ),
-      ),
-      el(
-        "tbody",
-        {},
-        rows.map((each) =>
-          el(
-            "tr",
-            {},
-            el("th", { scope: "row" }, name(each)),
-            el("td", {}, each.category),
-            el("td", { class: "number" }, count(each.posts)),
-            el("td", { class: "number" }, decimal(each.per_post)),
-            el("td", { class: "number" }, `+${count(each.gain)}`),
-          ),
-        ),
-      ),
-    ),
+const COLUMNS = [["Author"], ["Category"], ["Posts", "number"], ["A post", "number"], ["At the median", "number"]];
+
+const row = (each) =>
+  el(
+    "tr",
+    {},
+    el("th", { scope: "row" }, name(each)),
+    el("td", {}, each.category),
+    el("td", { class: "number" }, count(each.posts)),
+    el("td", { class: "number" }, decimal(each.per_post)),
+    el("td", { class: "number" }, `+${count(each.gain)}`),
   );
-}

@@ -6,6 +6,7 @@ import { byId, el, put } from "../dom.js";
 import { age, count, decimal, plural, seconds } from "../format.js";
 import { Panel } from "../panel.js";
 import { scaleTop } from "../spark.js";
+import { table } from "../table.js";
 import { row } from "./rows.js";
 
 /** The posts of the last five minutes. */
@@ -177,35 +178,16 @@ function ledgerTable(body) {
     "details",
     { class: "numbers" },
     el("summary", {}, `Partition by partition: ${plural(body.partitions.length, "partition")}`),
-    el(
-      "div",
-      { class: "scroll", tabindex: "0", role: "group", "aria-label": "What became of each record" },
-      el(
-        "table",
-        {},
+    table(
+      "What became of each record",
+      [["Partition"], ...columns.map(([name]) => [name, "number"]), ["State", "number"]],
+      body.partitions.map((p) =>
         el(
-          "thead",
+          "tr",
           {},
-          el(
-            "tr",
-            {},
-            el("th", { scope: "col" }, "Partition"),
-            columns.map(([name]) => el("th", { scope: "col", class: "number" }, name)),
-            el("th", { scope: "col", class: "number" }, "State"),
-          ),
-        ),
-        el(
-          "tbody",
-          {},
-          body.partitions.map((p) =>
-            el(
-              "tr",
-              {},
-              el("th", { scope: "row" }, String(p.partition)),
-              columns.map(([, of]) => el("td", { class: "number" }, of(p) === null ? "?" : count(of(p)))),
-              el("td", { class: "number" }, p.halt_reason ? `halted: ${p.halt_reason}` : "reading"),
-            ),
-          ),
+          el("th", { scope: "row" }, String(p.partition)),
+          columns.map(([, of]) => el("td", { class: "number" }, of(p) === null ? "?" : count(of(p)))),
+          el("td", { class: "number" }, p.halt_reason ? `halted: ${p.halt_reason}` : "reading"),
         ),
       ),
     ),
