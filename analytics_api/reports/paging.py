@@ -3,11 +3,13 @@
 import base64
 import contextlib
 import json
-from collections.abc import Sequence
-from typing import Annotated, Final, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
+from pydantic import BaseModel
 
+from analytics_api.answering.answers import Paged
 from schema.event import MAX_ID
 from schema.http.problems import Problem
 
@@ -53,6 +55,26 @@ def place_of(page: Page) -> Place:
         padding = "=" * (-len(page.after) % 4)
         return Place(*_read_place(base64.urlsafe_b64decode(page.after + padding)))
     raise _no_place()
+
+
+def head(
+    rows: Sequence[Any], page: Page, told: Callable[[dict[str, Any], int], BaseModel], key: str
+) -> Paged:
+    """Return the page whose rows are *rows*, found with LIMIT one more than it may have.
+
+    Args:
+        rows: from the page's place on, each with its ``sort_value``.
+        page: which.
+        told: makes what is shown of a row and its rank.
+        key: the column that tells equals apart.
+    """
+    place = place_of(page)
+    shown = rows[: page.limit]
+    found = [told(dict(row), rank) for rank, row in enumerate(shown, place.rank + 1)]
+    if len(rows) <= page.limit:
+        return Paged(found, None)
+    last = Place(place.rank + page.limit, shown[-1]["sort_value"], str(shown[-1][key]))
+    return Paged(found, last.written())
 
 
 def cut(

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from analytics_api.answering.answers import Paged
 from analytics_api.reports.fair.models import Cohort, CohortBy, FairAuthor, FairPost, FairSort
-from analytics_api.reports.paging import Page, Place, cut, place_of
+from analytics_api.reports.paging import Page, cut, head, place_of
 from analytics_api.reports.scope import Scope
 from analytics_api.reports.scoped.reports import fetch
 from analytics_api.reports.shrinkage import Estimate, Unit, interval, shrink_all
@@ -31,12 +31,7 @@ async def fair_posts(pool: Pool, scope: Scope, hours: int, sort: FairSort, page:
         after=place.value,
         after_key=place.number,
     )
-    shown = rows[: page.limit]
-    found = [_post(dict(row), rank) for rank, row in enumerate(shown, place.rank + 1)]
-    if len(rows) <= page.limit:
-        return Paged(found, None)
-    last = shown[-1]
-    return Paged(found, Place(found[-1].rank, last["sort_value"], str(last["post_id"])).written())
+    return head(rows, page, _post, "post_id")
 
 
 def _post(row: dict[str, Any], rank: int) -> FairPost:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import sql
 from analytics_api.answering.answers import Paged
 from analytics_api.answering.script import note
-from analytics_api.reports.paging import Page, Place, place_of
+from analytics_api.reports.paging import Page, head, place_of
 from analytics_api.reports.plain.reports import percent
 from analytics_api.reports.scope import Filters, Scope
 from analytics_api.reports.scoped.models import (
@@ -114,7 +114,7 @@ async def _kept(pool: Pool, scope: Scope) -> Scope:
 
 
 async def ranking(pool: Pool, scope: Scope, dimension: Dimension, sort: Sort, page: Page) -> Paged:
-    """Return one page of the best, and where the next one begins; None: it is the last.
+    """Return one page of the best.
 
     Raises:
         Problem: 422 for an ``after`` that no page gave.
@@ -130,12 +130,7 @@ async def ranking(pool: Pool, scope: Scope, dimension: Dimension, sort: Sort, pa
         after=place.value,
         after_key=place.key,
     )
-    shown = rows[: page.limit]
-    found = [_ranked(dict(row), rank) for rank, row in enumerate(shown, place.rank + 1)]
-    if len(rows) <= page.limit:
-        return Paged(found, None)
-    last = Place(place.rank + page.limit, shown[-1]["sort_value"], shown[-1]["key"])
-    return Paged(found, last.written())
+    return head(rows, page, _ranked, "key")
 
 
 def _ranked(row: dict[str, Any], rank: int) -> Ranked:
