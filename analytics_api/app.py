@@ -20,7 +20,6 @@ from analytics_api.reports.fair.routes import router as fair
 from analytics_api.reports.insight.routes import router as insight
 from analytics_api.reports.movers.routes import router as movers
 from analytics_api.reports.opportunity.routes import router as opportunity
-from analytics_api.reports.plain.author_routes import router as authors
 from analytics_api.reports.plain.routes import router as plain
 from analytics_api.reports.scoped.routes import router as scoped
 from analytics_api.reports.timing.routes import router as timing
@@ -42,7 +41,7 @@ from schema.telemetry import get_logger
 from sql.pool import OUTAGES
 
 _ROUTERS = (
-    plain, authors, scoped, insight, fair, opportunity, timing, movers, ledger, events, live,
+    plain, scoped, insight, fair, opportunity, timing, movers, ledger, events, live,
 )  # fmt: skip
 _ANSWER_SECONDS = 8.0
 # By the time a statement may take; on a replica also by what the primary has dropped or vacuumed.
