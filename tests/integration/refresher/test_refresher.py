@@ -1,7 +1,7 @@
 """The refresher's jobs against a real database."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -13,7 +13,10 @@ from analytics_api.refresher.jobs import Refresher
 from analytics_api.settings import RefresherSettings
 from tests.conftest import Database
 
-TODAY = datetime.now(UTC).date()
+
+def today() -> date:
+    """Return it as it is by now: a run may go on past midnight."""
+    return datetime.now(UTC).date()
 
 
 @pytest.fixture
@@ -34,13 +37,13 @@ async def test_partitions_stand_from_yesterday_to_a_week_ahead(
     await refresher.maintain(connection)
     days = [row[0] for row in await connection.fetch("SELECT day FROM engagement_partitions")]
 
-    assert sorted(days) == [TODAY + timedelta(days=offset) for offset in range(-1, 8)]
+    assert sorted(days) == [today() + timedelta(days=offset) for offset in range(-1, 8)]
 
 
 async def test_days_past_retention_are_dropped_and_counted_and_the_last_kept_day_stays(
     connection: Any, refresher: Refresher
 ) -> None:
-    last_kept = TODAY - timedelta(days=408)
+    last_kept = today() - timedelta(days=408)
     for day in (last_kept, last_kept - timedelta(days=1)):
         await connection.execute("SELECT ensure_partition($1)", day)
         await connection.execute(
@@ -57,7 +60,7 @@ async def test_days_past_retention_are_dropped_and_counted_and_the_last_kept_day
 async def test_a_reader_of_an_expiring_day_is_waited_for(
     connection: Any, refresher: Refresher, database: Database
 ) -> None:
-    expired = TODAY - timedelta(days=500)
+    expired = today() - timedelta(days=500)
     await connection.execute("SELECT ensure_partition($1)", expired)
     reader = await asyncpg.connect(database.url)
     try:
