@@ -2,21 +2,20 @@
 
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 
 from engagement_client import lifetime
+from engagement_client.attempt import attempt
 from engagement_client.buffer import Batch, Buffer, Entry
 from engagement_client.changes import Changes
 from engagement_client.event import Tracked, from_json
 from engagement_client.limits import Limits
 from engagement_client.pace import Pace
-from engagement_client.replies import Verdict, judge, unanswered
+from engagement_client.replies import Verdict
 from engagement_client.reports import Counts, Reason, Reporter
-from engagement_client.transport import Transport, UnansweredError
+from engagement_client.transport import Transport
 
 Clock = Callable[[], float]
 
@@ -180,19 +179,8 @@ class Courier:
 
     def _run(self) -> None:
         while batch := self._next():
-            self._settle(self._attempt(batch))
+            self._settle(attempt(self._transport, batch))
         self._transport.disconnect()
-
-    def _attempt(self, batch: Batch) -> Verdict:
-        """Send a batch; nothing that happens there may end the thread, for others wait behind."""
-        try:
-            return judge(batch, self._transport.post(batch))
-        except UnansweredError as error:
-            return unanswered(batch, str(error))
-        except Exception as error:  # noqa: BLE001  (an ssl_context of the caller's, no memory, ...)
-            with suppress(Exception):
-                self._transport.disconnect()
-            return unanswered(batch, _unexpected(error))
 
     def _next(self) -> Batch:
         """Wait for the next batch; empty: there will be none."""
@@ -252,12 +240,6 @@ class Courier:
         oldest = self._pace.resume_at - self._limits.give_up_seconds
         again: list[Batch] = [[e for e in b if e.tracked_at >= oldest] for b in batches]
         return again, [e for batch in batches for e in batch if e.tracked_at < oldest]
-
-
-def _unexpected(error: Exception) -> str:
-    """Say what went wrong and where, but not what it says itself: that could be a key."""
-    *_, last = traceback.extract_tb(error.__traceback__)
-    return f"unexpected {type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
 
 
 def _events(batch: Batch) -> tuple[Tracked, ...]:
