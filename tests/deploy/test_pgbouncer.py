@@ -186,6 +186,6 @@ async def test_what_the_services_say_when_they_connect_is_the_logins_own(pooled:
     assert asked == {
         "default_transaction_read_only": "on",
         "statement_timeout": "5s",
-        "plan_cache_mode": "force_generic_plan",
+        "plan_cache_mode": "force_custom_plan",
         "jit": "off",
     }

@@ -32,10 +32,7 @@ async def fetch(pool: Pool, name: str, scope: Scope, **values: Any) -> list[Any]
     """Return the rows that sql/<name>.sql finds in *scope*."""
     query = sql.load(name)
     arguments = note(query, query.bind(**scope.parameters(), **values))
-    async with pool.acquire() as connection, connection.transaction(readonly=True):
-        # How much a period and its filters choose decides which plan is good.
-        await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-        return list(await connection.fetch(query.text, *arguments))
+    return list(await pool.fetch(query.text, *arguments))
 
 
 def change_percent(now: float, before: float) -> float | None:

@@ -43,8 +43,8 @@ def by_category(posts: list[Aged], chosen: Filters) -> dict[str, list[int]]:
 @given(oracle=lively(days=DAYS))
 async def test_first_hours(store: Store, oracle: Oracle) -> None:
     async with holding(store, oracle) as pool:
-        rows = await pool.connection.fetch("SELECT * FROM first_hours")
-        since = await pool.connection.fetchval("SELECT recorded_since FROM first_hours_state")
+        rows = await pool.fetch("SELECT * FROM first_hours")
+        since = await pool.fetchval("SELECT recorded_since FROM first_hours_state")
 
     assert since == recorded_since(oracle)
     found = {

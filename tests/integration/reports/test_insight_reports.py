@@ -97,7 +97,7 @@ async def test_audience(store: Store, oracle: Oracle, by: Any, chosen: Filters) 
     for event in recount.current():
         current[key(event.user_id)].append(event)
     async with holding(store, oracle) as pool:
-        await pool.connection.copy_records_to_table(
+        await pool.copy_records_to_table(
             "users",
             records=[
                 (user, date(2026, 1, 1), country, segment)
@@ -224,7 +224,7 @@ async def test_authors_outcomes_in_two_periods(store: Store, oracle: Oracle, hou
     query = load("author_outcomes")
     values = query.bind(authors=authors, before=before, start=start, end=oracle.now, hours=hours)
     async with holding(store, oracle) as pool:
-        rows = await pool.connection.fetch(query.text, *values)
+        rows = await pool.fetch(query.text, *values)
 
     assert [(row["author_id"], row["is_after"]) for row in rows] == [
         (author, after) for author in authors for after in (False, True)

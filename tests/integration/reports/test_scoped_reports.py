@@ -44,20 +44,6 @@ filters = st.builds(
 )
 
 
-class Pool:
-    """Stands in for a pool: hands out the connection whose transaction holds the world."""
-
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
-
-    @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Any]:
-        yield self.connection
-
-    async def fetchval(self, *arguments: Any) -> Any:
-        return await self.connection.fetchval(*arguments)
-
-
 @asynccontextmanager
 async def holding(store: Store, oracle: Oracle) -> AsyncIterator[Any]:
     async with store.holding(oracle) as connection:
@@ -69,7 +55,7 @@ async def holding(store: Store, oracle: Oracle) -> AsyncIterator[Any]:
                 if (promoted := is_promoted(post.post_id)) is not None
             ],
         )
-        yield Pool(connection)
+        yield connection
 
 
 def scope(oracle: Oracle, days: int, chosen: Filters) -> Scope:
