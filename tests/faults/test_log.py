@@ -17,8 +17,7 @@ from schema import topics
 from tests.conftest import Database, Kafka, create_topic
 from tests.factories import record
 from tests.faults.single import consuming, halt_of
-from tests.integration.consumer.conftest import Pipeline, until
-from tests.integration.consumer.test_consumer import sample
+from tests.integration.consumer.conftest import Pipeline, sample, until
 
 
 @pytest.mark.faults

@@ -12,8 +12,7 @@ from schema.event import MAX_EVENT_BYTES
 from schema.wire import encode
 from sql import load
 from tests.faults.single import consuming, halt_of
-from tests.integration.consumer.conftest import Pipeline, until
-from tests.integration.consumer.test_consumer import sample
+from tests.integration.consumer.conftest import Pipeline, sample, until
 
 GOOD = 5_000
 POISON_EVERY = 25

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import json
+import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -17,10 +20,11 @@ from pydantic import SecretStr
 from consumer.__main__ import kafka_consumer
 from consumer.settings import ConsumerSettings
 from consumer.worker import Worker
-from schema.event import Record
+from schema.event import TYPES, Record
 from schema.topics import partition_key
 from schema.wire import encode
 from tests.conftest import Database, Kafka
+from tests.factories import record
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, within_seconds: float = 20.0) -> None:
@@ -136,3 +140,35 @@ async def pipeline(kafka: Kafka, topic: str, database: Database) -> AsyncIterato
         with contextlib.suppress(Exception):
             await connection.close()
         await producer.stop()
+
+
+def now_record(**fields: object) -> Record:
+    """Return an event of this moment."""
+    now = datetime.now(UTC)
+    return record(**({"engaged_timestamp": now, "received_timestamp": now} | fields))
+
+
+def sample(number: int, seed: int, days: float = 1.0) -> list[Record]:
+    """Return events of the last days, alike for the same seed but for the moment."""
+    draw = random.Random(seed)
+    now = datetime.now(UTC)
+    return [
+        record(
+            post_id=draw.randint(1, 300),
+            type=draw.choice(TYPES),
+            user_id=draw.choice([None, 1, 2]),
+            engaged_timestamp=now - timedelta(days=draw.random() * days),
+            received_timestamp=now,
+        )
+        for _ in range(number)
+    ]
+
+
+def retraction(event: Record, **fields: object) -> bytes:
+    """Return the record that takes an event back."""
+    named = {
+        "retracted_event_id": str(event.event_id),
+        "engaged_timestamp": event.engaged_timestamp.isoformat(),
+        "post_id": event.post_id,
+    }
+    return json.dumps(named | fields).encode()

@@ -16,8 +16,7 @@ from engage.verification import verify
 from schema.event import Record
 from schema.migrate import migrate
 from tests.copies import copied, run
-from tests.integration.consumer.conftest import Pipeline
-from tests.integration.consumer.test_consumer import now_record
+from tests.integration.consumer.conftest import Pipeline, now_record
 
 _EARLY = 500
 _POPULATED = "SELECT relispopulated FROM pg_class WHERE oid = 'engagement_stats'::regclass"

@@ -12,8 +12,7 @@ from consumer.rows import Row
 from schema.event import Record
 from schema.wire import encode
 from sql import load
-from tests.integration.consumer.conftest import Pipeline, until
-from tests.integration.consumer.test_consumer import now_record, retraction
+from tests.integration.consumer.conftest import Pipeline, now_record, retraction, until
 
 
 def named(post: str, user: str | None = None) -> Record:

@@ -13,8 +13,7 @@ from schema.admission import Window
 from schema.event import Record
 from schema.wire import encode
 from tests.conftest import Database
-from tests.integration.consumer.conftest import Pipeline
-from tests.integration.consumer.test_consumer import now_record, retraction
+from tests.integration.consumer.conftest import Pipeline, now_record, retraction
 
 WIDE = Window(past=timedelta(days=400), future=timedelta(minutes=5))
 NARROW = {"retention_days": 1}
