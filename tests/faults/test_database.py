@@ -59,6 +59,8 @@ def test_f15_without_postgresql_events_are_accepted_and_reports_say_so(
         with rig.fault() as fault:
             rig.end_postgres(how)
             eventually(lambda: rig.postgres.pid is None, "it is gone")
+            # Until then it may tell what it knows.
+            eventually(lambda: 200 not in rig.readiness("api"), "the read API knows", 2)
             reports = _reports_for(rig, seconds=6)
         recovered = _stored_again_after(rig)
 

@@ -55,13 +55,14 @@ async def test_f25_partitions_are_made_by_several_at_once_while_a_long_report_re
                     partition=partition,
                 )
             await log.until_accounted(days * topics.PARTITIONS)
+        while len(waits) <= 50:  # noqa: ASYNC110  (a list tells nobody)
+            await asyncio.sleep(0.02)
         done.set()
         await inserting
     for opened in (reader, writer):
         await opened.close()
 
     assert await log.stored() == days * topics.PARTITIONS + len(waits)
-    assert len(waits) > 50
     assert max(waits) < 1
 
 
