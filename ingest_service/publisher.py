@@ -19,7 +19,7 @@ from schema.errors import Unavailable
 from schema.event import Record, Retraction
 from schema.telemetry import get_logger
 from schema.topics import partition_key
-from schema.transport import kafka_arguments
+from schema.transport import kafka_arguments, start
 from schema.wire import encode
 
 _BATCH_BYTES: Final = 512 * 1024
@@ -139,7 +139,7 @@ class Publisher:
                 request_timeout_ms=10_000,
             )
             try:
-                await producer.start()
+                await start(producer)
                 partitions = len(await producer.partitions_for(self._settings.topic))
             except (KafkaError, OSError) as error:
                 logger.warning("Kafka is away", error=type(error).__name__)

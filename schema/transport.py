@@ -1,16 +1,18 @@
 """How processes reach Kafka and PostgreSQL: encrypted, or in plain text where that is allowed."""
 
+import asyncio
 import ipaddress
 import os
 import ssl
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
     from schema.settings import KafkaSettings
 
+_START_SECONDS: Final = 1.0
 _VERIFYING: Final = "verify-full"
 _USUAL_ROOT: Final = "~/.postgresql/root.crt"
 _PLACEHOLDERS: Final = frozenset(
@@ -44,6 +46,28 @@ def kafka_arguments(
             "sasl_plain_password": password.get_secret_value() if password else None,
         }
     return arguments
+
+
+class KafkaClient(Protocol):
+    """What aiokafka's clients have in common."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+
+async def start(client: KafkaClient) -> None:
+    """Start *client*; whoever is cancelled meanwhile is so when it is up, or after a second.
+
+    Cut off while it asks for the cluster, aiokafka forgets the connection it asks on:
+    ``stop`` would leave it open.
+    """
+    starting = asyncio.create_task(client.start())
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting}, timeout=_START_SECONDS)
+        starting.cancel()
+        raise
 
 
 def _context(ca_file: str | None) -> ssl.SSLContext:

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 
 from schema.settings import KafkaSettings
 from schema.telemetry import get_logger
-from schema.transport import kafka_arguments
+from schema.transport import kafka_arguments, start
 
 _ANSWER_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 1.0
@@ -37,7 +37,7 @@ class LogEnds:
                 metadata_max_age_ms=_METADATA_SECONDS * 1000,
             )
             try:
-                await client.start()
+                await start(client)
                 self._client = client
                 await self._stay_paused(client)
             except (KafkaError, OSError) as error:

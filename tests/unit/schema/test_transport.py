@@ -1,5 +1,7 @@
 """Plain text and placeholder passwords stay on the machine; certificates are always checked."""
 
+import asyncio
+import contextlib
 import ssl
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from pydantic import SecretStr
 
 from schema.errors import SetupError
 from schema.settings import KafkaSettings, ReplicaSettings
-from schema.transport import fault_of_database, kafka_arguments
+from schema.transport import fault_of_database, kafka_arguments, start
 
 SASL = {"kafka_sasl_username": "engage", "kafka_sasl_password": SecretStr("R7vkq2")}
 
@@ -174,3 +176,41 @@ def test_what_is_said_of_a_faulty_url_has_no_password(
 
     assert variable in str(refused.value)
     assert "Z9canary" not in str(refused.value)
+
+
+class Starting:
+    """A client of Kafka that is up when it is told to be."""
+
+    def __init__(self) -> None:
+        self.began, self.answered, self.is_up = asyncio.Event(), asyncio.Event(), False
+
+    async def start(self) -> None:
+        self.began.set()
+        await self.answered.wait()
+        self.is_up = True
+
+
+async def test_who_is_cancelled_while_a_client_starts_waits_until_it_can_be_stopped() -> None:
+    client = Starting()
+    starting = asyncio.create_task(start(client))
+    await client.began.wait()
+    starting.cancel()
+    client.answered.set()
+    with contextlib.suppress(asyncio.CancelledError):
+        await starting
+
+    assert starting.cancelled()
+    assert client.is_up
+
+
+async def test_a_client_that_never_starts_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schema.transport._START_SECONDS", 0.01)
+    client = Starting()
+    starting = asyncio.create_task(start(client))
+    await client.began.wait()
+    starting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await starting
+
+    assert starting.cancelled()
+    assert not client.is_up
