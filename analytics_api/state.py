@@ -11,7 +11,7 @@ import asyncpg
 
 from analytics_api.answering.questions import Questions
 from analytics_api.answering.versions import Follower
-from analytics_api.ledger.books import DayCounts
+from analytics_api.ledger.books import RowCounts
 from analytics_api.ledger.log_ends import LogEnds
 from analytics_api.live.board import Board
 from analytics_api.live.fan_out import FanOut
@@ -59,7 +59,7 @@ class State:
     lag: ReplicaLag | None
     lag_limit_seconds: float
     log_ends: LogEnds
-    day_counts: DayCounts
+    row_counts: RowCounts
     questions: Questions
     board: Board
     topic: str
@@ -103,7 +103,7 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
             lag=lag,
             lag_limit_seconds=settings.read_lag_limit_seconds,
             log_ends=log_ends,
-            day_counts=DayCounts(),
+            row_counts=RowCounts(),
             questions=questions,
             board=board,
             topic=settings.topic,

@@ -33,7 +33,7 @@ WITH per_post AS (
                AND type = ANY (:'types'::engagement_type[])) AS e
      GROUP BY post_id
 ), keyed AS (
-    SELECT k.key, e.*, p.author_id, p.category, p.title, p.publish_timestamp
+    SELECT k.key, e.*, p.author_id
       FROM per_post AS e
       JOIN chosen_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
            AS p USING (post_id)
@@ -49,35 +49,37 @@ WITH per_post AS (
            sum(views + likes + comments + shares)::bigint AS total_engagements,
            sum(previous)::bigint AS previous_engagements,
            count(*) FILTER (WHERE views + likes + comments + shares > 0) AS posts_engaged,
-           min(author_id) AS author_id, min(category) AS category, min(title) AS title,
-           min(publish_timestamp) AS publish_timestamp
+           min(post_id) AS post_id, min(author_id) AS author_id
       FROM keyed
      GROUP BY key
 ), rated AS (
     SELECT *, coalesce(round(100.0 * (likes + comments + shares) / nullif(views, 0), 2), 0)::float8
               AS engagement_rate
       FROM summed
-), sorted AS (
-    SELECT *, (CASE :'sort'::text
-               WHEN 'views' THEN views WHEN 'likes' THEN likes WHEN 'comments' THEN comments
-               WHEN 'shares' THEN shares WHEN 'rate' THEN engagement_rate
-               ELSE total_engagements END)::float8 AS sort_value
-      FROM rated
+), best AS (
+    SELECT *
+      FROM (SELECT *, (CASE :'sort'::text
+                       WHEN 'views' THEN views WHEN 'likes' THEN likes
+                       WHEN 'comments' THEN comments WHEN 'shares' THEN shares
+                       WHEN 'rate' THEN engagement_rate ELSE total_engagements END)::float8
+                      AS sort_value
+              FROM rated) AS s
+     WHERE :after::float8 IS NULL
+        OR sort_value < :after::float8
+        OR (sort_value = :after::float8 AND key > :'after_key'::text)
+     ORDER BY sort_value DESC, key
+     LIMIT :limit::int
 )
-SELECT s.key,
-       CASE :'dimension'::text WHEN 'post' THEN s.title WHEN 'author' THEN a.name ELSE s.key END
+SELECT b.key,
+       CASE :'dimension'::text WHEN 'post' THEN p.title WHEN 'author' THEN a.name ELSE b.key END
            AS label,
-       CASE WHEN :'dimension'::text = 'post' THEN s.author_id END         AS author_id,
-       CASE WHEN :'dimension'::text = 'post' THEN a.name END              AS author_name,
-       CASE WHEN :'dimension'::text = 'post' THEN s.category
-            WHEN :'dimension'::text = 'author' THEN a.author_category END AS category,
-       CASE WHEN :'dimension'::text = 'post' THEN s.publish_timestamp END AS publish_date,
-       s.views, s.likes, s.comments, s.shares, s.total_engagements, s.previous_engagements,
-       s.posts_engaged, s.engagement_rate, s.sort_value
-  FROM sorted AS s
+       p.author_id, CASE WHEN :'dimension'::text = 'post' THEN a.name END AS author_name,
+       CASE WHEN :'dimension'::text = 'author' THEN a.author_category ELSE p.category END
+           AS category,
+       p.publish_timestamp AS publish_date,
+       b.views, b.likes, b.comments, b.shares, b.total_engagements, b.previous_engagements,
+       b.posts_engaged, b.engagement_rate, b.sort_value
+  FROM best AS b
   LEFT JOIN authors AS a USING (author_id)
- WHERE :after::float8 IS NULL
-    OR s.sort_value < :after::float8
-    OR (s.sort_value = :after::float8 AND s.key > :'after_key'::text)
- ORDER BY s.sort_value DESC, s.key
- LIMIT :limit::int;
+  LEFT JOIN posts AS p ON :'dimension'::text = 'post' AND p.post_id = b.post_id
+ ORDER BY b.sort_value DESC, b.key;

@@ -11,36 +11,45 @@ from sql.pool import AnyConnection
 _WATCH_SECONDS: Final = 60
 
 
-class _Signs(NamedTuple):
-    """By which a count made earlier is known to stand: all of them as they were."""
-
-    rows: int
-    inserted: int
-    deleted: int
+_Signs = tuple[int, ...]
+"""By which a count made earlier is known to stand: all of them as they were."""
 
 
-class DayCounts:
-    """Counts of rows by daily partition, counted again only where something changed.
+class RowCounts:
+    """The number of events, counted again only in the daily partitions where something changed.
 
-    Counting 5 million rows takes most of a second. The consumer's rollup, read in the same
-    snapshot, tells what it added; the server's own counters tell what others did.
+    Counting 5 million rows takes most of a second. What the consumer's own accounts say in the
+    same snapshot tells what it added; the server's counters tell what others did.
     """
 
     def __init__(self) -> None:
-        self._known: dict[date, tuple[_Signs, int]] = {}
+        self._by_day: dict[date, tuple[_Signs, int]] = {}
+        self._in_all: tuple[_Signs, int] | None = None
 
-    async def total(self, connection: AnyConnection) -> int:
-        """Return the number of rows in engagements, in the connection's snapshot."""
+    async def total(self, connection: AnyConnection, accounts: Iterable[int]) -> int:
+        """Return the number of rows in engagements, in the connection's snapshot.
+
+        Args:
+            connection: in a transaction.
+            accounts: what it says was stored and taken away.
+        """
+        row = await connection.fetchrow(sql.load("ledger_signs").text)
+        assert row is not None  # noqa: S101  (an aggregate always has a row)
+        signs = (*accounts, *row.values())
+        if self._in_all is None or self._in_all[0] != signs:
+            self._in_all = (signs, await self._sum_of_days(connection))
+        return self._in_all[1]
+
+    async def _sum_of_days(self, connection: AnyConnection) -> int:
         fresh: dict[date, tuple[_Signs, int]] = {}
         count = sql.load("count_day")
-        for row in await connection.fetch(sql.load("ledger_days").text):
-            signs = _Signs(row["rows"], row["inserted"], row["deleted"])
-            known = self._known.get(row["day"])
-            if known is None or known[0] != signs:
-                rows = await connection.fetchval(count.text, *count.bind(day=row["day"]))
-                known = (signs, rows)
-            fresh[row["day"]] = known
-        self._known = fresh
+        for day, *signs in await connection.fetch(sql.load("ledger_days").text):
+            known = self._by_day.get(day)
+            if known is None or known[0] != tuple(signs):
+                rows = await connection.fetchval(count.text, *count.bind(day=day))
+                known = (tuple(signs), rows)
+            fresh[day] = known
+        self._by_day = fresh
         return sum(rows for _, rows in fresh.values())
 
 
@@ -55,14 +64,14 @@ class Books(NamedTuple):
     engagements: int
 
 
-async def read_books(connection: AnyConnection, topic: str, counts: DayCounts) -> Books:
+async def read_books(connection: AnyConnection, topic: str, counts: RowCounts) -> Books:
     """Read the offset rows and count the events in one snapshot."""
     offsets = sql.load("ledger_offsets")
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         rows = await connection.fetch(offsets.text, *offsets.bind(topic=topic))
         totals = await connection.fetchrow(sql.load("ledger_totals").text)
-        engagements = await counts.total(connection)
-    assert totals is not None  # noqa: S101  (an aggregate always has a row)
+        assert totals is not None  # noqa: S101  (an aggregate always has a row)
+        engagements = await counts.total(connection, totals.values())
     stored_and_replayed = totals["stored"] + totals["replayed"]
     return Books(
         offsets=rows,

@@ -17,7 +17,7 @@ async def ledger(request: Request) -> Response:
     state = state_of(request)
     # Not from a replica: the counters that tell of rows deleted by hand are each server's own.
     async with state.primary.pool.acquire() as connection:
-        books = await read_books(connection, state.topic, state.day_counts)
+        books = await read_books(connection, state.topic, state.row_counts)
         alarms = await raised_alarms(connection)
     # After the offsets: what is produced between the two is in flight, never negative.
     ends = await state.log_ends.read()

@@ -11,7 +11,7 @@ from typing import Final
 from prometheus_client import Gauge
 
 import sql
-from analytics_api.ledger.books import DayCounts, balance, read_books
+from analytics_api.ledger.books import RowCounts, balance, read_books
 from analytics_api.ledger.log_ends import LogEnds
 from analytics_api.ledger.models import Ledger
 from analytics_api.refresher import alarms
@@ -43,7 +43,7 @@ class Watch:
         self.log_ends = LogEnds(settings)
         self._lags = LagWatch()
         self._partitions = PartitionsWatch()
-        self._counts = DayCounts()
+        self._counts = RowCounts()
         self._standing: dict[tuple[str, str], Alarm] = {}
 
     async def follow_the_log(self) -> None:

@@ -1,5 +1,6 @@
 """Funnel, audience, effects: a scope in, rows of the public models out."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -31,10 +32,9 @@ Features = dict[str, dict[Group, GroupSums]]
 
 async def funnel(pool: Pool, scope: Scope) -> list[FunnelStep]:
     """Return the four steps from view to share, beside those of the period before."""
-    (now,) = await fetch(pool, "funnel", scope)
-    before = None
-    if scope.has_previous:
-        (before,) = await fetch(pool, "funnel", scope.previous)
+    asked = [scope, scope.previous] if scope.has_previous else [scope]
+    (now, *rest) = await asyncio.gather(*(_readings(pool, each) for each in asked))
+    before = rest[0] if rest else None
     return [
         FunnelStep(
             step=step,
@@ -51,6 +51,11 @@ async def funnel(pool: Pool, scope: Scope) -> list[FunnelStep]:
         )
         for place, step in enumerate(TYPES)
     ]
+
+
+async def _readings(pool: Pool, scope: Scope) -> Mapping[str, int]:
+    (row,) = await fetch(pool, "funnel", scope)
+    return dict(row)
 
 
 def part_percent(part: int, whole: int) -> float | None:

@@ -1,5 +1,6 @@
 """What is well above or below the usual: filters and a window in, rows of the public model out."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -45,9 +46,10 @@ class Wanted:
 
 async def movers(pool: Pool, scope: Scope, wanted: Wanted) -> list[Mover]:
     """Return what is far from the usual in the scope's window: everything first, then by |z|."""
-    found = await _by_weeks(pool, scope, wanted)
+    asked = [_by_weeks(pool, scope, wanted)]
     if wanted.has("post"):
-        found += await _by_age(pool, scope, wanted)
+        asked.append(_by_age(pool, scope, wanted))
+    found = [mover for movers in await asyncio.gather(*asked) for mover in movers]
     found.sort(key=lambda mover: (mover.dimension != "all", -abs(mover.z), mover.key))
     return found[: wanted.limit]
 

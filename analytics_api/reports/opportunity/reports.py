@@ -1,5 +1,6 @@
 """What authors would earn at their category's median, and why they do not: a scope in, rows out."""
 
+import asyncio
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from analytics_api.answering.answers import Paged
 from analytics_api.reports.fair.reports import Standing, standings, unit_of
@@ -136,20 +137,25 @@ def _days(authors: Iterable[Standing], last: datetime) -> float:
 async def _evidence(pool: Pool, scope: Scope, hours: int) -> _Evidence:
     """Ask about everybody's posts, which an author's are compared with."""
     scope = replace(scope, filters=replace(scope.filters, author=0))
-    features = by_feature(await fetch(pool, "post_features", scope, hours=hours))
-    # Rates are of views; where only one type counts there are none.
-    rates = [] if scope.filters.kind else await fetch(pool, "author_rates", scope, hours=hours)
+    features, rates, found, slots = await asyncio.gather(
+        fetch(pool, "post_features", scope, hours=hours),
+        _rates(pool, scope, hours),
+        habits(pool, scope),
+        slots_in(pool, scope, Judgement(hours, _LEAST_POSTS_IN_SLOT)),
+    )
     return _Evidence(
-        FeatureReasons(features),
-        _rates(rates),
-        {habit.author_id: habit for habit in await habits(pool, scope)},
-        await slots_in(pool, scope, Judgement(hours, _LEAST_POSTS_IN_SLOT)),
+        FeatureReasons(by_feature(features)),
+        rates,
+        {habit.author_id: habit for habit in found},
+        slots,
     )
 
 
-def _rates(rows: Iterable[Mapping[str, Any]]) -> dict[int, list[Rate]]:
+async def _rates(pool: Pool, scope: Scope, hours: int) -> dict[int, list[Rate]]:
     """Return the rates by author, shrunk type by type."""
     found: dict[int, list[Rate]] = defaultdict(list)
+    # Rates are of views; where only one type counts there are none.
+    rows = [] if scope.filters.kind else await fetch(pool, "author_rates", scope, hours=hours)
     for kind, of_type in groupby(sorted(rows, key=itemgetter("type")), itemgetter("type")):
         alike = list(of_type)
         units = [unit_of(row) for row in alike]

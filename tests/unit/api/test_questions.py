@@ -122,6 +122,31 @@ async def test_it_is_asked_anew_once_a_state_of_the_data_and_once_a_minute() -> 
     assert asked == ["v2", "v2", "v3"]
 
 
+async def test_the_oldest_for_what_it_costs_is_asked_anew_first() -> None:
+    world = World()
+    order: list[str] = []
+
+    async def ask(name: str, took_seconds: float) -> None:
+        async def find() -> Kept:
+            world.now += took_seconds
+            return Kept(b"")
+
+        async def again() -> None:
+            order.append(name)
+
+        etag = world.follower.view.label + name
+        await world.questions.answer(name, etag, find, again, may_be_older=True)
+
+    for name, took_seconds in (("slow", 0.4), ("quick", 0.01), ("old and slow", 0.4)):
+        await ask(name, took_seconds)
+    world.questions._known["old and slow"].found_at -= 200
+    world.refresh("v2")
+    for _ in range(3):
+        await world.renewed()
+
+    assert order == ["old and slow", "quick", "slow"]
+
+
 async def test_nobody_asks_for_readers_that_are_gone_or_while_postgresql_is_away() -> None:
     world = World()
     await world.ask()
