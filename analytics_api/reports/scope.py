@@ -109,16 +109,17 @@ async def filters_of(  # noqa: PLR0913, PLR0917  (the query parameters of a URL)
     return Filters(category or "", author_id, type, tag or "", promoted)
 
 
-async def clock_of(request: Request) -> datetime:
-    """Return the end of the minute in which the data were true.
-
-    So equal questions have equal answers. Raises Problem 503 while PostgreSQL is away.
-    """
+async def moment_of(request: Request) -> datetime:
+    """Return when the data were true. Raises Problem 503 while PostgreSQL is away."""
     view = state_of(request).follower.view
     if view is None:
         raise unavailable("PostgreSQL does not answer")
-    known = view.as_of if view.is_known else datetime.now(UTC)
-    return known.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    return view.as_of if view.is_known else datetime.now(UTC)
+
+
+async def clock_of(moment: Annotated[datetime, Depends(moment_of)]) -> datetime:
+    """Return the end of the minute in which the data were true: equal questions, equal answers."""
+    return moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
 async def zone_given(

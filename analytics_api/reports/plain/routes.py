@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from analytics_api.answering.answers import LIVE, VIEW, Answer
@@ -22,7 +22,7 @@ from analytics_api.reports.plain.models import (
     SamplePost,
     TopAuthor,
 )
-from analytics_api.reports.scope import zone_of
+from analytics_api.reports.scope import moment_of, zone_of
 from schema.http.problems import Problem, responses
 
 router = new_router()
@@ -77,9 +77,10 @@ async def categories_top(
 async def author_trends(
     request: Request,
     author_id: Annotated[str, Path(description="The author's number, or its external id.")],
+    now: Annotated[datetime, Depends(moment_of)],
 ) -> Response:
     """How do an author's posts do, and how does it change? As fresh as the last refresh."""
-    state, now = state_of(request), datetime.now(UTC)
+    state = state_of(request)
     answer = Answer(request, state.follower.view, VIEW, _minute(now))
 
     async def ask() -> AuthorTrends:
