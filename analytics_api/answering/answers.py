@@ -14,7 +14,7 @@ from starlette.responses import Response
 from analytics_api.answering import script
 from analytics_api.answering.again import again_of
 from analytics_api.answering.cache import Kept
-from analytics_api.answering.questions import Questions
+from analytics_api.answering.questions import Questions, Tagged
 from analytics_api.answering.versions import Version
 from schema.http.problems import Problem, unavailable
 
@@ -50,7 +50,8 @@ class Answer:
     Args:
         request: the request.
         version: of the data; None while PostgreSQL is away.
-        cache_control: LIVE, VIEW or SLOW. Of VIEW and SLOW a dear answer may be a minute old.
+        cache_control: LIVE, VIEW or SLOW. Of VIEW and SLOW an older answer may be told, if it is
+            dear or of the same data.
         query: what distinguishes this question from others about the same data.
 
     Where the script is asked for, what is asked from now on is noted.
@@ -64,7 +65,7 @@ class Answer:
     ) -> None:
         if version is None:
             raise unavailable("PostgreSQL does not answer")
-        self._request = request
+        self._request, self._data = request, version.label
         self._format = _format_of(request)
         self._notes = script.begin() if self._format == "sql" else []
         self._etag = version.etag(request.url.path, *query, self._format)
@@ -115,7 +116,8 @@ class Answer:
         query = tuple(sorted(request.query_params.multi_items()))
         key = request.url.path, query, self._format
         again = again_of(request) if self._format != "sql" else None
-        kept = await questions.answer(key, self._etag, keep, again, may_be_older=self._may_be_older)
+        asked = Tagged(key, self._data, self._etag)
+        kept = await questions.answer(asked, keep, again, may_be_older=self._may_be_older)
         if kept.headers["ETag"] == self._etag:
             kept = kept._replace(headers=self._headers)
         elif unchanged := self._unchanged(kept.headers):

@@ -1,6 +1,7 @@
 """Questions in use: the process asks them anew by itself, so that their readers need not wait.
 
-A dear answer may be told for a while after it was true, as its Data-As-Of says.
+A dear answer may be told for a while after it was true, as its Data-As-Of says; so may one of the
+same data whose period ended a little earlier.
 """
 
 import asyncio
@@ -8,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from prometheus_client import Counter
 
@@ -17,11 +18,13 @@ from analytics_api.answering.versions import Follower, Version
 from schema.telemetry import get_logger
 
 RENEWALS: Final = Counter("engage_api_renewals_total", "Questions in use that were asked anew.")
-OLDER: Final = Counter("engage_api_older_answers_total", "Dear answers told while a newer is due.")
+OLDER: Final = Counter("engage_api_older_answers_total", "Older answers told while a newer is due.")
 
 DEAR_SECONDS: Final = 0.5
 """From here on an answer may be older than the newest refresh."""
 STANDS_SECONDS: Final = 60.0
+SAME_DATA_STANDS_SECONDS: Final = 120.0
+"""Periods end with the minute: each one's answers are found within the next."""
 _IN_USE_SECONDS: Final = 300.0
 _LOOK_SECONDS: Final = 0.1
 # Renewing is one question at a time that takes four fifths of it at most, and another one a fifth
@@ -37,6 +40,20 @@ AskAgain = Callable[[], Coroutine[Any, Any, None]]
 logger = get_logger("questions")
 
 
+class Tagged(NamedTuple):
+    """A question that is asked of a state of the data.
+
+    Attributes:
+        key: the same for equal questions at all times.
+        data: the label of the data's version.
+        etag: the same for equal answers.
+    """
+
+    key: Hashable
+    data: str
+    etag: str
+
+
 @dataclass
 class _Question:
     """What was asked lately, and how its newest answer was found."""
@@ -44,6 +61,7 @@ class _Question:
     ask_again: AskAgain
     asked_at: float
     etag: str = ""
+    data: str = ""
     found_at: float = 0.0
     took_seconds: tuple[float, float] = (0.0, 0.0)
     renewed_for: object = None
@@ -61,9 +79,12 @@ class _Question:
         """
         return (now - self.found_at) / max(self.took_seconds[1], _LEAST_SECONDS)
 
-    def may_stand(self, now: float) -> bool:
+    def may_stand(self, now: float, data: str) -> bool:
         """Tell whether readers may have the newest answer although a newer one is due."""
-        return self.is_dear and now - self.found_at <= STANDS_SECONDS
+        age_seconds = now - self.found_at
+        if self.data == data and age_seconds <= SAME_DATA_STANDS_SECONDS:
+            return True
+        return self.is_dear and age_seconds <= STANDS_SECONDS
 
 
 @dataclass
@@ -83,37 +104,35 @@ class Questions:
 
     async def answer(
         self,
-        key: Hashable,
-        etag: str,
+        asked: Tagged,
         ask: Callable[[], Awaitable[Kept]],
         ask_again: AskAgain | None,
         *,
         may_be_older: bool,
     ) -> Kept:
-        """Return the answer: that of *etag*, or for a while an older one if it is dear to find.
+        """Return the answer, or for a while an older one.
 
         Args:
-            key: the same for equal questions at all times.
-            etag: of the newest state of the data.
+            asked: the question, of the newest state of the data.
             ask: finds the answer. What it raises is raised.
             ask_again: asks the whole question anew, later; None: it is doing so.
-            may_be_older: whether a dear answer may stand.
+            may_be_older: whether an older one may stand, which is dear to find or of the same data.
         """
         now = self.clock()
-        known = self._known.get(key)
+        known = self._known.get(asked.key)
         if ask_again is not None:
-            known = self._note(key, ask_again, now)
-            if may_be_older and (older := self._older(known, etag, now)):
+            known = self._note(asked.key, ask_again, now)
+            if may_be_older and (older := self._older(known, asked, now)):
                 return older
-        kept = await self.cache.get(etag, ask)
-        if known is not None and known.etag != etag:
-            known.etag, known.found_at = etag, self.clock()
+        kept = await self.cache.get(asked.etag, ask)
+        if known is not None and known.etag != asked.etag:
+            known.etag, known.data, known.found_at = asked.etag, asked.data, self.clock()
             known.took_seconds = known.took_seconds[1], known.found_at - now
         return kept
 
-    def _older(self, known: _Question, etag: str, now: float) -> Kept | None:
-        """Return the newest answer if it is another one than *etag*'s and may stand."""
-        if known.etag == etag or not known.may_stand(now):
+    def _older(self, known: _Question, asked: Tagged, now: float) -> Kept | None:
+        """Return the newest answer if it is another one than the one asked for and may stand."""
+        if known.etag == asked.etag or not known.may_stand(now, asked.data):
             return None
         if (older := self.cache.find(known.etag)) is not None:
             OLDER.inc()

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from analytics_api.answering.cache import Kept
-from analytics_api.answering.questions import DEAR_SECONDS, STANDS_SECONDS, Questions
+from analytics_api.answering.questions import (
+    DEAR_SECONDS,
+    SAME_DATA_STANDS_SECONDS,
+    STANDS_SECONDS,
+    Questions,
+    Tagged,
+)
 from analytics_api.answering.versions import Version
 
 MOMENT = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
@@ -33,7 +39,8 @@ class World:
         self.follower.view = Version(label, MOMENT + later)
 
     async def ask(self, *, by_itself: bool = False, may_be_older: bool = True) -> str:
-        etag = self.follower.view.label
+        view = self.follower.view
+        etag = view.label if view.as_of == MOMENT else f"{view.label} at {view.as_of:%M}"
 
         async def find() -> Kept:
             self.found.append(etag)
@@ -43,7 +50,8 @@ class World:
             return Kept(etag.encode())
 
         again = None if by_itself else self.again
-        kept = await self.questions.answer("q", etag, find, again, may_be_older=may_be_older)
+        asked = Tagged("q", view.label, etag)
+        kept = await self.questions.answer(asked, find, again, may_be_older=may_be_older)
         return kept.body.decode()
 
     async def again(self) -> None:
@@ -84,6 +92,24 @@ async def test_a_dear_answer_stands_for_a_while_and_no_longer() -> None:
 
     world.now += STANDS_SECONDS + 1
     assert await world.ask() == "v3"
+
+
+async def test_an_answer_of_the_same_data_stands_until_it_is_renewed_for_its_minute() -> None:
+    world = World()
+    await world.ask()
+    world.refresh("v1", later=timedelta(minutes=1))
+    assert await world.ask() == "v1"
+
+    await world.renewed()
+    assert await world.ask() == "v1 at 31"
+
+
+async def test_an_answer_of_the_same_data_does_not_stand_for_long() -> None:
+    world = World()
+    await world.ask()
+    world.refresh("v1", later=timedelta(minutes=1))
+    world.now += SAME_DATA_STANDS_SECONDS + 1
+    assert await world.ask() == "v1 at 31"
 
 
 async def test_what_must_be_new_is_new_however_dear() -> None:
@@ -134,8 +160,9 @@ async def test_the_oldest_for_what_it_costs_is_asked_anew_first() -> None:
         async def again() -> None:
             order.append(name)
 
-        etag = world.follower.view.label + name
-        await world.questions.answer(name, etag, find, again, may_be_older=True)
+        label = world.follower.view.label
+        asked = Tagged(name, label, label + name)
+        await world.questions.answer(asked, find, again, may_be_older=True)
 
     for name, took_seconds in (("slow", 0.4), ("quick", 0.01), ("old and slow", 0.4)):
         await ask(name, took_seconds)
@@ -178,6 +205,6 @@ async def test_there_is_a_bound_on_how_many_questions_are_remembered() -> None:
         await asyncio.sleep(0)
 
     for number in range(1000):
-        await questions.answer(number, "e", find, again, may_be_older=True)
+        await questions.answer(Tagged(number, "v1", "e"), find, again, may_be_older=True)
 
     assert len(questions._known) == 256
