@@ -71,9 +71,6 @@ async def _round(api: ReadApi, costs: Costs) -> None:
     defaults, others = await api.default_questions(), await api.other_questions()
     for path in defaults:
         await _find(api, path)
-    await api.renew()
-    for path in defaults:
-        _note(costs, f"{_name(path)} found", await _ask(api, path))
     in_use = await _in_use(api, defaults)
     for path in defaults:
         _note(costs, f"{_name(path)} in use", _p95(in_use[path]))
@@ -84,6 +81,9 @@ async def _round(api: ReadApi, costs: Costs) -> None:
         if path != "/ops/ledger" and (found := await _unchanged(api, path))
     ]
     _note(costs, "304, the slowest report", max(unchanged))
+    for path in defaults:
+        # As a table it is another question, which nobody has asked for yet.
+        _note(costs, f"{_name(path)} found", await _find(api, f"{path}?format=csv"))
     found = [await _find(api, path) for path in others]
     _note(costs, "another zone or filter found, the slowest", max(found))
     again = [_p95([await _ask(api, path) for _ in range(_ASKS_AT_ONCE)]) for path in others]
