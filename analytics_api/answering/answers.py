@@ -119,6 +119,8 @@ class Answer:
         asked = Tagged(key, self._data, self._etag)
         kept = await questions.answer(asked, keep, again, may_be_older=self._may_be_older)
         if kept.headers["ETag"] == self._etag:
+            # So that an answer that stands for a later state is not told as older than it was.
+            questions.cache.tell(self._etag, self._headers)
             kept = kept._replace(headers=self._headers)
         elif unchanged := self._unchanged(kept.headers):
             return unchanged

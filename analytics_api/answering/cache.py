@@ -14,7 +14,7 @@ _MAX_BYTES: Final = 16 * 1024 * 1024
 
 
 class Kept(NamedTuple):
-    """A body, the place where the next page begins, and the headers it was first told with."""
+    """A body, the place where the next page begins, and the headers it was told with last."""
 
     body: bytes
     following: str | None = None
@@ -53,6 +53,11 @@ class AnswerCache:
             self._answers.move_to_end(etag)
             HITS.inc()
         return kept
+
+    def tell(self, etag: str, headers: Mapping[str, str]) -> None:
+        """Have a known answer told with these headers from now on."""
+        if (kept := self._answers.get(etag)) is not None:
+            self._answers[etag] = kept._replace(headers=headers)
 
     async def _ask(self, etag: str, ask: Callable[[], Awaitable[Kept]]) -> Kept:
         try:

@@ -1,11 +1,11 @@
 """The URLs of the reports with a period and filters."""
 
-import asyncio
 import base64
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.integration.api.conftest import Api, row
@@ -19,12 +19,22 @@ async def busy(api: Api) -> Api:
     await api.store([row(post, "like", days_ago=9) for post in range(1, 6)])
     await api.connection.execute("SELECT refresh_engagement_stats()")
     refreshed = await api.connection.fetchval("SELECT data_as_of FROM stats_refresh")
-    while True:
-        answer = await api.get("/reports/overview")
-        as_of = datetime.fromisoformat(answer.headers["data-as-of"])
-        if abs(refreshed - as_of) < timedelta(milliseconds=1):
-            return api
-        await asyncio.sleep(0.02)
+    await is_told(api, "/reports/overview", refreshed)
+    return api
+
+
+async def is_told(api: Api, path: str, moment: datetime) -> None:
+    """Wait until a report tells what was true then."""
+
+    async def is_now() -> bool:
+        return abs(as_of(await api.get(path)) - moment) < timedelta(milliseconds=1)
+
+    await until(is_now)
+
+
+def as_of(answer: aiohttp.ClientResponse) -> datetime:
+    """Return when what an answer tells was true."""
+    return datetime.fromisoformat(answer.headers["Data-As-Of"])
 
 
 async def test_tiles_compare_with_the_period_before(busy: Api) -> None:
@@ -34,6 +44,21 @@ async def test_tiles_compare_with_the_period_before(busy: Api) -> None:
     assert found["previous"]["likes"] == 5
     assert found["change_pct"]["likes"] == -100.0
     assert found["change_pct"]["views"] is None
+
+
+async def test_while_the_data_are_the_same_an_answer_never_looks_older_than_it_did(
+    busy: Api,
+) -> None:
+    told = []
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    for seconds in (20, 50, 61, 119, 125):
+        shown = minute + timedelta(seconds=seconds)
+        await busy.connection.execute("UPDATE stats_refresh SET data_as_of = $1", shown)
+        await is_told(busy, "/sample/posts", shown)
+        told.append(as_of(await busy.get("/reports/overview")))
+
+    assert told == sorted(told)
+    assert told[1] > told[0]
 
 
 @pytest.mark.parametrize(

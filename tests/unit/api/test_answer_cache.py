@@ -77,3 +77,14 @@ async def test_a_failure_is_told_to_all_who_wait_and_not_kept() -> None:
     first = await asyncio.gather(*(cache.get("a", ask) for _ in range(2)), return_exceptions=True)
     assert [str(error) for error in first] == ["no", "no"]
     assert (await cache.get("a", ask)).body == b"yes"
+
+
+async def test_an_answer_is_kept_with_what_it_was_told_with_last() -> None:
+    cache, asked = AnswerCache(), Asked()
+    asked.may_answer.set()
+    await cache.get("a", asked)
+    cache.tell("a", {"Data-As-Of": "later"})
+    cache.tell("b", {"Data-As-Of": "never asked"})
+
+    assert cache.find("a") == Kept(b"x", None, {"Data-As-Of": "later"})
+    assert cache.find("b") is None
