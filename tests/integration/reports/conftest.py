@@ -1,5 +1,6 @@
 """Small random worlds, stored as a consumer stores them and seen by the API's own questions."""
 
+import asyncio
 import operator
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -102,6 +103,20 @@ def content_length(post_id: int) -> int:
     return 100 * (post_id % 7)
 
 
+class PoolOfOne:
+    """A connection as a pool: who asks while another question is asked waits."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection, self._turn = connection, asyncio.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        async def asked(*arguments: Any, **named: Any) -> Any:
+            async with self._turn:
+                return await getattr(self._connection, name)(*arguments, **named)
+
+        return asked
+
+
 @dataclass
 class Store:
     """A connection; what is stored in a transaction of it is gone afterwards."""
@@ -118,7 +133,7 @@ class Store:
             await self._store_engagements(oracle.world)
             await self.connection.execute("REFRESH MATERIALIZED VIEW engagement_stats")
             await self.connection.execute("SELECT refresh_first_hours($1)", oracle.now)
-            yield self.connection
+            yield PoolOfOne(self.connection)
         finally:
             await transaction.rollback()
 
