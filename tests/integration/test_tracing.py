@@ -86,7 +86,15 @@ async def test_a_trace_leads_from_the_request_to_the_batch_and_back(
             assert answer.status == 202
 
         async def all_came() -> bool:
-            return bool(collector.of("engage-consumer", "stored"))
+            # Each process sends its own, in no order.
+            return all(
+                collector.of(*span)
+                for span in (
+                    ("engage-ingest", "POST /events"),
+                    ("engage-consumer", "stored"),
+                    ("engage-consumer", f"store {topic}"),
+                )
+            )
 
         await until(all_came, within_seconds=60)
         logged = consumer.log
