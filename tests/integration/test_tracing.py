@@ -73,6 +73,11 @@ async def test_a_trace_leads_from_the_request_to_the_batch_and_back(
         "PORT": str(port),
     }  # fmt: skip
     url = f"http://127.0.0.1:{port}"
+    names = [
+        ("engage-ingest", "POST /events"),
+        ("engage-consumer", "stored"),
+        ("engage-consumer", f"store {topic}"),
+    ]
     with (
         process("ingest_service", tmp_path, settings),
         process("consumer", tmp_path, settings) as consumer,
@@ -87,24 +92,15 @@ async def test_a_trace_leads_from_the_request_to_the_batch_and_back(
 
         async def all_came() -> bool:
             # Each process sends its own, in no order.
-            return all(
-                collector.of(*span)
-                for span in (
-                    ("engage-ingest", "POST /events"),
-                    ("engage-consumer", "stored"),
-                    ("engage-consumer", f"store {topic}"),
-                )
-            )
+            return all(collector.of(service, name) for service, name in names)
 
         await until(all_came, within_seconds=60)
         logged = consumer.log
 
-    [request] = collector.of("engage-ingest", "POST /events")
+    [request], [stored], [batch] = (collector.of(service, name) for service, name in names)
     assert (request.trace_id.hex(), request.parent_span_id.hex()) == (TRACE, CALLER)
     assert attributes(request)["http.response.status_code"] == 202
-    [stored] = collector.of("engage-consumer", "stored")
     assert (stored.trace_id, stored.parent_span_id) == (request.trace_id, request.span_id)
-    [batch] = collector.of("engage-consumer", f"store {topic}")
     assert [link.span_id for link in batch.links] == [request.span_id]
     assert [link.span_id for link in stored.links] == [batch.span_id]
     batches = [json.loads(line) for line in logged.splitlines() if '"batch stored"' in line]
