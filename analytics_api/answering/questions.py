@@ -27,8 +27,8 @@ SAME_DATA_STANDS_SECONDS: Final = 120.0
 """Periods end with the minute: each one's answers are found within the next."""
 _IN_USE_SECONDS: Final = 300.0
 _LOOK_SECONDS: Final = 0.1
-# Renewing is one question at a time that takes four fifths of it at most, and another one a fifth
-# for what is dear: it is slow before it is a burden.
+# One question is renewed at a time, in four fifths of the time at most, and beside it one that is
+# dear, in a fifth: renewing is slow before it is a burden.
 _REST_FACTOR: Final = 0.25
 _DEAR_REST_FACTOR: Final = 4
 _LONGEST_REST_SECONDS: Final = 30.0

@@ -71,6 +71,11 @@ class Scope:
         begin = local - timedelta(days=math.ceil(length / timedelta(days=1)))
         return replace(self, start=begin.astimezone(UTC), end=begin.astimezone(UTC) + length)
 
+    @property
+    def periods(self) -> list["Scope"]:
+        """Itself, and the period before if there is one."""
+        return [self, self.previous] if self.has_previous else [self]
+
     def parameters(self) -> Mapping[str, Any]:
         """Return the values of the parameters that the reports' SQL files share."""
         filters = self.filters

@@ -32,8 +32,7 @@ Features = dict[str, dict[Group, GroupSums]]
 
 async def funnel(pool: Pool, scope: Scope) -> list[FunnelStep]:
     """Return the four steps from view to share, beside those of the period before."""
-    asked = [scope, scope.previous] if scope.has_previous else [scope]
-    (now, *rest) = await asyncio.gather(*(_readings(pool, each) for each in asked))
+    (now, *rest) = await asyncio.gather(*(_readings(pool, each) for each in scope.periods))
     before = rest[0] if rest else None
     return [
         FunnelStep(

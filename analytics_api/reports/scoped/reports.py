@@ -83,9 +83,8 @@ async def series(
             raise Problem(422, "invalid_parameter", "interval: too many for this period")
     else:
         scope = await _kept(pool, scope)
-    asked = [scope, scope.previous] if scope.has_previous else [scope]
     (rows, *rest) = await asyncio.gather(
-        *(_intervals(pool, each, interval, post) for each in asked)
+        *(_intervals(pool, each, interval, post) for each in scope.periods)
     )
     totals = [row["total_engagements"] for earlier in rest for row in earlier]
     return [
