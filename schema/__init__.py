@@ -1,5 +1,4 @@
-"""What the processes must agree on: the event, the topic, the tables, settings, keys, errors.
+"""What all processes must agree on: the event, its encoding and rules, the topic and the tables.
 
-Two processes that disagree about anything in here would lose or misread events, so it is
-written once. Nothing in here belongs to one service alone, and nothing in here imports one.
+Processes with different versions of this package could lose events. It imports no service.
 """

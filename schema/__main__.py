@@ -1,18 +1,19 @@
-"""``python -m schema``: apply the migrations to the database the environment names."""
+"""``python -m schema``: apply the migrations to the configured database."""
 
 import asyncio
 import sys
 
 import asyncpg
 
+from runtime.logging import configure_logging
+from runtime.settings import MigrateSettings
 from schema.errors import SetupError
+from schema.logins import set_passwords
 from schema.migrate import migrate
-from schema.settings import DatabaseSettings
-from schema.telemetry import configure_logging
 
 
 async def _run() -> None:
-    settings = DatabaseSettings.load()
+    settings = MigrateSettings.load()
     connection = await asyncpg.connect(
         settings.database_url.get_secret_value(),
         timeout=settings.database_connect_timeout_seconds,
@@ -20,13 +21,14 @@ async def _run() -> None:
     )
     try:
         applied = await migrate(connection)
+        await set_passwords(connection, settings.passwords)
     finally:
         await connection.close()
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")  # noqa: T201
 
 
 def main() -> int:
-    """Run the migrations; the exit codes are those of the command line."""
+    """Run the migrations and return the exit code."""
     configure_logging("migrate")
     try:
         asyncio.run(_run())
@@ -34,10 +36,10 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError):
-        print("PostgreSQL refuses this login: check ENGAGE_DATABASE_URL", file=sys.stderr)  # noqa: T201
+        print("PostgreSQL rejected the login: check ENGAGE_DATABASE_URL", file=sys.stderr)  # noqa: T201
         return 2
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
-        print(f"PostgreSQL does not answer: {type(error).__name__}", file=sys.stderr)  # noqa: T201
+        print(f"PostgreSQL does not respond: {type(error).__name__}", file=sys.stderr)  # noqa: T201
         return 3
     return 0
 

@@ -1,84 +1,162 @@
-"""What the ``code`` of a problem means, and what to do about it; each service shows it at /docs."""
+"""The error codes of all services, which /docs explains."""
 
 from typing import Final
 
 CODES: Final = {
-    # Who may ask, and how often.
-    "key_required": "No key came along, or one that is not in force here: mistyped, revoked, or of"
-    " another system. `engage keys create` makes one.",
-    "wrong_scope": "The key is good, but for another service: ingest, read and admin are apart.",
-    "foreign_origin": "The request's Origin is none of those that may ask, or the key is bound to"
-    " the origins of pages and the request has another Origin or none. Programs take a key that was"
-    " made without --origin.",
-    "foreign_host": "A service without keys answers names of its own machine alone.",
-    "rate_limited": "Too many requests of this key, or from this address: come again after"
-    " Retry-After seconds.",
-    # What a request looks like.
-    "not_found": "There is nothing at this path; GET / lists what there is.",
-    "method_not_allowed": "The path takes other methods: the Allow header names them.",
-    "malformed_request": "This is no HTTP request, or one that two parsers could read differently.",
-    "malformed_query": "The query is not percent-encoded UTF-8, or gives a parameter twice.",
-    "unknown_parameter": "The query has a parameter that this path does not know, such as one with"
-    " a typing error. The detail names those that it knows.",
-    "invalid_parameter": "A parameter's value cannot be used; the detail says why.",
-    "target_too_long": "The request target is over 8 KiB.",
-    "headers_too_large": "The headers are over 32 KiB.",
+    # Authentication and rate limits.
+    "key_required": (
+        "The request has no API key, or one that is not valid here: mistyped, revoked, or of"
+        " another system. Create one with `engage keys create`."
+    ),
+    "wrong_scope": (
+        "The key is valid, but its scope does not cover this service. Scopes are ingest, read"
+        " and admin."
+    ),
+    "foreign_origin": (
+        "The request's Origin is not allowed: it is not one of the service's, or not one that"
+        " the key is bound to. Programs need a key that was created without --origin."
+    ),
+    "retraction_forbidden": (
+        "A key that is bound to origins is public: every reader of the page can copy it. It may"
+        " not retract events. Use a key that was created without --origin."
+    ),
+    "dry_run_forbidden": (
+        "A dry run with once shows the IDs that once derives, and is not for keys that are bound"
+        " to origins. Use a key that was created without --origin."
+    ),
+    "foreign_host": (
+        "The host is not allowed: without API keys, only loopback host names are served."
+    ),
+    "rate_limited": (
+        "Too many requests with this key or from this address. Retry after the seconds in"
+        " Retry-After."
+    ),
+    # The request line, query and headers.
+    "not_found": "No resource has this path. GET / lists the endpoints.",
+    "method_not_allowed": (
+        "The path does not support this method. The Allow header lists those it supports."
+    ),
+    "malformed_request": "The request is not valid HTTP, is ambiguous, or names no host, or two.",
+    "malformed_query": "The query string is not percent-encoded UTF-8, or repeats a parameter.",
+    "unknown_parameter": (
+        "The query string has a parameter that this path does not know. The detail lists the"
+        " known ones."
+    ),
+    "invalid_parameter": "The value of a parameter is invalid. The detail says why.",
+    "unknown_time_zone": (
+        "tz is not the name of an IANA time zone, which is case-sensitive, or the time zone data"
+        " of PostgreSQL do not have it."
+    ),
+    "target_too_long": "The request target is longer than 8 KiB.",
+    "headers_too_large": "The headers are larger than 32 KiB, or more than 100.",
     "request_too_slow": "The request did not arrive in time.",
-    "http_error": "The request cannot be answered; the status says more.",
-    # What a body looks like.
-    "unsupported_media_type": "The Content-Type is missing, or none of those in the Accept header.",
-    "unsupported_encoding": "A body may be packed with gzip alone.",
-    "malformed_gzip": "The body is not one whole gzip member.",
-    "malformed_json": "The body, or a line of it, is not JSON in UTF-8.",
+    "http_error": "The request failed. The HTTP status has the reason.",
+    # The body.
+    "unsupported_media_type": (
+        "The Content-Type is missing, or not one of those in the Accept header of the response."
+    ),
+    "unsupported_encoding": "The Content-Encoding is not supported. Use gzip or none.",
+    "malformed_gzip": "The body is not one complete gzip member.",
+    "malformed_json": (
+        "The body, or one event of it, is not JSON in UTF-8, or has half of a surrogate pair."
+    ),
     "malformed_body": "The body cannot be read.",
-    "invalid_body": "Fields of the body are wrong; the detail names them.",
-    "body_too_large": "The body, inflated, is larger than this path takes: send less at once.",
-    "not_an_object": "Expected one JSON object. Several events go to /events/batch.",
-    "not_an_array": "Expected a JSON array. A single event goes to /events.",
-    "empty_batch": "The batch has nothing in it.",
-    "too_many_events": "A batch has 1,000 events at most.",
-    "too_many_lines": "A batch has 1,000 lines at most.",
-    # What an event says.
-    "no_valid_event": "No event of the batch was accepted; errors says why, event by event.",
-    "unknown_field": "An event has no such field; the detail names those it has.",
-    "missing_field": "A required field is not there, or null.",
-    "invalid_post_id": "post_id is no integer from 1 to 2^63-1. An id that is a text goes into"
-    " post.",
-    "invalid_user_id": "user_id is no integer from 1 to 2^63-1. An id that is a text goes into"
-    " user.",
-    "invalid_post": "post is no text of 1 to 200 characters without control characters.",
-    "invalid_user": "user is no text of 1 to 200 characters without control characters.",
-    "ambiguous_post": "post_id and post are both given: one of them.",
-    "ambiguous_user": "user_id and user are both given: one of them.",
-    "invalid_type": "type is none of view, like, comment and share.",
-    "invalid_event_id": "event_id is no UUID, or the nil or max one, which identify nothing.",
-    "invalid_engaged_timestamp": "engaged_timestamp is no RFC 3339 date-time with an offset.",
-    "timestamp_required": "An event_id that is not version 7 carries no time: give"
-    " engaged_timestamp with it, so that a retry has the same.",
-    "timestamp_too_old": "The event happened before the days that are kept"
-    " (ENGAGE_RETENTION_DAYS).",
-    "timestamp_in_future": "The event's time is ahead of its receipt by more than"
-    " ENGAGE_FUTURE_TOLERANCE_SECONDS: a clock is wrong.",
-    "event_too_large": "An event has 64 KiB at most.",
+    "invalid_body": "Fields of the body are invalid. The detail names them.",
+    "body_too_large": ("The body, after decompression, is larger than this path allows. Split it."),
+    "not_an_object": "The body must be one JSON object. Send several events to /events/batch.",
+    "not_an_array": "The body must be a JSON array. Send a single event to /events.",
+    "empty_batch": "The batch is empty.",
+    "too_many_events": "The batch has more than 1,000 events. Split it.",
+    "too_many_lines": "The batch has more than 1,000 lines. Split it.",
+    # Events.
+    "no_valid_event": ("No event of the batch was accepted. The errors array says why, per event."),
+    "unknown_field": "The event has an unknown field. The detail lists the known ones.",
+    "missing_field": "A required field is missing or null.",
+    "invalid_post_id": "post_id must be an integer from 1 to 2^63-1. Use `post` for string IDs.",
+    "invalid_user_id": "user_id must be an integer from 1 to 2^63-1. Use `user` for string IDs.",
+    "invalid_post": "post must be a string of 1 to 200 characters without control characters.",
+    "invalid_user": "user must be a string of 1 to 200 characters without control characters.",
+    "ambiguous_post": "The event has both post_id and post. Give one of them.",
+    "ambiguous_user": "The event has both user_id and user. Give one of them.",
+    "invalid_type": "type must be view, like, comment or share.",
+    "invalid_event_id": "event_id must be a UUID other than the nil and the max UUID.",
+    "invalid_engaged_timestamp": (
+        "engaged_timestamp must be an RFC 3339 date-time with an offset."
+    ),
+    "timestamp_required": (
+        "An event_id that is not version 7 contains no time. Send engaged_timestamp with it, so"
+        " that a retry has the same time."
+    ),
+    "timestamp_too_old": "The event is older than the retention period (ENGAGE_RETENTION_DAYS).",
+    "timestamp_in_future": (
+        "The event's time is ahead of its receipt by more than ENGAGE_FUTURE_TOLERANCE_SECONDS."
+        " Check the client's clock."
+    ),
+    "event_too_large": "The event is larger than 64 KiB.",
     "invalid_cloudevent": "An attribute of the CloudEvent is missing or malformed.",
-    "invalid_once": "once cannot be read, or is out of its bounds; the detail has both.",
-    "invalid_dry_run": "dry_run is neither 1 nor 0; nothing was stored.",
-    # What the catalogue says.
-    "invalid_kind": "kind is none of author, post and user.",
-    "invalid_id": "id is neither an integer from 1 to 2^63-1 nor a text of 1 to 200 characters.",
-    "invalid_content": "Fields of the line are wrong; the detail names them.",
-    "unknown_author": "There is no such author. A post's author is put before the post.",
+    "timestamp_too_old_for_public_key": (
+        "The event is older than a key that is bound to origins may send"
+        " (ENGAGE_PUBLIC_KEY_MAX_AGE_SECONDS). Send it with a key that was created without"
+        " --origin."
+    ),
+    "invalid_once": ("The value of once is malformed or out of bounds. The detail has both forms."),
+    "invalid_dry_run": "dry_run must be 1 or 0. Nothing was stored.",
+    # The catalogue.
+    "invalid_kind": "kind must be author, post or user.",
+    "invalid_id": "id must be an integer from 1 to 2^63-1 or a string of 1 to 200 characters.",
+    "invalid_content": "Fields of the line are invalid. The detail names them.",
+    "unknown_author": "The catalogue has no such author. Create the author before the post.",
     "unknown_post": "The catalogue has no such post.",
     "unknown_user": "The catalogue has no such user.",
-    "unknown_question": "There is no SQL file of this name.",
-    "author_has_posts": "The author has posts: delete them, or give them another author, first.",
-    "external_id_taken": "Another author, post or user has this external id.",
-    "external_id_mismatch": "external_id differs from the id in the URL or the line.",
-    "user_erased": "The user was erased for good and does not come back under this id.",
-    # What is not the client's fault.
-    "unavailable": "Kafka or PostgreSQL is away, or too much waits: send the same again after"
-    " Retry-After seconds. Events keep their ids, so nothing counts twice.",
-    "too_many_streams": "As many streams are open as this process keeps (ENGAGE_LIVE_CLIENTS): poll"
-    " the same address for JSON, or come again after Retry-After seconds.",
-    "internal_error": "Something broke here; the log has the request's id.",
+    "unknown_query": "No SQL file has this name.",
+    "author_has_posts": (
+        "The author has posts. Delete them or assign them to another author first."
+    ),
+    "external_id_taken": "Another author, post or user has this external ID.",
+    "external_id_mismatch": "external_id differs from the ID in the URL or the line.",
+    "user_erased": "The user was erased and cannot be created again under this ID.",
+    # Errors of the service.
+    "once_unavailable": (
+        "The service has no secret to derive event IDs with (ENGAGE_DERIVED_ID_SECRET). Its"
+        " operator must set one. Retry after the seconds in Retry-After; nothing was stored."
+    ),
+    "unavailable": (
+        "Kafka is unavailable, or did not acknowledge the events in time. Retry the same request"
+        " after the seconds in Retry-After. Events keep their IDs, so none is counted twice."
+    ),
+    "too_many_in_flight": (
+        "More events than ENGAGE_MAX_IN_FLIGHT_EVENTS await Kafka's acknowledgement. Nothing was"
+        " stored. Retry after the seconds in Retry-After."
+    ),
+    "too_many_bodies": (
+        "The process holds too many bytes of request bodies (ENGAGE_MAX_BUFFERED_BODY_BYTES)."
+        " Nothing was stored. Retry after the seconds in Retry-After."
+    ),
+    "not_ready": "The service cannot do its work at the moment. The detail says why.",
+    "database_unavailable": ("PostgreSQL does not answer. Retry after the seconds in Retry-After."),
+    "stats_view_empty": (
+        "The stats view has not been refreshed yet. Retry after the seconds in Retry-After; if it"
+        " stays, check that the refresher runs."
+    ),
+    "report_timeout": (
+        "The report's query took longer than ENGAGE_STATEMENT_TIMEOUT_SECONDS, or the replica"
+        " cancelled it. Retry after the seconds in Retry-After, or ask for a shorter period."
+    ),
+    "report_pending": (
+        "The report is still being computed. Retry the same request after the seconds in"
+        " Retry-After."
+    ),
+    "reports_busy": (
+        "Too many reports are running or waiting in this process. Retry after the seconds in"
+        " Retry-After."
+    ),
+    "too_many_reports": (
+        "Too many reports of this API key are running or waiting (ENGAGE_QUERIES_PER_KEY). Retry"
+        " after the seconds in Retry-After."
+    ),
+    "too_many_streams": (
+        "The process has reached its maximum of open streams (ENGAGE_LIVE_CLIENTS). Poll the"
+        " same address for JSON, or retry after the seconds in Retry-After."
+    ),
+    "internal_error": "Internal error. See the service log for this X-Request-Id.",
 }

@@ -1,23 +1,23 @@
-"""Every error this project raises on purpose.
+"""Errors that all packages share.
 
 EngagementError
-├── InvalidEvent      what came is not an event; sending it again cannot help
-├── Unavailable       Kafka or PostgreSQL did not answer in time; trying again may help
-├── Halted            a partition cannot go on by itself; a person decides
-└── SetupError        the installation or its settings are wrong; the message names the fix
+├── InvalidEvent      the input is not an event: do not retry
+├── Unavailable       Kafka or PostgreSQL did not respond in time: retry
+├── Halted            a partition needs an operator
+└── SetupError        the installation or a setting is wrong; the message has the remedy
 """
 
 
 class EngagementError(Exception):
-    """The root of the project's own errors."""
+    """Base class of the project's errors."""
 
 
-class InvalidEvent(EngagementError):  # noqa: N818  (named for what it is, as the field does)
+class InvalidEvent(EngagementError):  # noqa: N818
     """The input is not an engagement event.
 
     Attributes:
-        code: a stable snake_case tag, part of the public contract.
-        detail: one sentence for a person; never contains the input itself.
+        code: stable snake_case code, part of the public contract.
+        detail: one sentence that never quotes the input.
     """
 
     def __init__(self, code: str, detail: str) -> None:
@@ -27,15 +27,15 @@ class InvalidEvent(EngagementError):  # noqa: N818  (named for what it is, as th
 
 
 class Unavailable(EngagementError):  # noqa: N818
-    """Kafka or PostgreSQL did not answer in time."""
+    """Kafka or PostgreSQL did not respond in time."""
 
 
 class Halted(EngagementError):  # noqa: N818
-    """A partition cannot go on by itself: its log diverged, or nothing in it can be stored.
+    """A partition needs an operator: its log diverged, or its records cannot be stored.
 
     Attributes:
-        reason: the halt reason kept in the offset row.
-        detail: the facts, for the operator.
+        reason: snake_case reason, recorded in the offset row.
+        detail: details for the operator.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -45,4 +45,4 @@ class Halted(EngagementError):  # noqa: N818
 
 
 class SetupError(EngagementError):
-    """The installation or its settings are wrong; the message names the fix."""
+    """The installation or a setting is wrong; the message has the remedy."""

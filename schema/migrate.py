@@ -1,10 +1,10 @@
 """Forward-only migrations: numbered SQL files, applied once, in order, under a lock.
 
-Each file runs in one transaction with the row that records it. A file that was edited after
-it was applied stops the run, as the database would no longer be what the files say.
+Each file runs in one transaction with the row that records it. A file that was changed after it
+was applied is an error, because the database would differ from what the files describe.
 
-They run while the version before still works on the tables. A lock that is not to be had at once
-is given up and asked for again: whoever wants the table would queue behind the one that waits.
+Migrations run while the previous version uses the tables. A lock that is not granted immediately
+is requested again later, because other statements would queue behind a waiting request.
 """
 
 import asyncio
@@ -17,18 +17,18 @@ from importlib import resources
 from typing import Any, Final, TypeAlias
 
 import asyncpg
+import structlog
 
 from schema.errors import SetupError
-from schema.telemetry import get_logger
 
 # Quoted: asyncpg's classes are generic in its stubs alone.
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql")
 _LOCK = 0x656E67616765  # "engage" in ASCII; any constant would do
-# Below PostgreSQL's deadlock_timeout, so that it is the migration that gives way, not the service.
+# Below PostgreSQL's deadlock_timeout, so that a deadlock aborts the migration, not a service.
 _LOCK_TIMEOUT: Final = "300ms"
 _RETRY_SECONDS: Final = 1.0
-_PATIENCE_SECONDS: Final = 300.0
+_RETRY_TIMEOUT_SECONDS: Final = 300.0
 _HISTORY = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     number             integer PRIMARY KEY,
@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     applied_timestamp  timestamptz NOT NULL DEFAULT now()
 )"""
 
-logger = get_logger("migrate")
+logger = structlog.get_logger("engage.migrate")
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,16 @@ def shipped() -> list[Migration]:
 
 
 def pending(shipped: Iterable[Migration], applied: Mapping[int, str]) -> list[Migration]:
-    """Return what is still to be applied.
+    """Return the migrations that are not applied yet.
 
     Raises:
-        SetupError: an applied file was edited, or the database is newer than this version.
+        SetupError: an applied file was changed, or the database is newer than this version.
     """
     files = {migration.number: migration for migration in shipped}
     for number, checksum in applied.items():
         if number not in files:
             raise SetupError(
-                f"the database has migration {number:04}, which this version does not know: "
+                f"the database has migration {number:04}, which this version does not have: "
                 "run the version that applied it, or a newer one"
             )
         if files[number].checksum != checksum:
@@ -86,10 +86,10 @@ def pending(shipped: Iterable[Migration], applied: Mapping[int, str]) -> list[Mi
 
 
 async def migrate(connection: Connection) -> list[str]:
-    """Bring the database to this version. Returns the names applied, in order; idempotent.
+    """Apply the pending migrations and return their names, in order.
 
     Raises:
-        SetupError: the database does not fit this version, or its tables cannot be locked.
+        SetupError: the database is incompatible with this version, or its tables are locked.
     """
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
     try:
@@ -98,19 +98,19 @@ async def migrate(connection: Connection) -> list[str]:
         rows = await connection.fetch("SELECT number, checksum FROM schema_migrations")
         todo = pending(shipped(), {row["number"]: row["checksum"] for row in rows})
         for migration in todo:
-            await _apply_patiently(connection, migration)
+            await _apply_with_retries(connection, migration)
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
     return [f"{migration.number:04}_{migration.name}" for migration in todo]
 
 
-async def _apply_patiently(connection: Connection, migration: Migration) -> None:
-    """Apply a migration as soon as its tables can be locked.
+async def _apply_with_retries(connection: Connection, migration: Migration) -> None:
+    """Apply a migration, and retry while its tables are locked.
 
     Raises:
-        SetupError: they could not be for five minutes.
+        SetupError: they were locked for five minutes.
     """
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _RETRY_TIMEOUT_SECONDS
     while True:
         try:
             await _apply(connection, migration)
@@ -118,9 +118,9 @@ async def _apply_patiently(connection: Connection, migration: Migration) -> None
             if time.monotonic() > deadline:
                 raise SetupError(
                     f"migration {migration.number:04}_{migration.name} cannot lock its tables: "
-                    "end what holds them, see pg_stat_activity, then run it again"
+                    "end the sessions that hold them (see pg_stat_activity), then run it again"
                 ) from None
-            logger.warning("tables are in use, trying again", migration=migration.name)
+            logger.warning("tables are locked; retrying", migration=migration.name)
             await asyncio.sleep(_RETRY_SECONDS)
         else:
             return
@@ -144,6 +144,6 @@ async def _ensure_roles(connection: Connection) -> None:
         await connection.execute(text)
     except asyncpg.InsufficientPrivilegeError as error:
         raise SetupError(
-            "the roles of the services are missing and this login may not create them: "
+            "the roles of the services are missing, and this login may not create them: "
             "run schema/roles.sql as a role with CREATEROLE"
         ) from error

@@ -1,7 +1,7 @@
-"""The JSON Schemas others check their events with, made from the published model. Pure.
+"""The published JSON Schemas of events, generated from the pydantic model. Pure.
 
-They say what JSON Schema can say. Left to the service: days a month does not have, how far a
-time may lie from its receipt, the nil and max UUIDs, and that 1.0 is not an integer.
+JSON Schema cannot express all rules. The service also rejects dates that do not exist, times too
+far from their receipt, the nil and max UUIDs, and 1.0 as an integer.
 """
 
 from typing import Any, Final
@@ -10,16 +10,13 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field
 
 from schema.event_model import UUID_TEXT, Event
+from schema.times import RFC3339
 
 PATH: Final = "/schemas/"
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _UUID_PATTERN: Final = "^(?:" + UUID_TEXT.pattern.replace("a-f", "a-fA-F") + ")$"
-_TIME_PATTERN: Final = (
-    "^(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ]"
-    "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]+)?"
-    "(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$"
-)
-# "format" is a remark in this dialect, and its UUID knows no form without hyphens.
+_TIME_PATTERN: Final = f"^{RFC3339.pattern}$"
+# "format" is an annotation in this dialect, and its UUID has no form without hyphens.
 _TEXTS: Final = {
     "uuid": {"type": "string", "pattern": _UUID_PATTERN},
     "date-time": {"type": "string", "format": "date-time", "pattern": _TIME_PATTERN},
@@ -27,20 +24,22 @@ _TEXTS: Final = {
 
 
 class StoredEvent(Event):
-    """One engagement, as it stands in Kafka."""
+    """An event in Kafka."""
 
-    event_id: UUID = Field(description="With engaged_timestamp it is the event's identity.")
+    event_id: UUID = Field(
+        description="Together with engaged_timestamp it is the event's identity."
+    )
     engaged_timestamp: AwareDatetime = Field(
         description="When it happened, RFC 3339 with an offset."
     )
     received_timestamp: AwareDatetime | None = Field(
         default=None,
-        description="When ingest received it; absent: the time of the Kafka record counts.",
+        description="Time of receipt by ingest. Absent: the timestamp of the Kafka record.",
     )
 
 
 def _given(name: str) -> dict[str, Any]:
-    """Say that a field is there and not null, which would mean that it is absent."""
+    """Return the schema of an object that has a field, other than null."""
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
@@ -75,14 +74,14 @@ def _schema(
     head = {"$schema": _DIALECT, "$id": PATH + name, "title": title}
     described = {key: value for key, value in model.model_json_schema().items() if key != "title"}
     described["properties"] = {
-        field: _spelled_out(value) for field, value in described["properties"].items()
+        field: _with_pattern(value) for field, value in described["properties"].items()
     }
     return head | described | _NAMES | {"examples": examples}
 
 
-def _spelled_out(schema: dict[str, Any]) -> dict[str, Any]:
-    """Say of a field what its text must look like, rather than name a format alone."""
+def _with_pattern(schema: dict[str, Any]) -> dict[str, Any]:
+    """Add the pattern of a string to its schema, which only names a format."""
     kept = {key: value for key, value in schema.items() if key not in ("title", "default")}
     if "anyOf" in kept:
-        kept["anyOf"] = [_spelled_out(choice) for choice in kept["anyOf"]]
+        kept["anyOf"] = [_with_pattern(choice) for choice in kept["anyOf"]]
     return kept | _TEXTS[kept.pop("format")] if "format" in kept else kept

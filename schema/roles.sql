@@ -1,5 +1,5 @@
--- The roles of the services. Roles belong to the whole server, so this is no migration;
--- it is run before the migrations and may be run again. Needs CREATEROLE.
+-- Roles of the services. Roles belong to the server, not to a database, so this is not a migration:
+-- it runs before the migrations, and can run again. Needs CREATEROLE.
 DO $$
 DECLARE
     role text;
@@ -12,7 +12,7 @@ BEGIN
                 EXECUTE format('GRANT %I TO CURRENT_USER', role);
             END IF;
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
-            NULL;  -- another session made it a moment ago
+            NULL;  -- another session has just created it
         END;
     END LOOP;
 END $$;

@@ -1,8 +1,6 @@
--- Rollups, kept by the consumer in the transaction that stores the events.
--- Locks nothing that exists. Not safe to run twice; the runner never does.
--- Their grain: docs/decisions/0003-rollups.md.
+-- Counts that the consumer maintains in the transaction that stores the events.
+-- docs/decisions/0003-rollups.md
 
--- Engagements of a post since ever, expired days included. Keeps the refresh flat.
 -- fillfactor leaves room for HOT updates: the hot rows change with nearly every batch.
 CREATE TABLE post_totals (
     post_id   bigint PRIMARY KEY,
@@ -11,13 +9,15 @@ CREATE TABLE post_totals (
     comments  bigint NOT NULL,
     shares    bigint NOT NULL
 ) WITH (fillfactor = 60);
+COMMENT ON TABLE post_totals IS 'Engagements of each post since the beginning, expired days included.';
 
--- Engagements of all posts by quarter of an hour (UTC): every zone's hours and days are sums
--- of these, since zone offsets are multiples of 15 minutes.
-CREATE TABLE quarter_hours (
-    quarter   timestamptz PRIMARY KEY,
+CREATE TABLE engagements_15m (
+    bucket    timestamptz PRIMARY KEY,
     views     bigint NOT NULL,
     likes     bigint NOT NULL,
     comments  bigint NOT NULL,
     shares    bigint NOT NULL
 ) WITH (fillfactor = 60);
+COMMENT ON TABLE engagements_15m IS
+    'Engagements of all posts by quarter of an hour (UTC). Offsets of time zones are multiples of'
+    ' 15 minutes, so hours and days of every zone are sums of these.';

@@ -1,0 +1,1 @@
+"""Shared by all processes: settings, logging, tracing, files and connections to servers."""

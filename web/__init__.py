@@ -1,0 +1,1 @@
+"""Shared by the HTTP services and metrics ports: server, middleware, authentication, errors."""
