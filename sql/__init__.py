@@ -1,10 +1,10 @@
-"""What we ask the database: one file a question, and the loader that binds its parameters.
+"""SQL files, one query each, and the loader that binds their parameters.
 
 A file declares its parameters in its header, ``-- :name type  meaning``, and uses them as
 ``:name``, which plain psql understands as well (``psql -v name=value -f file``).
 
-What the read API asks stands here; what others ask, in a folder of the asker or of the task. A
-question is called by its file's name alone, so no two files may have the same.
+Queries of the read API are in this folder; others in a folder by reader or task. A query is loaded
+by its file's name alone, so no two files may have the same name.
 """
 
 import re
@@ -21,7 +21,10 @@ _USED = re.compile(r"(?<![:\w]):'?([a-z_]\w*)'?")
 
 @dataclass(frozen=True)
 class Query:
-    """A question: its text with ``$n`` and the parameters' names in that order."""
+    """A query: its text with ``$n``, and the names of the parameters in that order.
+
+    It runs on a connection or a pool.
+    """
 
     name: str
     text: str
@@ -30,6 +33,22 @@ class Query:
     def bind(self, **values: Any) -> tuple[Any, ...]:
         """Return *values* in the order of ``$n``. Raises KeyError for a missing one."""
         return tuple(values[name] for name in self.parameters)
+
+    async def execute(self, connection: Any, **values: Any) -> None:
+        """Run the query with these parameters, without a result."""
+        await connection.execute(self.text, *self.bind(**values))
+
+    async def fetch(self, connection: Any, **values: Any) -> list[Any]:
+        """Return the rows of the query with these parameters."""
+        return list(await connection.fetch(self.text, *self.bind(**values)))
+
+    async def fetchrow(self, connection: Any, **values: Any) -> Any:
+        """Return the first row of the query with these parameters, or None."""
+        return await connection.fetchrow(self.text, *self.bind(**values))
+
+    async def fetchval(self, connection: Any, **values: Any) -> Any:
+        """Return the first value of the first row, or None."""
+        return await connection.fetchval(self.text, *self.bind(**values))
 
 
 def parse(name: str, source: str) -> Query:
@@ -49,7 +68,7 @@ def parse(name: str, source: str) -> Query:
 
 @cache
 def load(name: str) -> Query:
-    """Return the question of <name>.sql."""
+    """Return the query of <name>.sql."""
     return parse(name, source(name))
 
 
@@ -59,11 +78,10 @@ def source(name: str) -> str:
 
 
 def names() -> list[str]:
-    """Return the names of all questions, sorted."""
+    """Return the names of all queries, sorted."""
     return sorted(_files())
 
 
 @cache
 def _files() -> dict[str, Path]:
-    """Return where each question stands."""
     return {path.stem: path for path in Path(__file__).parent.rglob("*.sql")}

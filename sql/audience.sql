@@ -1,17 +1,17 @@
--- audience: who engages, by segment or country?
+-- audience: which readers engage, by segment or country?
 --
 -- :by          text               segment or country
--- :start       timestamptz        the period's begin
--- :end         timestamptz        and its end, which is no part of it
--- :before      timestamptz        the begin of the period it is compared with, not after :start
--- :before_end  timestamptz        and its end, likewise
--- :types       engagement_type[]  of these types
--- :category    text               of posts of this category; empty: of any
--- :author      bigint             of posts of this author; 0: of any
--- :tag         text               of posts with this tag; empty: of any
--- :promoted    boolean            of promoted posts, or of the others; null: of both
+-- :start       timestamptz        start of the period
+-- :end         timestamptz        end of the period, exclusive
+-- :before      timestamptz        start of the comparison period, not after :start
+-- :before_end  timestamptz        end of the comparison period, exclusive
+-- :types       engagement_type[]  event types that count
+-- :category    text               category of the posts; empty: any
+-- :author      bigint             author of the posts; 0: any
+-- :tag         text               tag of the posts; empty: any
+-- :promoted    boolean            only promoted posts, or only the others; null: both
 --
--- One row a group, most engagement first. "anonymous": no user was named; "unknown": the user is
+-- One row per group, most engagement first. "anonymous": no user was named; "unknown": the user is
 -- not in the catalogue, or without a country.
 WITH per_user AS (
     SELECT e.user_id, e.engaged_timestamp >= :'start'::timestamptz AS is_now,
@@ -21,7 +21,7 @@ WITH per_user AS (
            count(*) FILTER (WHERE type = 'share')   AS shares,
            count(*)                                 AS total
       FROM engagements AS e
-      JOIN chosen_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
+      JOIN matching_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
            USING (post_id)
      WHERE e.engaged_timestamp >= :'before'::timestamptz
        AND e.engaged_timestamp < :'end'::timestamptz

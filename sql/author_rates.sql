@@ -1,13 +1,13 @@
--- author_rates: who is viewed less, and who is liked, commented and shared less by those who view?
+-- author_rates: which authors get fewer views, and fewer likes, comments and shares per view?
 --
--- :hours     int          of a post's life that count, one of compared_ages()
--- :start     timestamptz  posts published from here on
--- :end       timestamptz  and before
--- :category  text         of posts of this category; empty: of any
--- :tag       text         of posts with this tag; empty: of any
--- :promoted  boolean      of promoted posts, or of the others; null: of both
+-- :hours     int          hours of a post's life that count, one of compared_ages()
+-- :start     timestamptz  start of the publication period
+-- :end       timestamptz  end of the publication period, exclusive
+-- :category  text         category of the posts; empty: any
+-- :tag       text         tag of the posts; empty: any
+-- :promoted  boolean      only promoted posts, or only the others; null: both
 --
--- One row an author and type. With y a post's engagements of the type, and e the category's mean
+-- One row per author and type. With y a post's engagements of the type, and e the category's mean
 -- for view, and for the others the post's views x the category's engagements of the type a view:
 -- sums of views, y, e, y^2, y e and e^2.
 WITH earned AS (

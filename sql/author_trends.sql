@@ -1,15 +1,15 @@
--- author_trends: how do an author's posts do, and how does it change?
+-- author_trends: how are an author's posts engaged with, and how does it change?
 --
--- :author_id  bigint       the author
--- :since_7d   timestamptz  posts published from here on count for trend_7d
--- :since_30d  timestamptz  likewise for trend_30d
--- :now        timestamptz  the end of the last 7 x 24 and 30 x 24 hours
+-- :author_id  bigint       ID of the author
+-- :since_7d   timestamptz  posts published since then count for trend_7d
+-- :since_30d  timestamptz  posts published since then count for trend_30d
+-- :now        timestamptz  end of the last 7 x 24 and 30 x 24 hours
 --
 -- One row, or none for an unknown author. Posts' all-time engagements are those of the last
 -- refresh; the changes are counted from the raw rows.
 WITH own AS (
     SELECT post_id, publish_timestamp, total_engagements
-      FROM engagement_stats
+      FROM published_stats
      WHERE author_id = :author_id::bigint
 ), recent AS (
     SELECT count(*) FILTER (WHERE at >= :'now'::timestamptz - interval '168 hours')    AS last_7d,

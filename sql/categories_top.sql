@@ -1,14 +1,14 @@
 -- categories_top: which categories lead, by engagement or by posts?
 --
 -- :metric  text  engagement or posts
--- :limit   int   rows returned at most
+-- :limit   int   maximum rows
 --
--- One row a category of posts, best first. As fresh as the last refresh.
+-- One row per category of posts, best first. As of the last refresh.
 WITH by_author AS (
     SELECT category, author_id,
            sum(total_engagements)::bigint AS engagements,
            count(*)                       AS posts
-      FROM engagement_stats
+      FROM published_stats
      GROUP BY category, author_id
 ), by_category AS (
     SELECT category,

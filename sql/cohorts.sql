@@ -1,42 +1,35 @@
--- cohorts: do authors' posts do better with the months since they joined?
+-- cohorts: what did posts of new and of established authors earn, month by month?
 --
--- :by        text               tenure (all authors together) or joined (by month of joining)
--- :hours     int                of a post's life that count, one of compared_ages()
--- :zone      text               the zone months are counted in
--- :start     timestamptz        posts published from here on
--- :end       timestamptz        and before
--- :types     engagement_type[]  engagements of these types
--- :category  text               of posts of this category; empty: of any
--- :author    bigint             of posts of this author; 0: of any
--- :tag       text               of posts with this tag; empty: of any
--- :promoted  boolean            of promoted posts, or of the others; null: of both
+-- :hours     int                hours of a post's life that count, one of compared_ages()
+-- :zone      text               time zone of months
+-- :start     timestamptz        start of the publication period
+-- :end       timestamptz        end of the publication period, exclusive
+-- :types     engagement_type[]  event types that count
+-- :category  text               category of the posts; empty: any
+-- :author    bigint             the only new author; 0: any
+-- :tag       text               tag of the posts; empty: any
+-- :promoted  boolean            only promoted posts, or only the others; null: both
 --
--- One row a month since joining (0: the first 30 days) of those authors who joined in the period,
--- and if they are told apart of each month of joining. With y what a post earned and e the mean of
--- all posts of its category published in the same calendar month, sums of y, e, y^2, y e and e^2.
+-- One row per author, category and calendar month of publishing; of authors who joined in the
+-- period also per month since joining (0: the first 30 days), without posts published before. With
+-- y what a post earned, sums of y and y^2. joined: month of joining; joined, month: null if the author
+-- joined before the period.
 WITH earned AS (
-    SELECT author_id, category, engagements::float8 AS y,
-           (publish_timestamp AT TIME ZONE :'zone'::text)::date AS published
+    SELECT p.author_id, p.category, p.engagements::float8 AS y, a.joined_date,
+           (p.publish_timestamp AT TIME ZONE :'zone'::text)::date AS published,
+           a.joined_date >= (:'start'::timestamptz AT TIME ZONE :'zone'::text)::date AS is_new
       FROM posts_at_age(:'category'::text, 0, :'tag'::text, :promoted::boolean,
-                        :hours::int, :'types'::engagement_type[])
-     WHERE publish_timestamp >= :'start'::timestamptz
-       AND publish_timestamp < :'end'::timestamptz
-), expected AS (
-    SELECT *, avg(y) OVER (PARTITION BY category, date_trunc('month', published)) AS e
-      FROM earned
-), dated AS (
-    SELECT x.*, (x.published - a.joined_date) / 30 AS month,
-           CASE WHEN :'by'::text = 'joined' THEN to_char(a.joined_date, 'YYYY-MM') END AS joined
-      FROM expected AS x
+                        :hours::int, :'types'::engagement_type[]) AS p
       JOIN authors AS a USING (author_id)
-     WHERE a.joined_date >= (:'start'::timestamptz AT TIME ZONE :'zone'::text)::date
-       AND x.published >= a.joined_date
-       AND x.e > 0
-       AND :author::bigint IN (0, x.author_id)
+     WHERE p.publish_timestamp >= :'start'::timestamptz
+       AND p.publish_timestamp < :'end'::timestamptz
 )
-SELECT joined, month, count(DISTINCT author_id) AS authors, count(*) AS posts,
-       sum(y) AS observed, sum(e) AS expected,
-       sum(y * y) AS observed_squares, sum(y * e) AS products, sum(e * e) AS expected_squares
-  FROM dated
- GROUP BY joined, month
- ORDER BY joined, month;
+SELECT author_id, category, date_trunc('month', published)::date AS calendar_month,
+       CASE WHEN is_new THEN to_char(joined_date, 'YYYY-MM') END AS joined,
+       CASE WHEN is_new THEN (published - joined_date) / 30 END AS month,
+       count(*) AS posts, sum(y) AS engagements, sum(y * y) AS squares
+  FROM earned
+ WHERE NOT is_new
+    OR (published >= joined_date AND :author::bigint IN (0, author_id))
+ GROUP BY 1, 2, 3, 4, 5
+ ORDER BY joined, month, author_id, category, calendar_month;

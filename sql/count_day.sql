@@ -1,6 +1,6 @@
 -- count_day: how many engagements has a UTC day?
 --
--- :day  date  the day
+-- :day  date  UTC day
 --
 -- One row.
 SELECT count(*) AS rows

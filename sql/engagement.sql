@@ -1,9 +1,9 @@
 -- engagement: how was a post engaged with since an instant?
 --
--- :post_id  bigint       the post
--- :since    timestamptz  engagements from here on
+-- :post_id  bigint       ID of the post
+-- :since    timestamptz  engagements since then
 --
--- One row, or none for a post that is not in the catalogue. Fresh: read from the raw rows.
+-- One row, or none for a post that is not in the catalogue. Live: from the raw rows.
 SELECT p.post_id, p.title, a.author_id, a.name AS author_name, p.category,
        p.publish_timestamp AS publish_date,
        e.views, e.likes, e.comments, e.shares, x.external_id

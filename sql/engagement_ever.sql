@@ -1,8 +1,8 @@
--- engagement_ever: how was a post engaged with since ever, expired days included?
+-- engagement_ever: how was a post engaged with, including expired days?
 --
--- :post_id  bigint  the post
+-- :post_id  bigint  ID of the post
 --
--- One row, or none for a post that is not in the catalogue. Fresh: kept with each event.
+-- One row, or none for a post that is not in the catalogue. Live: from the rollup of each post.
 SELECT p.post_id, p.title, a.author_id, a.name AS author_name, p.category,
        p.publish_timestamp AS publish_date,
        coalesce(t.views, 0)    AS views,

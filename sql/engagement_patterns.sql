@@ -4,23 +4,24 @@
 -- :zone   text         the zone hours and weekdays are counted in
 --
 -- One row an hour x weekday that was seen, Sunday (0) first. posts_engaged and active_users are
--- true distinct counts, so they do not add up over rows.
-WITH quarters AS MATERIALIZED (
+-- true distinct counts, so they do not add up over rows. hours: how long the hour lasted from the
+-- first to the last engagement, without expired days.
+WITH buckets AS MATERIALIZED (
     -- Zone offsets are multiples of a quarter of an hour, so that each is in one cell.
-    SELECT quarter, views, likes, comments, shares, hour_of_week,
+    SELECT bucket, views, likes, comments, shares, hour_of_week,
            B'1'::bit(168) >> hour_of_week AS cells
-      FROM quarter_hours
-     CROSS JOIN LATERAL (SELECT quarter AT TIME ZONE :'zone'::text) AS l (local)
+      FROM engagements_15m
+     CROSS JOIN LATERAL (SELECT bucket AT TIME ZONE :'zone'::text) AS l (local)
      CROSS JOIN LATERAL (SELECT (24 * date_part('dow', local) + date_part('hour', local))::int)
            AS h (hour_of_week)
-     WHERE quarter >= :'since'::timestamptz
-       -- Counts outlive their events; what has expired is not told.
-       AND (quarter AT TIME ZONE 'UTC')::date IN (SELECT day FROM engagement_partitions)
+     WHERE bucket >= :'since'::timestamptz
+       -- Rollups outlive their events: leave out expired days.
+       AND (bucket AT TIME ZONE 'UTC')::date IN (SELECT day FROM engagement_partitions)
 ), seen AS (
     -- A group a post or user, with a bit a cell, is far less to keep than a group a cell of each.
     SELECT post_id, user_id, bit_or(cells) AS cells
       FROM engagements
-      JOIN quarters ON quarter = date_bin('15 minutes', engaged_timestamp, 'epoch'::timestamptz)
+      JOIN buckets ON bucket = date_bin('15 minutes', engaged_timestamp, 'epoch'::timestamptz)
      WHERE engaged_timestamp >= :'since'::timestamptz
      GROUP BY GROUPING SETS (post_id, user_id)
 ), octets AS (
@@ -41,7 +42,17 @@ WITH quarters AS MATERIALIZED (
     SELECT hour_of_week, sum(views)::bigint AS views, sum(likes)::bigint AS likes,
            sum(comments)::bigint AS comments, sum(shares)::bigint AS shares,
            sum(views + likes + comments + shares)::bigint AS total_engagements
-      FROM quarters
+      FROM buckets
+     GROUP BY hour_of_week
+), occurred AS (
+    SELECT hour_of_week, count(*) / 4.0 AS hours
+      FROM (SELECT min(bucket) AS first, max(bucket) AS last FROM buckets) AS s
+     CROSS JOIN LATERAL generate_series(first, last, '15 minutes') AS q (bucket)
+     CROSS JOIN LATERAL (SELECT q.bucket AT TIME ZONE :'zone'::text) AS l (local)
+     CROSS JOIN LATERAL (SELECT (24 * date_part('dow', local) + date_part('hour', local))::int)
+           AS h (hour_of_week)
+     WHERE (q.bucket AT TIME ZONE 'UTC')::date NOT IN (SELECT day FROM expired_partitions)
+        OR (q.bucket AT TIME ZONE 'UTC')::date IN (SELECT day FROM engagement_partitions)
      GROUP BY hour_of_week
 )
 SELECT hour_of_week % 24 AS hour_of_day, hour_of_week / 24 AS day_of_week,
@@ -50,7 +61,10 @@ SELECT hour_of_week % 24 AS hour_of_day, hour_of_week / 24 AS day_of_week,
        views, likes, comments, shares, total_engagements, posts_engaged, active_users,
        round(total_engagements::numeric / posts_engaged, 2)::float8 AS avg_engagement_per_post,
        round(100.0 * total_engagements / sum(total_engagements) OVER (), 2)::float8
-           AS pct_of_total_engagement
+           AS pct_of_total_engagement,
+       hours::float8 AS hours,
+       round(total_engagements / hours, 2)::float8 AS engagements_per_hour
   FROM summed
   JOIN counted USING (hour_of_week)
+  JOIN occurred USING (hour_of_week)
  ORDER BY hour_of_week;

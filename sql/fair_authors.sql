@@ -1,18 +1,20 @@
 -- fair_authors: what did each author's posts earn, and what do posts of their categories earn?
 --
--- :hours       int                of a post's life that count, one of compared_ages()
--- :start       timestamptz        posts published from here on
--- :end         timestamptz        and before
--- :before      timestamptz        the begin of the period it is compared with, not after :start
--- :before_end  timestamptz        and its end, likewise
--- :types       engagement_type[]  engagements of these types
--- :category    text               of posts of this category; empty: of any
--- :tag         text               of posts with this tag; empty: of any
--- :promoted    boolean            of promoted posts, or of the others; null: of both
+-- :hours       int                hours of a post's life that count, one of compared_ages()
+-- :start       timestamptz        start of the publication period
+-- :end         timestamptz        end of the publication period, exclusive
+-- :before      timestamptz        start of the comparison period, not after :start
+-- :before_end  timestamptz        end of the comparison period, exclusive
+-- :types       engagement_type[]  event types that count
+-- :category    text               category of the posts; empty: any
+-- :tag         text               tag of the posts; empty: any
+-- :promoted    boolean            only promoted posts, or only the others; null: both
 --
--- One row an author and period with posts that are old enough. With y what a post earned and e the
--- mean of its category's posts of the same period, sums of y, e, y^2, y e and e^2. Categories that
--- earned nothing at that age say nothing.
+-- One row per author and period with posts that are old enough. With y what a post earned and e the
+-- mean of the other authors' posts of its category and period, sums of y, e, y^2, y e and e^2.
+-- by_posts, by_events: sums over categories of the square of what is expected there, over the number
+-- of the others' posts and over their engagements. Categories in which the others have no engagement
+-- at that age are left out.
 WITH earned AS (
     SELECT author_id, category, publish_timestamp,
            publish_timestamp < :'start'::timestamptz AS is_previous, engagements::float8 AS y
@@ -22,16 +24,28 @@ WITH earned AS (
        AND publish_timestamp < :'end'::timestamptz
        AND (publish_timestamp >= :'start'::timestamptz
             OR publish_timestamp < :'before_end'::timestamptz)
-), expected AS (
-    SELECT *, avg(y) OVER (PARTITION BY is_previous, category) AS e
+), of_author AS (
+    SELECT author_id, category, is_previous, min(publish_timestamp) AS first_published,
+           count(*) AS posts, sum(y) AS y, sum(y * y) AS squares
       FROM earned
+     GROUP BY author_id, category, is_previous
+), others AS (
+    SELECT *, sum(posts) OVER every - posts AS others_posts, sum(y) OVER every - y AS others_y
+      FROM of_author
+    WINDOW every AS (PARTITION BY is_previous, category)
+), expected AS (
+    SELECT *, others_y / others_posts::float8 AS e
+      FROM others
+     WHERE others_posts > 0 AND others_y > 0
 )
 SELECT a.author_id, a.name AS author_name, a.author_category AS category, x.is_previous,
-       min(x.publish_timestamp) AS first_published,
-       count(*) AS posts, sum(y) AS observed, sum(e) AS expected,
-       sum(y * y) AS observed_squares, sum(y * e) AS products, sum(e * e) AS expected_squares
+       min(x.first_published) AS first_published,
+       sum(x.posts)::bigint AS posts, sum(x.y) AS observed, sum(x.posts * x.e) AS expected,
+       sum(x.squares) AS observed_squares, sum(x.y * x.e) AS products,
+       sum(x.posts * x.e ^ 2) AS expected_squares,
+       sum((x.posts * x.e) ^ 2 / x.others_posts::float8) AS by_posts,
+       sum((x.posts * x.e) ^ 2 / x.others_y) AS by_events
   FROM expected AS x
   JOIN authors AS a USING (author_id)
- WHERE x.e > 0
  GROUP BY a.author_id, x.is_previous
  ORDER BY a.author_id, x.is_previous;

@@ -1,11 +1,11 @@
--- find_event: where is an event?
+-- find_event: what is the state of an event?
 --
--- :event_id  uuid         its id
--- :from      timestamptz  its engaged_timestamp, or the earliest that it may have
--- :to        timestamptz  the same, or the latest
+-- :event_id  uuid         ID of the event
+-- :from      timestamptz  its engaged_timestamp, or the earliest possible one
+-- :to        timestamptz  its engaged_timestamp, or the latest possible one
 --
--- One row: the state, and the facts of that state; not_seen if it is nowhere. What was taken back
--- is told before what was stored, and that before a dead letter of the same id.
+-- One row: the state, and the facts of that state; not_seen without any. A retraction has
+-- precedence over a stored row, and that over a dead letter of the same ID.
 SELECT 'retracted' AS state, r.engaged_timestamp, r.post_id, NULL::text AS type,
        r.received_timestamp, NULL::bigint AS dead_letter_id, NULL::text AS reason,
        NULL::text AS detail, NULL::text AS topic, NULL::int AS partition, NULL::bigint AS "offset",

@@ -1,11 +1,11 @@
 -- funnel: how many readers went from a view to a like, a comment, a share?
 --
--- :start     timestamptz        the period's begin
--- :end       timestamptz        and its end, which is no part of it
--- :category  text               of posts of this category; empty: of any
--- :author    bigint             of posts of this author; 0: of any
--- :tag       text               of posts with this tag; empty: of any
--- :promoted  boolean            of promoted posts, or of the others; null: of both
+-- :start     timestamptz        start of the period
+-- :end       timestamptz        end of the period, exclusive
+-- :category  text               category of the posts; empty: any
+-- :author    bigint             author of the posts; 0: any
+-- :tag       text               tag of the posts; empty: any
+-- :promoted  boolean            only promoted posts, or only the others; null: both
 --
 -- One row. Readings are pairs of a known user and a post; anonymous events have none. "engaged"
 -- is any of like, comment and share.
@@ -15,7 +15,7 @@ WITH seen AS (
            bit_or(CASE type WHEN 'view' THEN 1 WHEN 'like' THEN 2 WHEN 'comment' THEN 4
                             WHEN 'share' THEN 8 END) AS steps
       FROM engagements
-      JOIN chosen_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
+      JOIN matching_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
            USING (post_id)
      WHERE engaged_timestamp >= :'start'::timestamptz
        AND engaged_timestamp < :'end'::timestamptz

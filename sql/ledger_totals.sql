@@ -1,7 +1,7 @@
--- ledger_totals: what came and went by other ways than the topic, over all topics?
+-- ledger_totals: how many rows were stored, replayed, expired and retracted, over all topics?
 --
--- One row: rows stored from all topics, from replays; of expired partitions, taken back.
+-- One row.
 SELECT (SELECT coalesce(sum(stored), 0)::bigint FROM consumer_offsets) AS stored,
        (SELECT replayed FROM ledger_totals)                            AS replayed,
        (SELECT coalesce(sum(rows), 0)::bigint FROM expired_partitions) AS expired,
-       (SELECT count(*) FROM retractions WHERE is_removed)             AS retracted;
+       (SELECT count(*) FROM retractions WHERE is_applied)             AS retracted;

@@ -1,11 +1,11 @@
--- live_pipeline: how does the way of the events fare at this moment?
+-- live_pipeline: how healthy is the pipeline now?
 --
--- :topic  text  the topic
+-- :topic  text  topic of the events
 --
--- One row. stored: events that became rows, ever. dead_letters: those that wait. next_offset: the
--- sum of where the partitions go on. latency_seconds: from receipt to being stored, of the oldest
--- event of each partition's newest batch, the slowest one; null: nothing was stored in the last
--- minute. caught_up_timestamp: the last moment at which everything was stored.
+-- One row. stored: events since the first start. dead_letters: not replayed. next_offset: the
+-- sum over partitions. latency_seconds: from receipt to commit of the oldest event
+-- in the newest batch of a partition, their maximum; null: nothing was stored in the last
+-- minute. caught_up_timestamp: the last time at which the lag was 0.
 SELECT coalesce(sum(stored), 0)::bigint + (SELECT replayed FROM ledger_totals) AS stored,
        (SELECT count(*) FROM dead_letters WHERE replay_outcome IS NULL)        AS dead_letters,
        coalesce(sum(next_offset), 0)::bigint                                   AS next_offset,

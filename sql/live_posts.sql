@@ -1,10 +1,10 @@
--- live_posts: which posts are engaged with at this moment?
+-- live_posts: which posts are engaged with now?
 --
--- :since  timestamptz  the moment's begin
--- :until  timestamptz  and its end, which is no part of it
--- :limit  int          rows at most
+-- :since  timestamptz  start of the window
+-- :until  timestamptz  end of the period, exclusive
+-- :limit  int          maximum rows
 --
--- One row a post of the catalogue, most engaged first, equal ones by their id.
+-- One row per post of the catalogue, most engaged first, equal ones by ID.
 SELECT p.post_id, p.title, p.author_id, a.name AS author_name, p.category,
        e.views, e.likes, e.comments, e.shares, e.total_engagements
   FROM (SELECT post_id,

@@ -1,10 +1,10 @@
 -- live_seconds: how many events happened in each of the last seconds?
 --
--- :since  timestamptz  the first second
--- :until  timestamptz  the end of the last one, which is no part of it
+-- :since  timestamptz  start of the first second
+-- :until  timestamptz  end of the last second, exclusive
 --
--- One row a second, in their order, empty ones with zeros. Events that are still on their way are
--- missing: the last second may grow.
+-- One row per second, in their order, empty ones with zeros. Events in flight are missing:
+-- the last second may grow.
 SELECT start, count(e.engaged_timestamp) AS events
   FROM generate_series(:'since'::timestamptz, :'until'::timestamptz - interval '1 second',
                        interval '1 second') AS start

@@ -1,18 +1,18 @@
 -- movers_causes: which type and which post make up most of the difference from the weeks before?
 --
--- :dimensions  text[]             of what is asked about: all, category, author or post
--- :keys        text[]             and its key
--- :signs       int[]              1: there is more now; -1: there is less
--- :tides       float8[]           how many times as much as usual there is of everything
--- :starts      timestamptz[]      begins of windows, that of now first; they do not overlap
--- :ends        timestamptz[]      and their ends, in the same order
--- :types       engagement_type[]  of these types
--- :category    text               of posts of this category; empty: of any
--- :author      bigint             of posts of this author; 0: of any
--- :tag         text               of posts with this tag; empty: of any
--- :promoted    boolean            of promoted posts, or of the others; null: of both
+-- :dimensions  text[]             dimension of each mover: all, category, author or post
+-- :keys        text[]             key of each mover
+-- :signs       int[]              1: above the baseline; -1: below
+-- :tides       float8[]           factor by which everything is above its baseline
+-- :starts      timestamptz[]      starts of the windows, the current one first, without overlap
+-- :ends        timestamptz[]      ends of the windows, in the same order
+-- :types       engagement_type[]  event types that count
+-- :category    text               category of the posts; empty: any
+-- :author      bigint             author of the posts; 0: any
+-- :tag         text               tag of the posts; empty: any
+-- :promoted    boolean            only promoted posts, or only the others; null: both
 --
--- One row for each that is asked about, with its name. Excess: engagements now less those of a mean
+-- One row per mover, with its name. Excess: engagements now less those of a mean
 -- window before, times the tide.
 WITH windows AS (
     SELECT *
@@ -36,7 +36,7 @@ WITH windows AS (
     SELECT a.dimension, a.key, a.sign, c.post_id, c.type, p.title,
            c.now - a.tide * c.before AS excess
       FROM counted AS c
-      JOIN chosen_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
+      JOIN matching_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
            AS p USING (post_id)
      CROSS JOIN LATERAL (VALUES
            ('all', ''), ('category', p.category), ('author', p.author_id::text),

@@ -1,52 +1,92 @@
--- movers_young: how do posts of the last week do beside their category's posts at the same age?
+-- movers_young: how do posts do that have just passed an age, among posts at the same age?
 --
--- :young     timestamptz        posts published from here on are told
--- :start     timestamptz        posts published from here on are what they are compared with
--- :end       timestamptz        and before
--- :types     engagement_type[]  engagements of these types
--- :category  text               of posts of this category; empty: of any
--- :author    bigint             posts of this author; 0: of any
--- :tag       text               of posts with this tag; empty: of any
--- :promoted  boolean            of promoted posts, or of the others; null: of both
+-- :hours     int                length of the window; only stretches of an age within it count
+-- :since     timestamptz        start of the window
+-- :start     timestamptz        posts published since then are the peers
+-- :end       timestamptz        end of the window and of the publication period, exclusive
+-- :types     engagement_type[]  event types that count
+-- :category  text               category of the posts; empty: any
+-- :author    bigint             author of the posts; 0: any
+-- :tag       text               tag of the posts; empty: any
+-- :promoted  boolean            only promoted posts, or only the others; null: both
 --
--- One row a post, at the greatest age that it has passed. With y = ln(1 + engagements until that
--- age): the median of y, the median distance from it and the mean engagements by type, of the
--- category's posts at that age.
-WITH aged AS (
-    SELECT a.hours, p.*, ln(1 + p.engagements::float8) AS y
-      FROM unnest(compared_ages()) AS a (hours)
-     CROSS JOIN LATERAL posts_at_age(:'category'::text, 0, :'tag'::text, :promoted::boolean,
-                                     a.hours, :'types'::engagement_type[]) AS p
-     WHERE p.publish_timestamp >= :'start'::timestamptz
+-- What counts is what posts earn in a stretch of their age: from 0 to 1, 1 to 6, 6 to 24, 24 to 48
+-- or 48 to 168 hours. One row per post and stretch that ended in the window. With y = ln(1 +
+-- engagements): the median of y and the mean engagements by type, of the category's posts in that
+-- stretch; score: distance from the median over the scatter. The tail is the twentieth of all posts
+-- with the highest scores (lowest, if the score is below 0), and at least ten.
+WITH stretches AS (
+    SELECT hours, place, lag(hours, 1, 0) OVER (ORDER BY place) AS begin
+      FROM unnest(compared_ages()) WITH ORDINALITY AS a (hours, place)
+), aged AS (
+    SELECT s.hours, s.begin, p.post_id, p.author_id, p.category, p.title,
+           :author::bigint IN (0, p.author_id)
+               AND p.publish_timestamp + s.hours * interval '1 hour' > :'since'::timestamptz
+               AND p.publish_timestamp + s.hours * interval '1 hour' <= :'end'::timestamptz
+               AS is_young,
+           c.views, c.likes, c.comments, c.shares,
+           c.views + c.likes + c.comments + c.shares AS engagements,
+           ln(1 + (c.views + c.likes + c.comments + c.shares)::float8) AS y
+      FROM stretches AS s
+     CROSS JOIN matching_posts(:'category'::text, 0, :'tag'::text, :promoted::boolean) AS p
+      JOIN first_hours AS f ON f.post_id = p.post_id AND f.ages >= s.place
+     CROSS JOIN LATERAL (
+           SELECT f.views[s.place] - coalesce(f.views[s.place - 1], 0),
+                  f.likes[s.place] - coalesce(f.likes[s.place - 1], 0),
+                  f.comments[s.place] - coalesce(f.comments[s.place - 1], 0),
+                  f.shares[s.place] - coalesce(f.shares[s.place - 1], 0)
+           ) AS e (views, likes, comments, shares)
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN 'view'    = ANY (:'types'::engagement_type[]) THEN e.views    ELSE 0 END,
+                  CASE WHEN 'like'    = ANY (:'types'::engagement_type[]) THEN e.likes    ELSE 0 END,
+                  CASE WHEN 'comment' = ANY (:'types'::engagement_type[]) THEN e.comments ELSE 0 END,
+                  CASE WHEN 'share'   = ANY (:'types'::engagement_type[]) THEN e.shares   ELSE 0 END
+           ) AS c (views, likes, comments, shares)
+     WHERE s.hours - s.begin <= :hours::int
+       AND p.publish_timestamp >= :'start'::timestamptz
        AND p.publish_timestamp < :'end'::timestamptz
-), young AS (
-    SELECT DISTINCT ON (post_id) *
-      FROM aged
-     WHERE publish_timestamp >= :'young'::timestamptz
-       AND :author::bigint IN (0, author_id)
-     ORDER BY post_id, hours DESC
 ), middle AS (
     SELECT category, hours, count(*) AS peers,
            percentile_cont(0.5) WITHIN GROUP (ORDER BY y) AS median,
-           avg(engagements)::float8 AS mean, avg(views)::float8 AS views,
-           avg(likes)::float8 AS likes, avg(comments)::float8 AS comments,
-           avg(shares)::float8 AS shares
+           avg(views)::float8 AS views, avg(likes)::float8 AS likes,
+           avg(comments)::float8 AS comments, avg(shares)::float8 AS shares
       FROM aged
-     WHERE (category, hours) IN (SELECT category, hours FROM young)
+     WHERE hours IN (SELECT hours FROM aged WHERE is_young)
      GROUP BY category, hours
-), spread AS (
+), spread AS MATERIALIZED (
     SELECT category, hours,
-           percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(a.y - m.median)) AS distance
+           greatest(1.4826 * percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(a.y - m.median)),
+                    exp(-m.median / 2)) AS scatter
       FROM aged AS a
       JOIN middle AS m USING (category, hours)
-     GROUP BY category, hours
+     GROUP BY category, hours, m.median
+), scored AS (
+    SELECT a.*, (a.y - m.median) / s.scatter AS score
+      FROM aged AS a
+      JOIN middle AS m USING (category, hours)
+      JOIN spread AS s USING (category, hours)
+), ranked AS (
+    SELECT hours, score,
+           row_number() OVER (PARTITION BY hours ORDER BY score) AS place,
+           count(*) OVER (PARTITION BY hours) AS posts,
+           greatest(10, count(*) OVER (PARTITION BY hours) / 20) AS tail
+      FROM scored
+), tails AS (
+    SELECT hours, sign, min(posts) AS posts, count(*) AS tail_posts,
+           min(sign * score) AS tail_start, avg(sign * score) - min(sign * score) AS tail_excess
+      FROM ranked
+     CROSS JOIN (VALUES (1), (-1)) AS side (sign)
+     WHERE CASE sign WHEN 1 THEN place > posts - tail ELSE place <= tail END
+     GROUP BY hours, sign
 )
-SELECT y.post_id, y.title, w.name AS author_name, y.category, y.hours, y.engagements, y.y,
-       m.peers, m.median, s.distance, m.mean,
+SELECT y.post_id, y.title, w.name AS author_name, y.category, y.begin, y.hours, y.engagements,
+       y.score, m.peers, m.median, t.tail_posts::float8 / t.posts AS tail_share,
+       t.tail_start::float8, t.tail_excess::float8, t.tail_posts,
        y.views - m.views AS view, y.likes - m.likes AS "like",
        y.comments - m.comments AS comment, y.shares - m.shares AS share
-  FROM young AS y
-  JOIN middle AS m USING (category, hours)
-  JOIN spread AS s USING (category, hours)
-  JOIN authors AS w USING (author_id)
- ORDER BY y.post_id;
+  FROM scored AS y
+  JOIN middle AS m ON m.category = y.category AND m.hours = y.hours
+  JOIN tails AS t ON t.hours = y.hours AND t.sign = CASE WHEN y.score < 0 THEN -1 ELSE 1 END
+  JOIN authors AS w ON w.author_id = y.author_id
+ WHERE y.is_young
+ ORDER BY y.post_id, y.hours;

@@ -1,17 +1,17 @@
--- opportunity_authors: who publishes much for little, and what would reaching the median bring?
+-- opportunity_authors: which authors publish much for little, and what would the median bring?
 --
--- :since  timestamptz  posts published from here on count
+-- :since  timestamptz  posts published since then count
 --
--- One row an author with such posts, highest score first. Medians and quartiles are over the
--- authors' rounded averages, within their category. As fresh as the last refresh.
+-- One row per author with such posts, highest score first. Medians and quartiles are over the
+-- authors' rounded averages, within their category. As of the last refresh.
 WITH performance AS (
     SELECT a.author_id, a.name AS author_name, a.author_category AS category,
            count(*)                           AS total_posts,
            sum(s.total_engagements)::bigint   AS total_engagements,
            round(avg(s.total_engagements), 2) AS average,
-           coalesce(round(100.0 * sum(s.like_count + s.comment_count + s.share_count)
-                          / nullif(sum(s.view_count), 0), 2), 0)::float8 AS engagement_rate_pct
-      FROM engagement_stats AS s
+           round(100.0 * sum(s.like_count + s.comment_count + s.share_count)
+                 / nullif(sum(s.view_count), 0), 2)::float8 AS engagement_rate_pct
+      FROM published_stats AS s
       JOIN authors AS a USING (author_id)
      WHERE s.publish_timestamp >= :'since'::timestamptz
      GROUP BY a.author_id

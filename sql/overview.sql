@@ -1,19 +1,19 @@
 -- overview: how much engagement was there, and how much in the period before?
 --
--- :start       timestamptz        the period's begin
--- :end         timestamptz        and its end, which is no part of it
--- :before      timestamptz        the begin of the period it is compared with, not after :start
--- :before_end  timestamptz        and its end, likewise
--- :types       engagement_type[]  of these types
--- :category    text               of posts of this category; empty: of any
--- :author      bigint             of posts of this author; 0: of any
--- :tag         text               of posts with this tag; empty: of any
--- :promoted    boolean            of promoted posts, or of the others; null: of both
+-- :start       timestamptz        start of the period
+-- :end         timestamptz        end of the period, exclusive
+-- :before      timestamptz        start of the comparison period, not after :start
+-- :before_end  timestamptz        end of the comparison period, exclusive
+-- :types       engagement_type[]  event types that count
+-- :category    text               category of the posts; empty: any
+-- :author      bigint             author of the posts; 0: any
+-- :tag         text               tag of the posts; empty: any
+-- :promoted    boolean            only promoted posts, or only the others; null: both
 --
 -- Two rows, that of the period (is_previous false) first. Counts of posts in the catalogue.
 WITH chosen AS (
     SELECT post_id, publish_timestamp
-      FROM chosen_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
+      FROM matching_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
 ), seen AS (
     -- Each row is read once, for what is distinct as for what adds up.
     SELECT e.engaged_timestamp < :'start'::timestamptz AS is_previous,

@@ -1,46 +1,54 @@
--- post_features: what are posts like, and how does what they earn go along with it?
+-- post_features: how do features of posts correlate with their engagement?
 --
--- :hours     int                of a post's life that count, one of compared_ages()
--- :start     timestamptz        posts published from here on
--- :end       timestamptz        and before
--- :types     engagement_type[]  engagements of these types
--- :category  text               of posts of this category; empty: of any
--- :author    bigint             of posts of this author; 0: of any
--- :tag       text               of posts with this tag; empty: of any
--- :promoted  boolean            of promoted posts, or of the others; null: of both
+-- :hours     int                hours of a post's life that count, one of compared_ages()
+-- :start     timestamptz        start of the publication period
+-- :end       timestamptz        end of the publication period, exclusive
+-- :types     engagement_type[]  event types that count
+-- :category  text               category of the posts; empty: any
+-- :author    bigint             author of the posts; 0: any
+-- :tag       text               tag of the posts; empty: any
+-- :promoted  boolean            only promoted posts, or only the others; null: both
 --
--- One row a group (an author's posts in one category) and feature x. Features are media, promoted
--- and tag:NAME (1 or 0), title_length and content_length (characters), and age (days, at the end
--- of the period). With y = ln(1 + engagements in the first hours) of a post: how many posts the
--- group has, how many of them with x other than 0, and sums of x, x^2, x y and, of all, y.
+-- One row per group (an author's posts in one category), feature and level of the feature. Levels
+-- are 1 and 0 of media, promoted and tag:NAME; steps of 10 characters of title_length and of 1,000
+-- of content_length; and a single one of age (days, at the end of the period). posts: how many;
+-- x: their mean of the feature; engagements, squares: sums of what they earned in the first hours,
+-- and of its square.
 WITH earned AS (
-    SELECT *, ln(1 + engagements::float8) AS y
+    SELECT *, engagements::float8 AS y
       FROM posts_at_age(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean,
                         :hours::int, :'types'::engagement_type[])
      WHERE publish_timestamp >= :'start'::timestamptz
        AND publish_timestamp < :'end'::timestamptz
-), featured AS (
-    SELECT author_id, category, y, f.feature, f.x
-      FROM earned
-     CROSS JOIN LATERAL (VALUES
-           ('media',          has_media::int::float8),
-           ('promoted',       is_promoted::int::float8),
-           ('title_length',   length(title)::float8),
-           ('content_length', content_length::float8),
-           ('age',            extract(epoch FROM :'end'::timestamptz - publish_timestamp)::float8
-                              / 86400)) AS f (feature, x)
-    UNION ALL
-    SELECT author_id, category, y, 'tag:' || tag, 1
-      FROM earned
-     CROSS JOIN LATERAL (SELECT DISTINCT unnest(tags)) AS t (tag)
-), grouped AS (
-    SELECT author_id, category, count(*) AS number, sum(y) AS y
+), groups AS (
+    SELECT author_id, category, count(*) AS posts, sum(y) AS engagements, sum(y * y) AS squares
       FROM earned
      GROUP BY author_id, category
+), tagged AS (
+    SELECT author_id, category, 'tag:' || tag AS feature, count(*) AS posts,
+           sum(y) AS engagements, sum(y * y) AS squares
+      FROM earned
+     CROSS JOIN LATERAL (SELECT DISTINCT unnest(tags)) AS t (tag)
+     GROUP BY author_id, category, tag
 )
-SELECT author_id, category, f.feature, g.number, count(*) FILTER (WHERE f.x <> 0) AS number_with,
-       sum(f.x) AS x, sum(f.x * f.x) AS xx, sum(f.x * f.y) AS xy, g.y
-  FROM featured AS f
-  JOIN grouped AS g USING (author_id, category)
- GROUP BY author_id, category, f.feature, g.number, g.y
- ORDER BY f.feature, author_id, category;
+SELECT author_id, category, f.feature, avg(f.x) AS x, count(*) AS posts,
+       sum(y) AS engagements, sum(y * y) AS squares
+  FROM earned
+ CROSS JOIN LATERAL (VALUES
+       ('media',          has_media::int,          has_media::int::float8),
+       ('promoted',       is_promoted::int,        is_promoted::int::float8),
+       ('title_length',   length(title) / 10,      length(title)::float8),
+       ('content_length', content_length / 1000,   content_length::float8),
+       ('age',            0, extract(epoch FROM :'end'::timestamptz - publish_timestamp)::float8
+                             / 86400)) AS f (feature, level, x)
+ GROUP BY author_id, category, f.feature, f.level
+UNION ALL
+SELECT author_id, category, feature, 1, posts, engagements, squares
+  FROM tagged
+UNION ALL
+SELECT author_id, category, t.feature, 0, g.posts - t.posts, g.engagements - t.engagements,
+       g.squares - t.squares
+  FROM tagged AS t
+  JOIN groups AS g USING (author_id, category)
+ WHERE g.posts > t.posts
+ ORDER BY feature, author_id, category, x;

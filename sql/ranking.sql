@@ -2,21 +2,22 @@
 --
 -- :dimension   text               post, author, category or tag
 -- :sort        text               total_engagements, views, likes, comments, shares or rate
--- :start       timestamptz        the period's begin
--- :end         timestamptz        and its end, which is no part of it
--- :before      timestamptz        the begin of the period it is compared with, not after :start
--- :before_end  timestamptz        and its end, likewise
--- :types       engagement_type[]  of these types
--- :category    text               of posts of this category; empty: of any
--- :author      bigint             of posts of this author; 0: of any
--- :tag         text               of posts with this tag; empty: of any
--- :promoted    boolean            of promoted posts, or of the others; null: of both
--- :after       float8             the last sort value seen; null: from the first row on
--- :after_key   text               the last key seen
--- :limit       int                rows at most
+-- :start       timestamptz        start of the period
+-- :end         timestamptz        end of the period, exclusive
+-- :before      timestamptz        start of the comparison period, not after :start
+-- :before_end  timestamptz        end of the comparison period, exclusive
+-- :types       engagement_type[]  event types that count
+-- :category    text               category of the posts; empty: any
+-- :author      bigint             author of the posts; 0: any
+-- :tag         text               tag of the posts; empty: any
+-- :promoted    boolean            only promoted posts, or only the others; null: both
+-- :after       float8             sort value of the row before the page; null: first page
+-- :after_key   text               key of the row before the page
+-- :limit       int                maximum rows
 --
--- One row a key that was engaged with in either period, best first, equal ones by their key. A
--- post with several tags counts for each of them.
+-- One row per key that was engaged with in either period, best first, equal ones by their key. By
+-- rate, those of fewer than 30 views follow the others. A post with several tags counts once for each
+-- of them, also where SQL stored one twice.
 WITH per_post AS (
     SELECT post_id,
            count(*) FILTER (WHERE is_now AND type = 'view')    AS views,
@@ -35,13 +36,14 @@ WITH per_post AS (
 ), keyed AS (
     SELECT k.key, e.*, p.author_id
       FROM per_post AS e
-      JOIN chosen_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
+      JOIN matching_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
            AS p USING (post_id)
-     CROSS JOIN LATERAL unnest(CASE :'dimension'::text
-           WHEN 'post'     THEN ARRAY[p.post_id::text]
-           WHEN 'author'   THEN ARRAY[p.author_id::text]
-           WHEN 'category' THEN ARRAY[p.category]
-           WHEN 'tag'      THEN p.tags END) AS k (key)
+     CROSS JOIN LATERAL (
+           SELECT DISTINCT unnest(CASE :'dimension'::text
+                  WHEN 'post'     THEN ARRAY[p.post_id::text]
+                  WHEN 'author'   THEN ARRAY[p.author_id::text]
+                  WHEN 'category' THEN ARRAY[p.category]
+                  WHEN 'tag'      THEN p.tags END)) AS k (key)
 ), summed AS (
     SELECT key,
            sum(views)::bigint AS views, sum(likes)::bigint AS likes,
@@ -53,7 +55,7 @@ WITH per_post AS (
       FROM keyed
      GROUP BY key
 ), rated AS (
-    SELECT *, coalesce(round(100.0 * (likes + comments + shares) / nullif(views, 0), 2), 0)::float8
+    SELECT *, round(100.0 * (likes + comments + shares) / nullif(views, 0), 2)::float8
               AS engagement_rate
       FROM summed
 ), best AS (
@@ -61,7 +63,9 @@ WITH per_post AS (
       FROM (SELECT *, (CASE :'sort'::text
                        WHEN 'views' THEN views WHEN 'likes' THEN likes
                        WHEN 'comments' THEN comments WHEN 'shares' THEN shares
-                       WHEN 'rate' THEN engagement_rate ELSE total_engagements END)::float8
+                       WHEN 'rate' THEN CASE WHEN views >= 30 THEN engagement_rate
+                                               ELSE coalesce(engagement_rate, -1) - 1e9 END
+                       ELSE total_engagements END)::float8
                       AS sort_value
               FROM rated) AS s
      WHERE :after::float8 IS NULL

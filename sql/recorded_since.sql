@@ -1,5 +1,8 @@
--- recorded_since: from when on is engagement recorded?
+-- recorded_since: since when is engagement recorded, and how far back are its events stored?
 --
--- One row: posts published before have first hours that nobody recorded; null: there are no events.
-SELECT recorded_since
+-- One row. recorded_since: the first hours of posts published before are not recorded; null: no
+-- events. longest_silence: without any event, in the four weeks after. stored_since: no later day has expired;
+-- null: no day has.
+SELECT recorded_since, longest_silence,
+       (SELECT max(day) + 1 FROM expired_partitions)::timestamp AT TIME ZONE 'UTC' AS stored_since
   FROM first_hours_state;

@@ -1,19 +1,19 @@
 -- sample_authors: which authors are engaged with most?
 --
--- :limit  int          rows returned at most
--- :since  timestamptz  posts published from here on count for the segment
+-- :limit  int          maximum rows
+-- :since  timestamptz  posts published since then count for the segment
 --
--- One row an author, most engaged first; authors without posts have zeros. As fresh as the last
+-- One row per author, most engaged first; authors without posts have zeros. As fresh as the last
 -- refresh. The segment is that of opportunity_authors, Average without recent posts.
 WITH ever AS (
     SELECT author_id, count(*) AS posts, sum(total_engagements)::bigint AS engagements,
            round(avg(total_engagements), 2)::float8 AS average
-      FROM engagement_stats
+      FROM published_stats
      GROUP BY author_id
 ), recent AS (
     SELECT s.author_id, a.author_category, count(*) AS posts,
            round(avg(s.total_engagements), 2) AS average
-      FROM engagement_stats AS s
+      FROM published_stats AS s
       JOIN authors AS a USING (author_id)
      WHERE s.publish_timestamp >= :'since'::timestamptz
      GROUP BY s.author_id, a.author_category

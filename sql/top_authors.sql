@@ -1,10 +1,9 @@
--- top_authors: which authors earn the most engagement, in each category they write in?
+-- top_authors: which authors earn the most engagement, by category of the post?
 --
--- :today  date  the reporting zone's day; posts of the 3 months before it count
--- :zone   text  the reporting zone
+-- :since  timestamptz  posts published since then count
 --
--- One row an (author, category of the post), best first, 50 at most; equal totals share a rank.
--- As fresh as the last refresh.
+-- One row per (author, category of the post), best first, 50 at most; equal totals share a rank.
+-- As of the last refresh.
 WITH recent AS (
     SELECT a.author_id, a.name AS author_name, a.author_category, s.category AS post_category,
            count(*)                                      AS post_count,
@@ -14,9 +13,9 @@ WITH recent AS (
            sum(s.share_count)::bigint                    AS total_shares,
            sum(s.total_engagements)::bigint              AS total_engagements,
            round(avg(s.total_engagements), 2)::float8    AS avg_engagement_per_post
-      FROM engagement_stats AS s
+      FROM published_stats AS s
       JOIN authors AS a USING (author_id)
-     WHERE s.publish_timestamp >= (:'today'::date - interval '3 months') AT TIME ZONE :'zone'::text
+     WHERE s.publish_timestamp >= :'since'::timestamptz
      GROUP BY a.author_id, s.category
 )
 SELECT recent.*,

@@ -1,6 +1,6 @@
--- versions: what do the reports show at this moment, and how fresh is it?
+-- versions: which version of the data do reports show, and when was it true?
 --
--- One row. live_version changes with every event that is stored or taken back, refresh_id with
+-- One row. live_version changes with every event that is stored or retracted, refresh_id with
 -- every refresh of the view, catalogue_version with the catalogue.
 SELECT (SELECT coalesce(sum(stored + skipped), 0)::bigint FROM consumer_offsets)
        + (SELECT replayed FROM ledger_totals)                       AS live_version,

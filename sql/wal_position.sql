@@ -1,4 +1,4 @@
--- wal_position: how much of the write-ahead log does this server have?
+-- wal_position: at which position of the write-ahead log is this server?
 --
 -- One row, in bytes since the first log: written by a primary, replayed by a replica.
 SELECT pg_is_in_recovery() AS is_replica,

@@ -1,8 +1,8 @@
--- catalogue_authors: what does the catalogue say of these authors?
+-- catalogue_authors: these authors as the catalogue has them
 --
 -- :ids  bigint[]  the authors
 --
--- One row an author that is there.
+-- One row per author that exists.
 SELECT author_id AS id, name, author_category, joined_date
   FROM authors
  WHERE author_id = ANY (:ids::bigint[]);

@@ -1,8 +1,8 @@
--- catalogue_posts: what does the catalogue say of these posts?
+-- catalogue_posts: these posts as the catalogue has them
 --
 -- :ids  bigint[]  the posts
 --
--- One row a post that is there, with its metadata.
+-- One row per post that exists, with its metadata.
 SELECT p.post_id AS id, p.author_id, p.category, p.title, p.publish_timestamp, p.content_length,
        p.has_media, m.tags, m.is_promoted, m.language
   FROM posts AS p

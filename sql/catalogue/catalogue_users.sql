@@ -1,8 +1,8 @@
--- catalogue_users: what does the catalogue say of these users?
+-- catalogue_users: these users as the catalogue has them
 --
 -- :ids  bigint[]  the users
 --
--- One row a user that is there.
+-- One row per user that exists.
 SELECT user_id AS id, signup_date, user_segment, country
   FROM users
  WHERE user_id = ANY (:ids::bigint[]);

@@ -1,6 +1,6 @@
--- delete_authors: take authors without posts out of the catalogue
+-- delete_authors: delete authors without posts
 --
 -- :ids  bigint[]  the authors
 --
--- One row an author that was there.
+-- One row per deleted author.
 DELETE FROM authors WHERE author_id = ANY (:ids::bigint[]) RETURNING author_id AS id;

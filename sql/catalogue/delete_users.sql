@@ -1,6 +1,6 @@
--- delete_users: take users out of the catalogue; their engagements stay
+-- delete_users: delete users from the catalogue; their engagements stay
 --
 -- :ids  bigint[]  the users
 --
--- One row a user that was there.
+-- One row per deleted user.
 DELETE FROM users WHERE user_id = ANY (:ids::bigint[]) RETURNING user_id AS id;

@@ -1,10 +1,10 @@
--- external_ids_of: which external ids stand for these numbers, or for these texts which numbers?
+-- external_ids_of: external IDs with their numbers, by either of them
 --
 -- :kind   text      author, post or user
 -- :ids    bigint[]  numbers
--- :names  text[]    external ids
+-- :names  text[]    external IDs
 --
--- One row an external id that is known.
+-- One row per external ID that exists.
 SELECT external_id, id
   FROM external_ids
  WHERE kind = :'kind'::text

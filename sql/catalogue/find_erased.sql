@@ -1,7 +1,8 @@
--- find_erased: which of these users were erased?
+-- find_erased: which of these users are erased
 --
 -- :numbers  bigint[]  numbers
--- :names    text[]    external ids
+-- :names    text[]    external IDs
 --
--- One row each that was: its number, or its name. Until the transaction ends, no erasure begins.
+-- One row per erased user, with its number or its external ID. No erasure begins before the
+-- transaction ends.
 SELECT number, name FROM find_erased(:numbers::bigint[], :names::text[]);

@@ -1,10 +1,10 @@
--- list_catalogue: which authors, posts or users are there?
+-- list_catalogue: numbers of authors, posts or users
 --
 -- :kind   text    author, post or user
--- :after  bigint  the last number seen; 0: from the first one on
--- :limit  int     rows at most
+-- :after  bigint  only greater numbers
+-- :limit  int     maximum number of rows
 --
--- One row a number, rising.
+-- One row per number, ascending.
 (SELECT author_id AS id FROM authors
   WHERE :'kind'::text = 'author' AND author_id > :after::bigint ORDER BY id LIMIT :limit::int)
  UNION ALL

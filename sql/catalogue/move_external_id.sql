@@ -1,8 +1,8 @@
--- move_external_id: let an external id stand for a number, with all that is stored under it
+-- move_external_id: give an external ID another number, and move what is stored under the old one
 --
 -- :kind  text    author, post or user
--- :name  text    the external id
--- :id    bigint  the number it stands for from here on
+-- :name  text    external ID
+-- :id    bigint  its new number
 --
--- One row, which says nothing.
+-- One row without content.
 SELECT move_external_id(:'kind'::text, :'name'::text, :id::bigint);

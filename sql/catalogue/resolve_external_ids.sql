@@ -1,7 +1,7 @@
--- resolve_external_ids: which numbers do these external ids stand for?
+-- resolve_external_ids: numbers of external IDs
 --
 -- :kind          text    author, post or user
--- :external_ids  text[]  the texts; those that are new get a number that stays theirs
+-- :external_ids  text[]  external IDs; new ones get a number
 --
--- One row an external id. Until the transaction ends, none of them can be moved to another number.
+-- One row per external ID. None of them gets another number before the transaction ends.
 SELECT external_id, id FROM resolve_external_ids(:'kind'::text, :external_ids::text[]);

@@ -1,6 +1,6 @@
--- count_offsets: how many partitions of this topic did any consumer ever have?
+-- count_offsets: number of partitions of the topic that were ever assigned to a consumer
 --
--- :topic  text  the topic
+-- :topic  text  topic
 --
 -- One row: partitions.
 SELECT count(*) AS partitions FROM consumer_offsets WHERE topic = :topic::text;

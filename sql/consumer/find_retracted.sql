@@ -1,10 +1,10 @@
--- find_retracted: which of these events were taken back, before they came or since?
+-- find_retracted: which of these events are retracted, whether before or after they arrived
 --
--- :engaged_timestamps  timestamptz[]  the events' times; the other arrays run along
--- :event_ids           uuid[]         their ids
+-- :engaged_timestamps  timestamptz[]  times of the events; the other arrays are parallel
+-- :event_ids           uuid[]         their IDs
 -- :post_ids            bigint[]       their posts
 --
--- One row an event that was.
+-- One row per retracted event.
 SELECT engaged_timestamp, event_id
   FROM retractions
   JOIN unnest(:engaged_timestamps::timestamptz[], :event_ids::uuid[], :post_ids::bigint[])

@@ -1,10 +1,10 @@
--- find_stored: which of these identities are in engagements already?
+-- find_stored: which of these identities are in engagements
 --
--- :engaged_timestamps  timestamptz[]  the identities' times; the other array runs along
--- :event_ids           uuid[]         the identities' ids
+-- :engaged_timestamps  timestamptz[]  times of the identities; the other array is parallel
+-- :event_ids           uuid[]         their IDs
 --
--- One row an identity that is stored. LATERAL with LIMIT keeps the plan an index look-up each,
--- whatever the statistics say.
+-- One row per stored identity. LATERAL with LIMIT makes the plan an index lookup for each,
+-- whatever the statistics are.
 SELECT k.engaged_timestamp, k.event_id
   FROM unnest(:engaged_timestamps::timestamptz[], :event_ids::uuid[])
        AS k (engaged_timestamp, event_id)

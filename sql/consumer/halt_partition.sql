@@ -1,12 +1,12 @@
--- halt_partition: stop this partition until a person decides
+-- halt_partition: stop a partition until an operator resumes it
 --
--- :topic        text    the topic
--- :partition    int     the partition
--- :reason       text    the snake_case reason
--- :detail       text    the facts, for the operator
--- :next_offset  bigint  where it stood when this was found out
+-- :topic        text    topic
+-- :partition    int     partition
+-- :reason       text    snake_case reason
+-- :detail       text    details for the operator
+-- :next_offset  bigint  expected next offset
 --
--- One row if it was; none if it was moved meanwhile. A halt that stands already is kept.
+-- One row; none if the next offset changed meanwhile or the partition is halted already.
 UPDATE consumer_offsets
    SET halt_reason = :reason::text, halt_detail = :detail::text, halted_timestamp = now()
  WHERE topic = :topic::text AND partition = :partition::int AND halt_reason IS NULL

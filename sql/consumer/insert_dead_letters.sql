@@ -1,16 +1,16 @@
--- insert_dead_letters: keep the records that cannot be stored, with their original bytes
+-- insert_dead_letters: store records that cannot become rows, with their original bytes
 --
--- :topic              text           the topic
--- :partitions         int[]          where each record stood; the other arrays run along
--- :offsets            bigint[]       where in the partition
--- :reasons            text[]         the snake_case reason
+-- :topic              text           topic
+-- :partitions         int[]          partition of each record; the other arrays are parallel
+-- :offsets            bigint[]       its offset
+-- :reasons            text[]         snake_case reason
 -- :details            text[]         one sentence
 -- :record_timestamps  timestamptz[]  the record's own time
 -- :keys               bytea[]        its key
 -- :values             bytea[]        its value
--- :event_ids          uuid[]         the event's id, where it can be read
+-- :event_ids          uuid[]         the event's ID, if it can be read
 --
--- No rows; a record that is read again, as an operator asked for, is kept once.
+-- No rows; a record that is consumed again, after a resume, stays one dead letter.
 INSERT INTO dead_letters
        (topic, partition, "offset", reason, detail, record_timestamp, key, value, event_id)
 SELECT :topic::text, d.*

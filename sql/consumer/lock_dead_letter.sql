@@ -1,6 +1,6 @@
--- lock_dead_letter: one dead letter that was not stored yet, while nobody else may replay it
+-- lock_dead_letter: read a dead letter that is not stored yet, and lock it
 --
--- :dead_letter_id  bigint  which one
+-- :dead_letter_id  bigint  dead letter
 --
 -- One row, or none if it was stored meanwhile.
 SELECT dead_letter_id, "offset", record_timestamp, key, value

@@ -1,9 +1,9 @@
--- lock_offsets: where do these partitions stand, while nobody else may move them?
+-- lock_offsets: read the offset rows of these partitions, and lock them
 --
--- :topic       text   the topic
--- :partitions  int[]  its partitions, ascending, so that two consumers never deadlock
+-- :topic       text   topic
+-- :partitions  int[]  partitions; rows are locked in ascending order, so consumers never deadlock
 --
--- One row a partition that has an offset row; has_retractions is the same in each.
+-- One row per partition that has an offset row; has_retractions is the same in each.
 SELECT partition, next_offset, halt_reason,
        EXISTS (SELECT FROM retractions) AS has_retractions
   FROM consumer_offsets

@@ -1,10 +1,10 @@
--- read_offsets: from where do these partitions go on?
+-- read_offsets: where to go on in these partitions
 --
--- :topic       text   the topic
--- :partitions  int[]  its partitions
+-- :topic       text   topic
+-- :partitions  int[]  partitions
 --
--- One row a partition that has an offset row.
-SELECT partition, next_offset, dead_in_a_row, halt_reason, halt_detail,
+-- One row per partition that has an offset row.
+SELECT partition, next_offset, consecutive_dead_letters, halt_reason, halt_detail,
        fingerprint_offset, fingerprint_timestamp, fingerprint_crc
   FROM consumer_offsets
  WHERE topic = :topic::text AND partition = ANY (:partitions::int[]);

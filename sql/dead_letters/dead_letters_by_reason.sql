@@ -1,12 +1,12 @@
--- dead_letters_by_reason: what could not be stored, and why?
+-- dead_letters_by_reason: numbers of dead letters by reason
 --
--- One row a reason, most that wait first. They wait until they are replayed.
+-- One row per reason, most pending first. A dead letter is pending until it is replayed.
 SELECT reason,
-       count(*) FILTER (WHERE replay_outcome IS NULL) AS waiting,
+       count(*) FILTER (WHERE replay_outcome IS NULL) AS pending,
        count(replay_outcome)                          AS replayed,
        min(dead_lettered_timestamp)                   AS first,
        max(dead_lettered_timestamp)                   AS last,
        max(dead_letter_id)                            AS newest_id
   FROM dead_letters
  GROUP BY reason
- ORDER BY waiting DESC, reason;
+ ORDER BY pending DESC, reason;

@@ -1,9 +1,9 @@
--- list_dead_letters: what could not be stored, newest first
+-- list_dead_letters: dead letters, newest first
 --
--- :only_reason  text  of this one alone; empty: of any
--- :rows         int   at most so many
+-- :only_reason  text  only this reason; '': all
+-- :rows         int   maximum number of rows
 --
--- One row a dead letter, without its bytes.
+-- One row per dead letter, without its bytes.
 SELECT dead_letter_id, dead_lettered_timestamp, reason, topic, partition, "offset", detail,
        replay_outcome
   FROM dead_letters

@@ -1,8 +1,8 @@
--- replays_of: what was tried with a dead letter?
+-- replays_of: attempts to replay a dead letter
 --
--- :dead_letter_id  bigint  which one
+-- :dead_letter_id  bigint  the dead letter
 --
--- One row an attempt, in their order.
+-- One row per attempt, oldest first.
 SELECT replayed_timestamp, replayed_by, outcome, detail
   FROM dead_letter_replays
  WHERE dead_letter_id = :dead_letter_id::bigint

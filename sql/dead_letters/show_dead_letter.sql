@@ -1,8 +1,8 @@
--- show_dead_letter: everything about one dead letter
+-- show_dead_letter: one dead letter in full
 --
--- :dead_letter_id  bigint  which one
+-- :dead_letter_id  bigint  the dead letter
 --
--- One row, its key and its value as the bytes they were.
+-- One row, with the original bytes of key and value.
 SELECT *
   FROM dead_letters
  WHERE dead_letter_id = :dead_letter_id::bigint;

@@ -1,13 +1,13 @@
--- author_outcomes: how did each author's posts do in two periods that meet?
+-- author_outcomes: outcomes of authors in two adjacent periods
 --
--- :authors  bigint[]     these authors
--- :before   timestamptz  the begin of the first period, which ends where the second begins
--- :start    timestamptz  the begin of the second
--- :end      timestamptz  and its end
--- :hours    int          engagement counts until a post is so old; younger posts are left out
+-- :authors  bigint[]     the authors
+-- :before   timestamptz  start of the first period
+-- :start    timestamptz  end of the first period and start of the second
+-- :end      timestamptz  end of the second period
+-- :hours    int          age until which engagement counts; younger posts are left out
 --
--- Two rows an author: posts that were published, and the mean of ln(1 + engagements) of those
--- that are old enough, and whose first hours were recorded; null without any.
+-- Two rows per author. published: number of posts; posts: those that are old enough and whose first
+-- hours were recorded; engagements, squares: sums of what these earned, and of its square.
 WITH published AS (
     SELECT post_id, author_id, publish_timestamp,
            publish_timestamp >= :'start'::timestamptz AS is_after,
@@ -20,7 +20,7 @@ WITH published AS (
        AND publish_timestamp >= :'before'::timestamptz
        AND publish_timestamp < :'end'::timestamptz
 ), earned AS (
-    SELECT p.post_id, count(*) AS engagements
+    SELECT p.post_id, count(*)::float8 AS y
       FROM published AS p
       JOIN engagements AS e
         ON e.post_id = p.post_id
@@ -30,8 +30,10 @@ WITH published AS (
        AND e.engaged_timestamp < :'end'::timestamptz
      GROUP BY p.post_id
 )
-SELECT a.author_id, w.is_after, count(p.post_id) AS posts,
-       avg(ln(1 + coalesce(e.engagements, 0))) FILTER (WHERE p.is_old)::float8 AS mean_log
+SELECT a.author_id, w.is_after, count(p.post_id) AS published,
+       count(*) FILTER (WHERE p.is_old) AS posts,
+       coalesce(sum(e.y) FILTER (WHERE p.is_old), 0) AS engagements,
+       coalesce(sum(e.y * e.y) FILTER (WHERE p.is_old), 0) AS squares
   FROM unnest(:'authors'::bigint[]) AS a (author_id)
  CROSS JOIN (VALUES (false), (true)) AS w (is_after)
   LEFT JOIN published AS p ON p.author_id = a.author_id AND p.is_after = w.is_after

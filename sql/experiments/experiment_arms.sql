@@ -1,8 +1,8 @@
--- experiment_arms: who is in which arm?
+-- experiment_arms: authors of an experiment and their arms
 --
 -- :experiment  text  the experiment
 --
--- One row an author.
+-- One row per author.
 SELECT x.author_id, a.name AS author_name, x.arm
   FROM experiment_authors AS x
   LEFT JOIN authors AS a USING (author_id)

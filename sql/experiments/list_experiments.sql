@@ -1,8 +1,8 @@
--- list_experiments: what was tried, and how many took part?
+-- list_experiments: experiments and the sizes of their arms
 --
--- :only_name  text  this one alone; empty: all
+-- :only_name  text  only this experiment; '': all
 --
--- One row an experiment, the newest first.
+-- One row per experiment, newest first.
 SELECT e.name, e.kind, e.hours, e.days, e.target_lift, e.start_timestamp,
        e.start_timestamp + make_interval(days => e.days) AS end_timestamp,
        count(*) FILTER (WHERE a.arm = 'treatment') AS treated,

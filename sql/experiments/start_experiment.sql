@@ -1,15 +1,15 @@
--- start_experiment: keep what is tried, with whom, and since when
+-- start_experiment: record an experiment and its authors
 --
 -- :experiment   text         the experiment
 -- :kind         text         posting-times, coaching or promotion
--- :hours        int          of a post's life that count
--- :days         int          how long it lasts
--- :target_lift  float8       the lift that is hoped for, 0.2 for 20 %
--- :start        timestamptz  posts from here on count
--- :authors      bigint[]     who takes part; the arms run along
--- :arms         text[]       treatment or control
+-- :hours        int          hours after publication that count
+-- :days         int          duration
+-- :target_lift  float8       expected lift: 0.2 is 20 %
+-- :start        timestamptz  posts from this time on count
+-- :authors      bigint[]     the authors
+-- :arms         text[]       treatment or control, one per author
 --
--- One row: how many authors were entered.
+-- One row: number of recorded authors.
 WITH made AS (
      INSERT INTO experiments (name, kind, hours, days, target_lift, start_timestamp)
      VALUES (:'experiment'::text, :'kind'::text, :hours::int, :days::int, :target_lift::float8,

@@ -1,7 +1,7 @@
--- begin_export: note that somebody is given a user's data
+-- begin_export: record that the data of a user are exported
 --
 -- :user_id       bigint  the user
--- :requested_by  text    who asks
+-- :requested_by  text    operator or program that requested it
 --
 -- One row.
 INSERT INTO user_exports (user_id, requested_by)

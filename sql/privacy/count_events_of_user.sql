@@ -1,8 +1,8 @@
--- count_events_of_user: how many events has a user on one UTC day?
+-- count_events_of_user: number of events of a user on one UTC day
 --
 -- :user_id  bigint       the user
--- :since    timestamptz  the day's beginning
--- :before   timestamptz  the next one's
+-- :since    timestamptz  start of the day
+-- :before   timestamptz  start of the next day
 --
 -- One row.
 SELECT count(*) AS events

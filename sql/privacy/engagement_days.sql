@@ -1,6 +1,6 @@
--- engagement_days: of which UTC days are there engagements, or could be?
+-- engagement_days: UTC days that have a partition
 --
--- One row a daily partition, oldest first.
+-- One row per day, oldest first.
 SELECT day
   FROM engagement_partitions
  WHERE day IS NOT NULL

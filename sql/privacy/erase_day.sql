@@ -1,7 +1,7 @@
--- erase_day: take the user out of one UTC day
+-- erase_day: erase a user from the events of one UTC day
 --
 -- :erasure_id  bigint  the erasure
 -- :day         date    the day
 --
--- One row: how many events were changed.
+-- One row: number of changed events.
 SELECT erase_day(:erasure_id::bigint, :'day'::date) AS events;

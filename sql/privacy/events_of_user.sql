@@ -1,10 +1,10 @@
--- events_of_user: what did a user do on one UTC day?
+-- events_of_user: events of a user on one UTC day
 --
 -- :user_id  bigint       the user
--- :since    timestamptz  the day's beginning
--- :before   timestamptz  the next one's
+-- :since    timestamptz  start of the day
+-- :before   timestamptz  start of the next day
 --
--- One row an event, oldest first.
+-- One row per event, oldest first.
 SELECT event_id, post_id, user_id, type::text AS type, engaged_timestamp, received_timestamp
   FROM engagements
  WHERE user_id = :user_id::bigint

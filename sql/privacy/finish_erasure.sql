@@ -1,4 +1,4 @@
--- finish_erasure: take the user out of the catalogue, and forget who the erasure was about
+-- finish_erasure: delete the user from the catalogue, and clear the user's identity in the erasure
 --
 -- :erasure_id  bigint  the erasure
 --

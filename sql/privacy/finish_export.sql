@@ -1,8 +1,8 @@
--- finish_export: note how much was given
+-- finish_export: record the size of an export
 --
 -- :export_id     bigint  the export
--- :events        bigint  events given
--- :dead_letters  bigint  dead letters given
+-- :events        bigint  exported events
+-- :dead_letters  bigint  exported dead letters
 --
 -- No rows.
 UPDATE user_exports

@@ -1,4 +1,4 @@
--- has_archive: is any day in the archive?
+-- has_archive: whether any day is in the archive
 --
 -- One row.
 SELECT EXISTS (SELECT FROM archived_partitions) AS has_archive;

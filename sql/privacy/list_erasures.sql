@@ -1,10 +1,10 @@
--- list_erasures: who asked for users to be erased, and what was done?
+-- list_erasures: erasures, with their requester and the number of changes
 --
--- :rows  int  at most so many
+-- :rows  int  maximum number of rows
 --
--- One row an erasure, newest first.
+-- One row per erasure, newest first.
 SELECT erasure_id, requested_by, started_timestamp, finished_timestamp, events, dead_letters,
-       catalogue_rows, is_linked
+       catalogue_rows, has_pseudonym
   FROM erasures
  ORDER BY erasure_id DESC
  LIMIT :rows::int;

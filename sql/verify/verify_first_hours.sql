@@ -1,7 +1,7 @@
--- verify_first_hours: which posts' first hours differ from their raw rows?
+-- verify_first_hours: posts whose first hours differ from their raw rows
 --
--- One row a post that is wrong, with the greatest age at which it is. Posts whose events changed
--- since the last refresh are not among them, nor those of days that expired.
+-- One row per wrong post, with the greatest age that is wrong. Posts whose events changed since the
+-- last refresh are left out, and so are posts of expired days.
 WITH kept AS (
     SELECT f.*
       FROM first_hours AS f

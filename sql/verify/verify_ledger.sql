@@ -1,4 +1,4 @@
--- verify_ledger: is every stored event a row, expired or taken back, and in its post's totals?
+-- verify_ledger: whether every stored event is a row, expired or retracted, and in post_totals
 --
 -- One row if not.
 WITH found AS (
@@ -6,7 +6,7 @@ WITH found AS (
            + (SELECT replayed FROM ledger_totals)                       AS stored_and_replayed,
            (SELECT count(*) FROM engagements)
            + (SELECT coalesce(sum(rows), 0) FROM expired_partitions)    AS rows_and_expired,
-           (SELECT count(*) FROM retractions WHERE is_removed)          AS retracted,
+           (SELECT count(*) FROM retractions WHERE is_applied)          AS retracted,
            (SELECT coalesce(sum(views + likes + comments + shares), 0)
               FROM post_totals)                                         AS in_post_totals
 )

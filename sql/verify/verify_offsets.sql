@@ -1,6 +1,6 @@
--- verify_offsets: in which partitions does the account of records not add up?
+-- verify_offsets: partitions whose offsets and counters do not balance
 --
--- One row a partition whose offsets and counters differ.
+-- One row per wrong partition.
 SELECT topic, partition, next_offset - first_offset AS records_read,
        stored + duplicates + dead_lettered + skipped AS accounted
   FROM consumer_offsets

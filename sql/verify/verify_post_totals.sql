@@ -1,7 +1,7 @@
--- verify_post_totals: which posts' totals differ from their raw rows?
+-- verify_post_totals: posts whose totals differ from their raw rows
 --
--- One row a post that is wrong. Totals keep what expired, so where days have expired a total may
--- exceed its raw rows; verify_ledger then holds their sum.
+-- One row per wrong post. Totals include expired days, so once days have expired a total may exceed
+-- the raw rows; verify_ledger then checks the sum of all totals.
 WITH recomputed AS (
     SELECT post_id,
            count(*) FILTER (WHERE type = 'view')    AS views,
@@ -23,7 +23,9 @@ SELECT post_id,
               OR coalesce(t.likes, 0)    < coalesce(r.likes, 0)
               OR coalesce(t.comments, 0) < coalesce(r.comments, 0)
               OR coalesce(t.shares, 0)   < coalesce(r.shares, 0)
-            ELSE (t.views, t.likes, t.comments, t.shares)
-                 IS DISTINCT FROM (r.views, r.likes, r.comments, r.shares)
+            ELSE (coalesce(t.views, 0), coalesce(t.likes, 0),
+                  coalesce(t.comments, 0), coalesce(t.shares, 0))
+              <> (coalesce(r.views, 0), coalesce(r.likes, 0),
+                  coalesce(r.comments, 0), coalesce(r.shares, 0))
         END
  ORDER BY post_id;

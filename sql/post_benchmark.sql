@@ -1,0 +1,55 @@
+-- post_benchmark: how does a post compare with earlier posts of its category at exactly the same age?
+--
+-- :post_id  bigint       the post
+-- :now      timestamptz  until when its events count
+-- :peers    int          maximum posts that it is compared with
+--
+-- One row, or none for an unknown post. age: of the post, at most seven days. peers: the latest posts
+-- of the category that are at least as old, and whose events of that age were recorded and are
+-- stored. low and high enclose four of five of them, and are exact: no curve is fitted.
+WITH own AS (
+    SELECT p.*, least(:'now'::timestamptz - publish_timestamp, interval '7 days') AS age
+      FROM posts AS p
+     WHERE post_id = :post_id::bigint
+), peers AS (
+    SELECT p.post_id, p.publish_timestamp, own.age
+      FROM posts AS p
+      JOIN own USING (category)
+     CROSS JOIN first_hours_state AS s
+     WHERE p.post_id <> own.post_id
+       AND own.age >= interval '0'
+       AND p.publish_timestamp <= :'now'::timestamptz - own.age
+       AND p.publish_timestamp >= s.recorded_since
+       AND p.publish_timestamp >= coalesce(
+           (SELECT max(day) + 1 FROM expired_partitions)::timestamp AT TIME ZONE 'UTC', '-infinity')
+     ORDER BY p.publish_timestamp DESC, p.post_id
+     LIMIT :peers::int
+), counted AS (
+    SELECT s.is_own, e.engagements
+      FROM (SELECT post_id, publish_timestamp, age, true AS is_own FROM own
+             UNION ALL
+            SELECT post_id, publish_timestamp, age, false FROM peers) AS s
+     CROSS JOIN LATERAL (
+           SELECT count(*) AS engagements
+             FROM engagements
+            WHERE post_id = s.post_id
+              AND engaged_timestamp >= s.publish_timestamp
+              AND engaged_timestamp < s.publish_timestamp + s.age) AS e
+)
+SELECT own.post_id, own.title, own.author_id, a.name AS author_name, own.category,
+       own.publish_timestamp AS publish_date,
+       extract(epoch FROM own.age)::float8 / 3600 AS age_hours,
+       c.engagements, p.*
+  FROM own
+  JOIN authors AS a USING (author_id)
+ CROSS JOIN (SELECT engagements FROM counted WHERE is_own) AS c
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS peers,
+              100 * (count(*) FILTER (WHERE engagements < c.engagements)
+                     + count(*) FILTER (WHERE engagements = c.engagements) / 2.0)::float8
+                  / nullif(count(*), 0) AS percentile,
+              percentile_cont(0.5) WITHIN GROUP (ORDER BY engagements) AS median,
+              percentile_disc(0.1) WITHIN GROUP (ORDER BY engagements)::float8 AS low,
+              percentile_disc(0.9) WITHIN GROUP (ORDER BY engagements)::float8 AS high
+         FROM counted
+        WHERE NOT is_own) AS p;
