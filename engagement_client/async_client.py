@@ -7,19 +7,19 @@ from types import TracebackType
 from typing import Self, Unpack
 from uuid import UUID
 
+from engagement_client.client import Session
 from engagement_client.event import Details, Event, EventType, Named, Retraction, Tracked
-from engagement_client.session import Session
 
 
 class AsyncClient(Session):
     """Sends events in the background. One for a process, used by all of its tasks.
 
-    A thread of its own delivers, as in Client, so a busy event loop delays no delivery and one
-    that ends loses nothing. No method blocks the loop: tracking waits only for room.
+    A separate thread delivers, as in Client: a busy event loop delays no delivery, and one that
+    ends loses no events. No method blocks the loop: tracking waits only for room.
 
     Raises:
-        ValueError: (when tracking) the service would refuse the event.
-        BufferFullError: (when tracking) there was no room in time, and ``when_full`` is "block".
+        ValueError: (when tracking) the service would reject the event.
+        BufferFullError: (when tracking) the buffer stayed full, and ``when_full`` is "block".
         ClosedError: (when tracking) the client is closed.
     """
 
@@ -44,41 +44,41 @@ class AsyncClient(Session):
         return await self.add(Event.stamp(kind, details))
 
     async def retract(self, event_id: UUID | str, **named: Unpack[Named]) -> UUID:
-        """Take an event back, an unlike for instance: by its id, and its post as it was tracked.
+        """Retract an event, for example after an unlike, by its ID and its post.
 
-        Give ``at``, too, if the event was given one. It may be done twice, and even come before
-        its event: the event stays taken back.
+        Pass ``at`` if the event was tracked with it. A retraction can be repeated, and can arrive
+        before its event.
         """
         return await self.add(Retraction.of(event_id, named))
 
     async def add(self, event: Tracked) -> UUID:
-        """Track what has its identity already, such as an event of a Failure."""
-        courier = self._courier
-        entry = courier.entry(event)
-        if courier.offer(entry):
+        """Track an event that has an identity, such as one of a Failure."""
+        sender = self._sender
+        entry = sender.entry(event)
+        if sender.offer(entry):
             return event.event_id
         is_taken = False
 
         def is_decided() -> bool:
             nonlocal is_taken
-            is_taken = courier.offer(entry)
-            return is_taken or courier.is_closed
+            is_taken = sender.offer(entry)
+            return is_taken or sender.is_closed
 
         await self._wait(is_decided, self._block_seconds)
         if not is_taken:
-            self._no_room(event)
+            self._reject_full(event)
         return event.event_id
 
     async def flush(self, timeout_seconds: float = 10.0) -> bool:
-        """Send what waits at once; tell whether all of it was settled in time.
+        """Send buffered events now. Return whether all were settled in time.
 
         Settled events were delivered, rejected or reported as a failure.
         """
-        return await self._wait(self._courier.hurry(), timeout_seconds)
+        return await self._wait(self._sender.request_flush(), timeout_seconds)
 
     async def close(self) -> None:
-        """Deliver what waits, for at most ``close_seconds``; the rest is `undelivered`."""
-        await asyncio.to_thread(self._courier.close)
+        """Deliver buffered events for at most ``close_seconds``; the others are ``undelivered``."""
+        await asyncio.to_thread(self._sender.close)
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,16 +92,16 @@ class AsyncClient(Session):
         await self.close()
 
     async def _wait(self, is_met: Callable[[], bool], seconds: float) -> bool:
-        """Wait until it is met; it is asked whenever something settled."""
+        """Wait until *is_met* returns true; call it whenever events settle."""
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
 
         def wake() -> None:
-            # Whoever waited in a loop that is closed is not there any more.
+            # The loop may be closed meanwhile.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(changed.set)
 
-        with self._courier.listening(wake):
+        with self._sender.listening(wake):
             try:
                 async with asyncio.timeout(seconds):
                     while not is_met():

@@ -1,5 +1,6 @@
-"""The event, stamped once with its identity so that every retry is the same event; and what
-takes one back.
+"""Events and retractions.
+
+An event gets its identity once, so that every retry sends the same event.
 """
 
 import json
@@ -16,18 +17,18 @@ EventType = Literal["view", "like", "comment", "share"]
 MAX_ID: Final = 2**63 - 1
 MAX_TEXT_ID: Final = 200
 _TYPES: Final = get_args(EventType)
-_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_UNSTORABLE: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _MAX_UUID: Final = 2**128 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Named(TypedDict, total=False):
-    """What says which event is meant, besides its id.
+    """The post and the time of an event.
 
     Attributes:
-        post_id: the post by number; exactly one of ``post_id`` and ``post`` is given.
-        post: the post by the id your own system has for it.
-        at: when it happened, aware; when absent, the time inside a version-7 event_id.
+        post_id: the number of the post; give either ``post_id`` or ``post``.
+        post: the external ID of the post.
+        at: when it happened, an aware datetime. Default: the time in a version-7 event_id.
     """
 
     post_id: int
@@ -36,12 +37,12 @@ class Named(TypedDict, total=False):
 
 
 class Details(Named, total=False):
-    """What may be said about an event.
+    """The details of an event.
 
     Attributes:
-        user_id: the reader by number; at most one of ``user_id`` and ``user`` is given.
-        user: the reader by the id your own system has.
-        event_id: an identity of your own; minted when absent, so that it carries the time.
+        user_id: the number of the user; give at most one of ``user_id`` and ``user``.
+        user: the external ID of the user.
+        event_id: your own ID. Default: a new UUIDv7, which contains the time.
     """
 
     user_id: int | None
@@ -51,14 +52,14 @@ class Details(Named, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identified:
-    """What names an event: its identity, which is id and time together, and its post.
+    """The identity of an event, which is its ID and its time, and its post.
 
     Raises:
-        ValueError: the service would refuse it.
+        ValueError: the service would reject it.
     """
 
     PATH: ClassVar[str]
-    """The service's route for a batch of them."""
+    """The service's route for a batch."""
 
     event_id: UUID
     engaged_timestamp: datetime
@@ -76,7 +77,7 @@ class Identified:
             raise ValueError("engaged_timestamp: expected an aware datetime, with a time zone")
 
     def to_json(self) -> str:
-        """Return it as the service reads it, and as `from_json` does."""
+        """Return the JSON that the service and `from_json` read."""
         given = {name: value for name, value in self._members().items() if value is not None}
         return json.dumps(given, separators=(",", ":"))
 
@@ -90,7 +91,7 @@ class Identified:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote; the identity is the same. Raises ValueError."""
+        """Parse the output of `to_json`. Raises ValueError."""
         given = json.loads(text)
         try:
             given["event_id"] = UUID(given["event_id"])
@@ -104,7 +105,7 @@ class Identified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event(Identified):
-    """One event with its identity. Raises ValueError, if the service would refuse it."""
+    """One event with its identity. Raises ValueError if the service would reject it."""
 
     PATH: ClassVar[str] = "/events/batch"
 
@@ -127,16 +128,16 @@ class Event(Identified):
 
     @classmethod
     def stamp(cls, kind: EventType, details: Details) -> Self:
-        """Make the event of what a caller says, with an identity. Raises ValueError."""
+        """Create an event with an identity. Raises ValueError."""
         event_id, at = details.get("event_id"), details.get("at")
         if event_id is None:
-            event_id = mint()
+            event_id = new_event_id()
         elif not isinstance(event_id, UUID):
             event_id = UUID(event_id)
         return cls(
             event_id=event_id,
             type=kind,
-            engaged_timestamp=_time_inside(event_id) if at is None else at,
+            engaged_timestamp=_time_of(event_id) if at is None else at,
             post_id=details.get("post_id"),
             post=details.get("post"),
             user_id=details.get("user_id"),
@@ -146,18 +147,18 @@ class Event(Identified):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retraction(Identified):
-    """Takes an event back: an unlike, or the deletion of a wrong event."""
+    """Retracts an event, for example after an unlike."""
 
     PATH: ClassVar[str] = "/events/retractions"
 
     @classmethod
     def of(cls, event_id: UUID | str, named: Named) -> Self:
-        """Name an event as it was tracked. Raises ValueError."""
+        """Create the retraction of a tracked event. Raises ValueError."""
         identity = event_id if isinstance(event_id, UUID) else UUID(event_id)
         at = named.get("at")
         return cls(
             event_id=identity,
-            engaged_timestamp=_time_inside(identity) if at is None else at,
+            engaged_timestamp=_time_of(identity) if at is None else at,
             post_id=named.get("post_id"),
             post=named.get("post"),
         )
@@ -167,13 +168,13 @@ Tracked = Event | Retraction
 
 
 def from_json(text: str | bytes) -> Tracked:
-    """Read an event or a retraction that was kept as JSON. Raises ValueError."""
+    """Parse an event or a retraction from stored JSON. Raises ValueError."""
     given = json.loads(text)
     kind = Event if isinstance(given, dict) and "type" in given else Retraction
     return kind.from_json(text)
 
 
-def mint() -> UUID:
+def new_event_id() -> UUID:
     """Return a new UUIDv7 (RFC 9562, 5.7): 48 bits of milliseconds, the rest random."""
     milliseconds = time.time_ns() // 1_000_000
     value = milliseconds << 80 | int.from_bytes(os.urandom(10), "big")
@@ -181,8 +182,8 @@ def mint() -> UUID:
     return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
 
 
-def _time_inside(event_id: UUID) -> datetime:
-    """Return the instant a version-7 id carries, as the service would take it."""
+def _time_of(event_id: UUID) -> datetime:
+    """Return the time in a version-7 ID, as the service reads it."""
     if event_id.version != 7:
         raise ValueError(
             "at: required with an event_id that is not version 7,"
@@ -197,7 +198,7 @@ def _time_inside(event_id: UUID) -> datetime:
 def _check_number(name: str, value: object) -> None:
     if value is None:
         return
-    # A bool is an int to Python, and no id.
+    # A bool is an int in Python, but not an ID.
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_ID:
         raise ValueError(f"{name}: expected an integer from 1 to {MAX_ID}")
 
@@ -206,6 +207,8 @@ def _check_text(name: str, value: object) -> None:
     if value is None:
         return
     if not isinstance(value, str) or not value or _UNSTORABLE.search(value):
-        raise ValueError(f"{name}: expected text that is not empty, without NUL and surrogates")
+        raise ValueError(
+            f"{name}: expected text that is not empty, without control characters and surrogates"
+        )
     if len(value) > MAX_TEXT_ID:
         raise ValueError(f"{name}: expected at most {MAX_TEXT_ID} characters")

@@ -1,4 +1,4 @@
-"""What an answer means for each event of a batch. Pure."""
+"""The outcome of each event of a batch, by the response."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from engagement_client.buffer import Batch, Entry
 
 _TOO_LARGE: Final = 413
-_ASKS_TO_COME_AGAIN: Final = frozenset({408, 425, 429})
+_RETRIABLE: Final = frozenset({408, 425, 429})
 _EXPLANATIONS: Final = {
     401: "the key is missing or not known",
     403: "the key may not write events",
@@ -20,11 +20,11 @@ _EXPLANATIONS: Final = {
 
 
 class Reply(NamedTuple):
-    """An answer of the service.
+    """A response of the service.
 
     Attributes:
         status: the HTTP status.
-        body: as it came.
+        body: the unparsed body.
         retry_after: that header.
         date: that header, by which a Retry-After with a date is read.
     """
@@ -36,7 +36,7 @@ class Reply(NamedTuple):
 
 
 class Rejection(NamedTuple):
-    """An event that the service refused: its stable tag and a sentence."""
+    """A rejected event, with the stable error code and a sentence."""
 
     entry: Entry
     error: str
@@ -45,15 +45,15 @@ class Rejection(NamedTuple):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of a batch. Every event of it is in exactly one of the first four.
+    """The outcome of a batch. Every event is in exactly one of the first four attributes.
 
     Attributes:
-        delivered: how many events were accepted.
-        rejected: events that were refused for what they are.
-        refused: events that were not looked at, for a reason that a retry does not change.
+        delivered: number of accepted events.
+        rejected: events that the service rejected.
+        refused: events of a request that was rejected as a whole and must not be retried.
         again: batches to send again, with the same identities.
-        trouble: why the service did not do what it was asked; empty: it did.
-        retry_after_seconds: how long it asked to be left alone.
+        trouble: why the request failed; empty when it succeeded.
+        retry_after_seconds: the seconds of Retry-After.
     """
 
     delivered: int = 0
@@ -65,18 +65,18 @@ class Verdict:
 
 
 def unanswered(batch: Batch, reason: str) -> Verdict:
-    """Judge a batch without an answer: stored or not, nobody knows."""
+    """Return the outcome without a response: it is unknown whether the events are stored."""
     return Verdict(again=(batch,), trouble=reason)
 
 
 def judge(batch: Batch, reply: Reply) -> Verdict:
-    """Judge a batch by its answer."""
+    """Return the outcome by the response."""
     status = reply.status
     if status == 202:
         return Verdict(delivered=len(batch))
     if status == _TOO_LARGE:
         return _split(batch)
-    if status >= 500 or status in _ASKS_TO_COME_AGAIN:
+    if status >= 500 or status in _RETRIABLE:
         wait = retry_after_seconds(reply)
         return Verdict(again=(batch,), trouble=f"HTTP {status}", retry_after_seconds=wait)
     members = _members(reply.body)
@@ -87,7 +87,7 @@ def judge(batch: Batch, reply: Reply) -> Verdict:
 
 
 def retry_after_seconds(reply: Reply) -> float:
-    """Return how long a reply asks to wait, given in seconds or as a date; 0: it does not."""
+    """Return Retry-After in seconds, also where it is a date; 0 without one."""
     text = (reply.retry_after or "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
@@ -99,7 +99,7 @@ def retry_after_seconds(reply: Reply) -> float:
 
 def _split(batch: Batch) -> Verdict:
     if len(batch) == 1:
-        rejection = Rejection(batch[0], "too_large", "the service takes no body of this size")
+        rejection = Rejection(batch[0], "too_large", "the event exceeds the service's limit")
         return Verdict(rejected=(rejection,))
     middle = len(batch) // 2
     return Verdict(again=(batch[:middle], batch[middle:]))
@@ -125,7 +125,7 @@ def _each(batch: Batch, members: dict[str, Any], reply: Reply) -> Verdict:
 
 
 def _errors_by_index(members: dict[str, Any], count: int) -> dict[int, tuple[str, str]] | None:
-    """Return the errors of a batch of so many events; None: they are not of this batch."""
+    """Return the errors by index; None when they do not fit a batch of this size."""
     if members.get("received") != count or not isinstance(members.get("errors"), list):
         return None
     errors = {}

@@ -1,4 +1,4 @@
-"""What the caller learns about events that did not simply arrive."""
+"""Logs, callbacks and counts for the caller."""
 
 import contextlib
 import logging
@@ -17,25 +17,24 @@ class Reason(StrEnum):
     """Why events were not delivered."""
 
     BUFFER_FULL = "buffer_full"
-    """There was no room; only where ``when_full`` is "drop"."""
+    """The buffer was full, and ``when_full`` is "drop"."""
 
     REFUSED = "refused"
-    """The service refused the request as a whole: its key, its URL. The detail tells."""
+    """The service rejected the request as a whole, for example its key. See the detail."""
 
     GAVE_UP = "gave_up"
-    """Not acknowledged within ``give_up_seconds``; stored or not, nobody knows."""
+    """Not acknowledged within ``give_up_seconds``. The event may be stored."""
 
     CLOSED = "closed"
-    """Not acknowledged before the client had to end; stored or not, nobody knows."""
+    """Not acknowledged before the client was closed. The event may be stored."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Events that were not delivered and are not tried again.
+    """Undelivered events that are not retried, retractions included.
 
-    Keep them (``event.to_json()``) and give them to ``Client.add`` later (``from_json(text)``):
-    their identities make sure that one that had arrived after all is not counted twice.
-    Retractions are among them.
+    Store them (``event.to_json()``) and pass them to ``Client.add`` later (``from_json(text)``).
+    Their identities prevent that a stored one is counted twice.
     """
 
     reason: Reason
@@ -45,15 +44,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the events so far: tracked is the sum of all the others.
+    """Counts of events; ``tracked`` is the sum of the others.
 
     Attributes:
-        tracked: events given to the client.
+        tracked: events passed to the client.
         delivered: accepted by the service.
-        rejected: refused by the service for what they are; see ``on_rejected``.
-        undelivered: not delivered and not tried again; see ``on_failure``.
-        dropped: found no room in the buffer.
-        waiting: in the buffer or on their way.
+        rejected: rejected by the service; see ``on_rejected``.
+        undelivered: not delivered and not retried; see ``on_failure``.
+        dropped: the buffer was full.
+        waiting: buffered or in flight.
     """
 
     tracked: int = 0
@@ -73,34 +72,34 @@ OnFailure = Callable[[Failure], object]
 
 
 class Reporter:
-    """Logs and calls back. What a callback or a logger raises ends here: events wait behind it."""
+    """Logs events and calls callbacks. Their exceptions are logged: they must not stop delivery."""
 
     def __init__(self, on_rejected: OnRejected | None, on_failure: OnFailure | None) -> None:
         self._on_rejected = on_rejected
         self._on_failure = on_failure
 
     def retrying(self, trouble: str, seconds: float) -> None:
-        """Tell that events are tried again after so many seconds."""
+        """Report that a request is retried after this many seconds."""
         wait = max(seconds, 0.0)
-        _log(logging.WARNING, "not delivered (%s); trying again in %.1f s", trouble, wait)
+        _log(logging.WARNING, "delivery failed (%s); retrying in %.1f s", trouble, wait)
 
     def rejected(self, rejections: Sequence[Rejection]) -> None:
-        """Tell which events the service refused."""
+        """Report rejected events."""
         if not rejections:
             return
         tags = ", ".join(sorted({rejection.error for rejection in rejections}))
-        _log(logging.WARNING, "the service refused %d events: %s", len(rejections), tags)
+        _log(logging.WARNING, "the service rejected %d events: %s", len(rejections), tags)
         for entry, error, detail in rejections:
             _call(self._on_rejected, from_json(entry.raw), error, detail)
 
     def dropped(self, event: Tracked, *, is_first: bool) -> None:
-        """Tell of an event that found no room; a row of them is logged once."""
+        """Report a dropped event. A series of them is logged once."""
         if is_first:
             _log(logging.ERROR, "the buffer is full: events are dropped")
         _call(self._on_failure, Failure(Reason.BUFFER_FULL, (event,)))
 
     def failed(self, reason: Reason, events: Sequence[Tracked], detail: str = "") -> None:
-        """Tell which events are not tried again."""
+        """Report events that are not retried."""
         if not events:
             return
         _log(logging.ERROR, "%d events undelivered: %s %s", len(events), reason, detail)
@@ -112,7 +111,7 @@ def _call(callback: Callable[..., object] | None, *arguments: Any) -> None:
         return
     try:
         callback(*arguments)
-    except (Exception, SystemExit):  # noqa: BLE001  (which it is, the log tells)
+    except (Exception, SystemExit):  # noqa: BLE001  (logged)
         _log(logging.ERROR, "a callback failed", exc_info=True)
 
 

@@ -1,7 +1,7 @@
-"""One kept-alive HTTP connection, and a whole answer within a deadline or none."""
+"""A persistent HTTP connection with a timeout for the whole response."""
 
 import contextlib
-import encodings.idna  # noqa: F401  (loaded by the first look-up else: a fork then would lose it)
+import encodings.idna  # noqa: F401  (else the first look-up imports it, which a fork could interrupt)
 import gzip
 import http.client
 import io
@@ -17,24 +17,24 @@ from engagement_client.buffer import Batch
 from engagement_client.replies import Reply
 
 _MAX_REPLY_BYTES: Final = 1024 * 1024
-_WORTH_PACKING_BYTES: Final = 1024
+_MIN_COMPRESSED_BYTES: Final = 1024
 
 
 class UnansweredError(Exception):
-    """Nobody knows whether the service got it; the message names no input and no key."""
+    """It is unknown whether the service got the request. The message has no input and no key."""
 
 
 class Transport:
     """Posts batches.
 
     Args:
-        url: of the service, http or https; a path is put in front of the routes.
-        key: sent as bearer token; None: the service asks for none.
-        request_seconds: the deadline of one request.
-        ssl_context: for https; None: Python's default, which verifies.
+        url: URL of the service, http or https; its path is prepended to the routes.
+        key: the bearer token; None if the service requires none.
+        request_seconds: the timeout of a request, its response included.
+        ssl_context: for https. None: Python's default context, which verifies.
 
     Raises:
-        ValueError: the URL is none of these.
+        ValueError: the URL or the key is invalid.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Transport:
     def post(self, batch: Batch) -> Reply:
         """Send a batch, all of it for one route. Raises UnansweredError."""
         path = self._prefix + batch[0].path
-        body, headers = pack(batch)
+        body, headers = encode_body(batch)
         headers |= self._headers
         deadline = time.monotonic() + self._request_seconds
         is_reused = self._connection.sock is not None
@@ -68,7 +68,7 @@ class Transport:
             try:
                 return self._exchange(path, body, headers, deadline)
             except (ConnectionError, http.client.BadStatusLine):
-                # Servers close connections that were idle; that is no failure of theirs.
+                # Servers close idle connections; that is not a failure.
                 self.disconnect()
                 if not is_reused:
                     raise
@@ -81,13 +81,13 @@ class Transport:
         """Close the connection; the next request opens another."""
         self._connection.close()
 
-    def forget(self) -> None:
-        """Leave the connection to the process that this one was forked from."""
-        # Closing it could wait for a lock that a thread of that process held.
+    def reset_after_fork(self) -> None:
+        """Replace the connection in a forked process, without closing the parent's."""
+        # Closing it could wait for a lock that a thread of the parent held.
         self._connection = self._open()
 
     def interrupt(self) -> None:
-        """Make a request that is under way in another thread fail."""
+        """Make a request in flight in another thread fail."""
         if (sock := self._connection.sock) is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -99,34 +99,34 @@ class Transport:
             connection.timeout = remaining
             connection.connect()
         connection.sock.settimeout(remaining)
-        connection.response_class = _answering_by(deadline)  # type: ignore[assignment]
-        # A service may refuse a body before it has read it all; its answer tells why.
+        connection.response_class = _response_class(deadline)  # type: ignore[assignment]
+        # A service may reject a body before it has read all of it.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.request("POST", path, body, headers)
         response = connection.getresponse()
-        found = _whole(response)
-        headers_found = response.headers
-        return Reply(response.status, found, headers_found["Retry-After"], headers_found["Date"])
+        body_received = _read_body(response)
+        received = response.headers
+        return Reply(response.status, body_received, received["Retry-After"], received["Date"])
 
 
-def pack(batch: Batch) -> tuple[bytes, dict[str, str]]:
-    """Return a batch as a body, with the headers that say how it is packed."""
+def encode_body(batch: Batch) -> tuple[bytes, dict[str, str]]:
+    """Return the body of a batch, compressed if it is large, and its headers."""
     body = b"[" + b",".join(entry.raw for entry in batch) + b"]"
-    if len(body) < _WORTH_PACKING_BYTES:
+    if len(body) < _MIN_COMPRESSED_BYTES:
         return body, {}
     return gzip.compress(body, mtime=0), {"Content-Encoding": "gzip"}
 
 
-def _whole(response: http.client.HTTPResponse) -> bytes:
-    """Return the body. Raises IncompleteRead where nothing shows that the answer is whole.
+def _read_body(response: http.client.HTTPResponse) -> bytes:
+    """Return the body. Raises IncompleteRead when the response may be incomplete.
 
     The standard library takes a connection that broke within the headers for their end.
     """
-    found = response.read(_MAX_REPLY_BYTES)
+    body = response.read(_MAX_REPLY_BYTES)
     is_framed = response.length is not None or response.chunked
     if not is_framed or response.length or not response.isclosed():
-        raise http.client.IncompleteRead(found)
-    return found
+        raise http.client.IncompleteRead(body)
+    return body
 
 
 def _connection(
@@ -137,15 +137,15 @@ def _connection(
     return http.client.HTTPSConnection(host, port, context=context)
 
 
-def _answering_by(deadline: float) -> Callable[..., http.client.HTTPResponse]:
+def _response_class(deadline: float) -> Callable[..., http.client.HTTPResponse]:
     def response(sock: socket.socket, **options: Any) -> http.client.HTTPResponse:
-        return http.client.HTTPResponse(_Hurried(sock, deadline), **options)  # type: ignore[arg-type]
+        return http.client.HTTPResponse(_ResponseReader(sock, deadline), **options)  # type: ignore[arg-type]
 
     return response
 
 
-class _Hurried(io.RawIOBase):
-    """What a socket receives until a deadline. Its own timeout starts anew with each byte."""
+class _ResponseReader(io.RawIOBase):
+    """Reads a socket until a deadline. The socket's own timeout restarts with each byte."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock = sock
@@ -153,7 +153,7 @@ class _Hurried(io.RawIOBase):
         self._deadline = deadline
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Stand in for a socket, which is all that a response asks of it."""
+        """Return a buffered reader: HTTPResponse calls this method of a socket."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:

@@ -1,5 +1,6 @@
 """HTTP to Kafka. A 202 means that all in-sync replicas have the event.
 
-Knows no SQL and no database. What it accepts can be stored: the rules are those the consumer
-applies, from schema.wire and schema.admission.
+It uses no database. Accepted events can be stored, because the consumer validates with the same
+rules, those of schema.wire and schema.validation. An event passes these modules in this order:
+web.middleware, app, routes, parse, filter, dedupe, publish.
 """

@@ -4,7 +4,7 @@ import sys
 
 from ingest_service.app import create_app
 from ingest_service.settings import IngestSettings
-from schema.http.server import main
+from web.service import main
 
 if __name__ == "__main__":
     sys.exit(main("ingest", IngestSettings, create_app))

@@ -1,4 +1,4 @@
-"""The application: FastAPI for everything but the hot path, the edge around both."""
+"""The ingest application: middleware -> event routes -> FastAPI for everything else."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,20 +6,15 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from ingest_service.browser import add_browser_routes
-from ingest_service.event_routes import BatchOutcome, add_event_routes
-from ingest_service.hot import BEACON, HOT_PATHS, PIXEL, RETRACTIONS, HotPath
-from ingest_service.publisher import Publisher
-from ingest_service.schema_routes import add_schema_routes
+from ingest_service.declaration import ROUTES
+from ingest_service.documents import add_documents
+from ingest_service.publish import Publisher
+from ingest_service.routes import BEACON, PIXEL, EventRoutes
 from ingest_service.settings import IngestSettings
-from schema.http.docs_page import add_docs
-from schema.http.edge import Application
-from schema.http.head_as_get import HeadAsGet
-from schema.http.keys import Scope
-from schema.http.service import guarded, new_app
-from schema.http.service_routes import add_service_routes
-from schema.http.side_port import Readiness
-from schema.http.traced import traced
+from web.asgi import Application
+from web.auth import Scope
+from web.health import Readiness
+from web.service import new_app, with_middleware
 
 
 def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
@@ -29,7 +24,7 @@ def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         publisher.start()
-        # It listens from here on: a proxy that cannot ask /readyz would pass events on too early.
+        # The server listens from here on, and some proxies cannot ask /readyz.
         await publisher.until_connected()
         yield
         await publisher.stop()
@@ -38,34 +33,26 @@ def create_app(settings: IngestSettings) -> tuple[Application, Readiness]:
         "Engagement ingest",
         "Accepts views, likes, comments and shares. A 202 means that the event is in Kafka,"
         " acknowledged by all in-sync replicas.",
+        publisher.not_ready,
         lifespan,
     )
-    add_event_routes(app)
-    add_browser_routes(app, BatchOutcome)
-    add_schema_routes(app)
+    routes = EventRoutes(app, publisher, settings)
+    add_documents(app)
     _add_root(app)
-    add_service_routes(app, publisher.not_ready)
-    add_docs(app)
-    behind = HeadAsGet(app, changing={PIXEL})
-    hot = traced(HotPath(behind, publisher, settings), HOT_PATHS)
-    return guarded(hot, Scope.INGEST, settings, {BEACON, PIXEL}), publisher.not_ready
+    service = with_middleware(
+        routes, Scope.INGEST, settings, query_key_paths={BEACON, PIXEL}, changing_paths={PIXEL}
+    )
+    return service, publisher.not_ready
 
 
 def _add_root(app: FastAPI) -> None:
     @app.get("/", tags=["service"])
     async def root() -> dict[str, Any]:
-        """Tell what this is and where things are."""
+        """Name the service and its endpoints."""
+        events = [f"{route.method} {route.path}" for route in ROUTES]
         return {
             "name": "engagement-analytics ingest",
             "version": app.version,
-            "endpoints": [
-                "POST /events",
-                "POST /events/batch",
-                f"POST {BEACON}",
-                f"POST {RETRACTIONS}",
-                f"GET {PIXEL}",
-                "GET /tracker.js",
-                "GET /schemas/",
-            ],
+            "endpoints": [*events, "GET /tracker.js", "GET /schemas/"],
             "docs": "/docs",
         }
