@@ -8,25 +8,27 @@ from functools import partial
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
+from consumer import record_batches
+from consumer.loop import Worker
 from consumer.settings import ConsumerSettings
-from consumer.watchdog import answers, until_stuck
-from consumer.worker import Worker
-from schema import collector, tracing
+from consumer.watchdog import is_kafka_reachable, wait_until_stalled
+from runtime import garbage_collection, tracing
+from runtime.logging import configure_logging, get_logger
+from runtime.transport import kafka_arguments
 from schema.errors import SetupError
-from schema.http.side_port import side_port
-from schema.telemetry import configure_logging, get_logger
-from schema.transport import kafka_arguments
+from web.health import metrics_server
 
 logger = get_logger("consumer")
 _RETRY_SECONDS = 1.0
-_HUNG_SECONDS = 1.0
-_FAREWELL_SECONDS = 5.0  # leaving the group and closing the side port
-_FETCH_BYTES = 256 * 1024  # of a partition: more is memory, and no faster
-_METADATA_SECONDS = 5  # how soon partitions added to the topic are noticed
+_STALLED_SECONDS = 1.0  # for a stalled worker to stop
+_CLEANUP_SECONDS = 5.0  # for leaving the group and closing the metrics port
+_FETCH_BYTES = 256 * 1024  # of a partition; more needs memory and is not faster
+_METADATA_SECONDS = 5  # until added partitions are noticed
 
 
 def kafka_consumer(settings: ConsumerSettings) -> AIOKafkaConsumer:
-    """Make the Kafka client. It never picks an offset itself: the offset rows do."""
+    """Return the Kafka client. Its positions are those of the offset rows, never its own."""
+    record_batches.install()
     return AIOKafkaConsumer(
         **kafka_arguments(settings),
         client_id="engage-consumer",
@@ -44,9 +46,9 @@ def kafka_consumer(settings: ConsumerSettings) -> AIOKafkaConsumer:
 
 
 async def run(settings: ConsumerSettings) -> int:
-    """Run one consumer until SIGTERM or SIGINT; what it holds by then is written.
+    """Run a consumer until SIGTERM or SIGINT, then write what it has read.
 
-    Returns the exit code: 1 when it hung.
+    Returns the exit code: 1 if the consumer stalled.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -54,50 +56,24 @@ async def run(settings: ConsumerSettings) -> int:
         loop.add_signal_handler(number, stopping.set)
     kafka = kafka_consumer(settings)
     worker = Worker(settings, kafka)
-    async with side_port(settings, worker.not_ready):
-        is_stuck = False
+    async with metrics_server(settings, worker.not_ready):
+        is_stalled = False
         try:
             if await _start(kafka, stopping):
                 logger.info("consumer started", group=settings.consumer_group)
-                is_stuck = await _work(worker, settings, stopping)
+                is_stalled = await _run_worker(worker, settings, stopping)
         finally:
-            await _leave(kafka)
+            await _stop(kafka)
     logger.info("consumer stopped")
-    return int(is_stuck)
-
-
-async def _work(worker: Worker, settings: ConsumerSettings, stopping: asyncio.Event) -> bool:
-    """Let the worker work until it is to stop; whether that is because it hung."""
-    working = asyncio.create_task(worker.run())
-    stopped = asyncio.create_task(stopping.wait())
-    kafka_answers = partial(answers, settings)
-    stuck = asyncio.create_task(
-        until_stuck(worker.silent_seconds, kafka_answers, settings.silence_limit_seconds)
-    )
-    await asyncio.wait({working, stopped, stuck}, return_when=asyncio.FIRST_COMPLETED)
-    is_stuck = stuck.done()
-    worker.stop()
-    patience = settings.shutdown_timeout_seconds - _FAREWELL_SECONDS
-    await asyncio.wait({working}, timeout=_HUNG_SECONDS if is_stuck else patience)
-    for task in (stopped, stuck):
-        task.cancel()
-    if working.done():
-        working.result()
-    else:
-        # What it holds is read again; waiting for a dead peer's clean-up could take for ever.
-        logger.warning("stopped before all was written")
-        worker.abandon()
-        working.cancel()
-        await asyncio.wait({working}, timeout=_HUNG_SECONDS)
-    return is_stuck
+    return int(is_stalled)
 
 
 async def _start(kafka: AIOKafkaConsumer, stopping: asyncio.Event) -> bool:
-    """Start the client, waiting for Kafka as long as it takes. False: asked to stop."""
+    """Start the client, however long Kafka is away. Return False if stopped before."""
     stopped = asyncio.create_task(stopping.wait())
     while not stopping.is_set():
         starting = asyncio.create_task(kafka.start())
-        # A broker that takes the connection and says nothing would hold a SIGTERM.
+        # A broker that accepts the connection and never responds must not delay SIGTERM.
         await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
             starting.cancel()
@@ -113,16 +89,45 @@ async def _start(kafka: AIOKafkaConsumer, stopping: asyncio.Event) -> bool:
     return False
 
 
-async def _leave(kafka: AIOKafkaConsumer) -> None:
+async def _run_worker(worker: Worker, settings: ConsumerSettings, stopping: asyncio.Event) -> bool:
+    """Run the worker until it is to stop. Return whether that is because it stalled."""
+    working = asyncio.create_task(worker.run())
+    stopped = asyncio.create_task(stopping.wait())
+    stalled = asyncio.create_task(
+        wait_until_stalled(
+            worker.seconds_without_progress,
+            partial(is_kafka_reachable, settings),
+            settings.stall_timeout_seconds,
+        )
+    )
+    await asyncio.wait({working, stopped, stalled}, return_when=asyncio.FIRST_COMPLETED)
+    is_stalled = stalled.done()
+    worker.stop()
+    timeout = settings.shutdown_timeout_seconds - _CLEANUP_SECONDS
+    await asyncio.wait({working}, timeout=_STALLED_SECONDS if is_stalled else timeout)
+    for task in (stopped, stalled):
+        task.cancel()
+    if working.done():
+        working.result()
+    else:
+        # What it read is consumed again; a graceful close could wait for a dead peer forever.
+        logger.warning("stopped before everything was written")
+        worker.terminate()
+        working.cancel()
+        await asyncio.wait({working}, timeout=_STALLED_SECONDS)
+    return is_stalled
+
+
+async def _stop(kafka: AIOKafkaConsumer) -> None:
     try:
         async with asyncio.timeout(3.0):
             await kafka.stop()
     except (KafkaError, TimeoutError) as error:
-        logger.warning("left the group without a word", error=type(error).__name__)
+        logger.warning("could not leave the consumer group", error=type(error).__name__)
 
 
 def main() -> int:
-    """Run the consumer; the exit codes are those of the command line."""
+    """Run the consumer, and return the exit code."""
     try:
         settings = ConsumerSettings.load()
         if settings.tracing:
@@ -131,7 +136,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     configure_logging("consumer", settings.log_level)
-    collector.settle()
+    garbage_collection.settle()
     try:
         import uvloop  # noqa: PLC0415  (absent on Windows)
     except ImportError:

@@ -1,135 +1,163 @@
-"""What one transaction writes: each partition's share, and when it is time to write. Pure."""
+"""The records of one transaction, by partition, and when to write them. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from consumer.decode import (
     DeadLetter,
     Fingerprint,
     Message,
-    Retracted,
+    RetractedEvent,
     Rules,
     decode,
     decode_plain,
     fingerprint,
 )
-from consumer.rows import Identity, Row
+from consumer.rows import DAY, Identity, Row, day, day_number
+from runtime.logging import new_id
 from schema.errors import Halted
-from schema.telemetry import new_id
 
 
 @dataclass
 class Cursor:
-    """Where the reading of a partition stands, ahead of what is stored.
+    """Read position of a partition, which is ahead of its offset row.
 
-    ``anchor`` is the fingerprint of the last record dealt with: the first record read after an
-    assignment must match it, else the log is not the one the offsets speak of.
+    ``unverified``: fingerprint of the last consumed record, until the first record that is read
+    after an assignment was compared with it. If they differ, the topic was re-created.
     """
 
     next_offset: int
-    dead_in_a_row: int = 0
-    anchor: Fingerprint | None = None
+    consecutive_dead_letters: int = 0
+    unverified: Fingerprint | None = None
 
 
 @dataclass
-class Share:
-    """One partition's part of a batch: ``expected`` is where its offset row must stand.
+class PartitionBatch:
+    """The part of a batch from one partition.
 
-    ``parents``: the requests that its records came with, while anything is traced.
+    Attributes:
+        first_offset: where the partition's offset row must be when the batch is written.
+        next_offset: where the offset row is moved to.
+        skipped: offsets without an event to store, ``expired`` of them events of expired days.
+        fingerprint: of the last record.
+        caught_up: when the partition was read to its end.
+        halt: why the partition halts after this batch.
+        trace_parents: requests that produced the records, if tracing is on.
     """
 
-    expected: int
+    first_offset: int
     next_offset: int
-    dead_in_a_row: int
+    consecutive_dead_letters: int
     rows: list[Row] = field(default_factory=list)
-    dead: list[DeadLetter] = field(default_factory=list)
-    retracted: list[Retracted] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    retracted: list[RetractedEvent] = field(default_factory=list)
     duplicates: int = 0
     skipped: int = 0
+    expired: int = 0
     fingerprint: Fingerprint | None = None
     caught_up: datetime | None = None
     halt: Halted | None = None
-    parents: set[bytes] = field(default_factory=set)
+    trace_parents: set[bytes] = field(default_factory=set)
 
-    def drop(self, stored: set[Identity]) -> None:
-        """Count the rows that are stored already as duplicates."""
+    def drop_duplicates(self, stored: set[Identity]) -> None:
+        """Remove rows that are stored already, and count them as duplicates."""
         self.duplicates += self._remove(stored)
 
-    def skip(self, retracted: set[Identity]) -> None:
-        """Count the rows that were taken back before they came as skipped."""
+    def skip_retracted(self, retracted: set[Identity]) -> None:
+        """Remove rows that were retracted before they arrived, and count them as skipped."""
         self.skipped += self._remove(retracted)
 
-    def _remove(self, gone: set[Identity]) -> int:
-        """Remove rows; return how many there were. Few are, so their ids are looked at first."""
-        ids = {event_id for _, event_id in gone}
+    def skip_expired(self, days: Iterable[date]) -> None:
+        """Remove rows of expired days, and count them as skipped."""
+        numbers = {day_number(expired) for expired in days}
         before = len(self.rows)
-        self.rows = [row for row in self.rows if row[1] not in ids or row[:2] not in gone]
+        self.rows = [row for row in self.rows if row[0] // DAY not in numbers]
+        self.expired += before - len(self.rows)
+        self.skipped += before - len(self.rows)
+
+    def _remove(self, identities: set[Identity]) -> int:
+        """Remove rows and return their number; the IDs alone exclude nearly all other rows."""
+        ids = {event_id for _, event_id in identities}
+        before = len(self.rows)
+        self.rows = [row for row in self.rows if row[1] not in ids or row[:2] not in identities]
         return before - len(self.rows)
 
 
 @dataclass
 class Batch:
-    """Shares by partition, filled by the reader and emptied by the writer."""
+    """The records of one transaction."""
 
     max_rows: int
     max_bytes: int
     max_age_seconds: float
     clock: Callable[[], float]
-    shares: dict[int, Share] = field(default_factory=dict)
+    partitions: dict[int, PartitionBatch] = field(default_factory=dict)
     records: int = 0
     size_bytes: int = 0
     opened_at: float | None = None
     batch_id: str = field(default_factory=new_id)
 
     @property
-    def halting(self) -> set[int]:
-        """The partitions that halt once this is written."""
-        return {partition for partition, share in self.shares.items() if share.halt is not None}
+    def rows(self) -> list[Row]:
+        """The rows of all partitions."""
+        return [row for part in self.partitions.values() for row in part.rows]
+
+    @property
+    def retracted(self) -> list[RetractedEvent]:
+        """The events that the records of all partitions retract."""
+        return [event for part in self.partitions.values() for event in part.retracted]
 
     @property
     def is_full(self) -> bool:
-        """Tell whether no more should be read before this is written."""
+        """Whether to write before reading more."""
         return self.records >= self.max_rows or self.size_bytes >= self.max_bytes
 
     @property
     def is_due(self) -> bool:
-        """Tell whether to write now: full, or its oldest record has waited long enough."""
+        """Whether to write now: full, or its oldest record has reached the maximum age."""
         due_in = self.due_in_seconds
         return due_in is not None and (self.is_full or due_in <= 0)
 
     @property
     def due_in_seconds(self) -> float | None:
-        """How long its oldest record may wait yet; None: there is none."""
+        """Seconds until its oldest record reaches the maximum age; None without records."""
         if self.opened_at is None:
             return None
         return self.opened_at + self.max_age_seconds - self.clock()
 
-    def share(self, partition: int, cursor: Cursor) -> Share:
-        """Return the partition's share, opened at the cursor if it is new."""
-        if partition not in self.shares:
-            self.shares[partition] = Share(
-                cursor.next_offset, cursor.next_offset, cursor.dead_in_a_row
+    def open_partition(self, partition: int, cursor: Cursor) -> PartitionBatch:
+        """Return the partition's part; a new one begins at the cursor."""
+        if partition not in self.partitions:
+            self.partitions[partition] = PartitionBatch(
+                cursor.next_offset, cursor.next_offset, cursor.consecutive_dead_letters
             )
         if self.opened_at is None:
             self.opened_at = self.clock()
-        return self.shares[partition]
+        return self.partitions[partition]
 
-    def attempt(self) -> "Batch":
-        """Return a batch to be written in this one's place.
+    def discard(self, partition: int) -> None:
+        """Remove the partition's part. A batch without parts is empty."""
+        self.partitions.pop(partition, None)
+        if not self.partitions:
+            self.opened_at = None
+            self.records = self.size_bytes = 0
 
-        What the writing finds out, such as which rows are duplicates, is true of that attempt
-        alone: the next one may be without the partition that held the first of two repeats.
+    def copy(self) -> "Batch":
+        """Return a copy for one attempt to write it.
+
+        Duplicates and skipped rows are specific to an attempt: the next one may lack the partition
+        with the first of two repeats.
         """
-        shares = {partition: replace(share) for partition, share in self.shares.items()}
-        return replace(self, shares=shares)
+        parts = {partition: replace(part) for partition, part in self.partitions.items()}
+        return replace(self, partitions=parts)
 
     def drop_repeats(self) -> None:
-        """Keep the first of each identity; the later ones are duplicates."""
-        ids = Counter(row[1] for share in self.shares.values() for row in share.rows)
-        recurring = {event_id for event_id, number in ids.items() if number > 1}
-        if not recurring:
+        """Keep the first row of each identity, and count the others as duplicates."""
+        ids = Counter(row[1] for row in self.rows)
+        repeated = {event_id for event_id, number in ids.items() if number > 1}
+        if not repeated:
             return
         seen: set[Identity] = set()
 
@@ -138,77 +166,101 @@ class Batch:
             seen.add(row[:2])
             return len(seen) > before
 
-        for share in self.shares.values():
-            before = len(share.rows)
-            share.rows = [row for row in share.rows if row[1] not in recurring or is_first(row)]
-            share.duplicates += before - len(share.rows)
+        for part in self.partitions.values():
+            before = len(part.rows)
+            part.rows = [row for row in part.rows if row[1] not in repeated or is_first(row)]
+            part.duplicates += before - len(part.rows)
 
 
-def take(cursor: Cursor, share: Share, messages: Sequence[Message], rules: Rules) -> None:
-    """Move *messages*, in offset order, into *share* and advance the cursor.
+def add_records(
+    cursor: Cursor, part: PartitionBatch, messages: Sequence[Message], rules: Rules
+) -> date | None:
+    """Add *messages*, in offset order, to *part* and advance the cursor.
 
-    Offsets that are missing between records (transaction markers, aborted records) are counted
-    as skipped; records before the cursor were dealt with and are ignored.
+    Missing offsets (transaction markers, aborted records) count as skipped. Records before the
+    cursor are ignored.
+
+    Returns:
+        The locked day before whose event it stopped, or None.
 
     Raises:
-        Halted: the first record is not the one that was stored last. Nothing was taken.
+        Halted: the first record is not the last consumed one. Nothing was added.
     """
-    messages = _after_anchor(cursor, messages)
+    messages = _verified(cursor, messages)
     if messages and messages[0].offset < cursor.next_offset:
         messages = [message for message in messages if message.offset >= cursor.next_offset]
     if not messages:
-        return
+        return None
+    locked_day: date | None = None
+    last: Message | None
     rows = decode_plain(messages, rules)
     if rows is None:
-        last = _take_each(cursor, share, messages, rules)
+        last, locked_day = _add_each(cursor, part, messages, rules)
     else:
         last = messages[-1]
-        share.rows += rows
-        share.skipped += last.offset + 1 - cursor.next_offset - len(rows)
+        part.rows += rows
+        part.skipped += last.offset + 1 - cursor.next_offset - len(rows)
         cursor.next_offset = last.offset + 1
-        cursor.dead_in_a_row = 0
-    share.next_offset = cursor.next_offset
-    share.dead_in_a_row = cursor.dead_in_a_row
-    share.fingerprint = fingerprint(last)
+        cursor.consecutive_dead_letters = 0
+    part.next_offset = cursor.next_offset
+    part.consecutive_dead_letters = cursor.consecutive_dead_letters
+    part.fingerprint = part.fingerprint if last is None else fingerprint(last)
+    return locked_day
 
 
-def _take_each(cursor: Cursor, share: Share, messages: Sequence[Message], rules: Rules) -> Message:
-    """Take messages one by one until too many in a row are dead letters; return the last one."""
-    for message in messages:
-        outcome = decode(message, rules)
-        share.skipped += message.offset - cursor.next_offset
-        cursor.next_offset = message.offset + 1
-        if isinstance(outcome, DeadLetter):
-            share.dead.append(outcome)
-            cursor.dead_in_a_row += 1
-            if cursor.dead_in_a_row >= rules.dead_letter_limit:
-                share.halt = Halted(
-                    "dead_letters_in_a_row",
-                    f"{cursor.dead_in_a_row} records in a row cannot be stored,"
-                    f" the last at offset {message.offset}: {outcome.reason}",
-                )
-                break
-        elif isinstance(outcome, Retracted):
-            # It leaves no row of its own in engagements.
-            share.retracted.append(outcome)
-            share.skipped += 1
-            cursor.dead_in_a_row = 0
-        else:
-            share.rows.append(outcome)
-            cursor.dead_in_a_row = 0
-    return message
-
-
-def _after_anchor(cursor: Cursor, messages: Sequence[Message]) -> Sequence[Message]:
-    """Compare the first record with the anchor, and drop it."""
-    if cursor.anchor is None or not messages:
+def _verified(cursor: Cursor, messages: Sequence[Message]) -> Sequence[Message]:
+    """Compare the first record with the last consumed one, and remove it."""
+    expected = cursor.unverified
+    if expected is None or not messages:
         return messages
     found = fingerprint(messages[0])
-    if found != cursor.anchor:
+    if found != expected:
         raise Halted(
             "log_diverged",
-            f"offset {cursor.anchor.offset} was stored with CRC-32 {cursor.anchor.crc:08x},"
+            f"offset {expected.offset} was stored with CRC-32 {expected.crc:08x},"
             f" the log now has offset {found.offset} with {found.crc:08x}",
         )
-    cursor.anchor = None
+    cursor.unverified = None
     return messages[1:]
+
+
+def _add_each(
+    cursor: Cursor, part: PartitionBatch, messages: Sequence[Message], rules: Rules
+) -> tuple[Message | None, date | None]:
+    """Add records one by one, until the limit of dead letters or a locked day.
+
+    Returns the last record that was added, and the locked day.
+    """
+    last: Message | None = None
+    for message in messages:
+        decoded = decode(message, rules)
+        if (locked_day := _locked_day(decoded, rules)) is not None:
+            return last, locked_day
+        last = message
+        part.skipped += message.offset - cursor.next_offset
+        cursor.next_offset = message.offset + 1
+        if isinstance(decoded, DeadLetter):
+            part.dead_letters.append(decoded)
+            cursor.consecutive_dead_letters += 1
+            if cursor.consecutive_dead_letters >= rules.dead_letter_limit:
+                part.halt = Halted(
+                    "too_many_dead_letters",
+                    f"{cursor.consecutive_dead_letters} records in a row cannot be stored,"
+                    f" the last at offset {message.offset}: {decoded.reason}",
+                )
+                break
+            continue
+        if isinstance(decoded, RetractedEvent):
+            part.retracted.append(decoded)
+            part.skipped += 1
+        else:
+            part.rows.append(decoded)
+        cursor.consecutive_dead_letters = 0
+    return last, None
+
+
+def _locked_day(decoded: Row | RetractedEvent | DeadLetter, rules: Rules) -> date | None:
+    if not rules.locked_days or isinstance(decoded, DeadLetter | RetractedEvent):
+        return None
+    needed = day(decoded[0])
+    return needed if needed in rules.locked_days else None

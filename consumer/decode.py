@@ -1,4 +1,4 @@
-"""From a record's bytes to a row, or to a dead letter. Pure."""
+"""From a Kafka record to a row, a retraction or a dead letter. Pure."""
 
 import zlib
 from collections.abc import Sequence
@@ -10,25 +10,25 @@ from uuid import UUID
 import msgspec
 
 from consumer.rows import Identity, Row, day, microseconds
-from schema.admission import NO_IDENTITIES, Window, check
 from schema.errors import InvalidEvent
 from schema.event import MAX_EVENT_BYTES, Record, Retraction
+from schema.times import EPOCH
+from schema.validation import RESERVED_IDS, Window, validate
 from schema.wire import decode_record, decode_records, decode_retraction
 
-REFUSED: Final = "refused_by_database"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+REJECTED: Final = "rejected_by_database"
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class _Named(msgspec.Struct):
+class _WithId(msgspec.Struct):
     event_id: UUID | None = None
 
 
-_named: Final = msgspec.json.Decoder(_Named).decode
+_decode_id: Final = msgspec.json.Decoder(_WithId).decode
 
 
 class Message(Protocol):
-    """What a consumer needs of a Kafka record; aiokafka's ConsumerRecord is one."""
+    """The used attributes of aiokafka's ConsumerRecord."""
 
     offset: int
     timestamp: int
@@ -38,19 +38,25 @@ class Message(Protocol):
 
 @dataclass(frozen=True)
 class Rules:
-    """What may be stored, and how many dead letters in a row are too many.
+    """Which events are stored.
 
-    What PostgreSQL refused is known from having tried: days, and events with the reason.
+    Attributes:
+        window: accepted distance of an event's time from its receipt.
+        dead_letter_limit: a partition halts after this many dead letters in a row.
+        rejected_days: days outside the range of partitions; their events become dead letters.
+        rejected_events: events that PostgreSQL rejected, with its reason; they become dead letters.
+        locked_days: days whose partition cannot be created now; reading stops before their events.
     """
 
     window: Window
     dead_letter_limit: int
-    refused_days: set[date] = field(default_factory=set)
-    refused_events: dict[Identity, str] = field(default_factory=dict)
+    rejected_days: set[date] = field(default_factory=set)
+    rejected_events: dict[Identity, str] = field(default_factory=dict)
+    locked_days: set[date] = field(default_factory=set)
 
 
-class Retracted(NamedTuple):
-    """An event that is taken back; a text in the place of its post is an external id."""
+class RetractedEvent(NamedTuple):
+    """An event to retract. A string in place of the post's number is an external ID."""
 
     engaged: int
     event_id: bytes
@@ -59,7 +65,7 @@ class Retracted(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """A record that cannot be stored, and why."""
+    """A record that cannot be stored, with the reason."""
 
     offset: int
     reason: str
@@ -71,7 +77,7 @@ class DeadLetter(NamedTuple):
 
 
 class Fingerprint(NamedTuple):
-    """What identifies the record at an offset: a log that differs there is another log."""
+    """Identifies the record at an offset: if it differs, the topic was re-created."""
 
     offset: int
     timestamp: int
@@ -79,18 +85,23 @@ class Fingerprint(NamedTuple):
 
 
 def fingerprint(message: Message) -> Fingerprint:
-    """Return the message's offset, its time in milliseconds and the CRC-32 of key and value."""
+    """Return the record's offset, its time in milliseconds and the CRC-32 of key and value."""
     crc = zlib.crc32(message.value or b"", zlib.crc32(message.key or b""))
     return Fingerprint(message.offset, message.timestamp, crc)
 
 
 def decode_plain(messages: Sequence[Message], rules: Rules) -> list[Row] | None:
-    """Decode messages that are all plain events at once, as nearly all are.
+    """Decode records in one call, if all of them are plain events, as nearly always.
 
-    None: something is not plain, and ``decode`` tells what; both agree on every event.
+    Returns None if any of them needs ``decode``. Both agree on every event.
     """
     values = [message.value for message in messages if _may_be_object(message.value)]
-    if rules.refused_days or rules.refused_events or len(values) < len(messages):
+    if (
+        rules.rejected_days
+        or rules.rejected_events
+        or rules.locked_days
+        or len(values) < len(messages)
+    ):
         return None
     records = decode_records(values)
     if records is None:
@@ -105,58 +116,38 @@ def decode_plain(messages: Sequence[Message], rules: Rules) -> list[Row] | None:
             return None
         time, receipt = microseconds(engaged), microseconds(received)
         event_id = record.event_id.bytes
-        if not -future <= receipt - time <= past or event_id in NO_IDENTITIES:
+        if not -future <= receipt - time <= past or event_id in RESERVED_IDS:
             return None
         rows.append((time, event_id, record.post_id, record.user_id, record.type, receipt))
     return rows
 
 
 def _may_be_object(value: bytes | None) -> TypeGuard[bytes]:
-    """Tell whether a value may be one JSON object with nothing around it."""
     if not value or len(value) > MAX_EVENT_BYTES:
         return False
     return value.startswith(b"{") and value.endswith(b"}")
 
 
-def decode(message: Message, rules: Rules) -> Row | Retracted | DeadLetter:
-    """Decode a message: it becomes a row, a retraction or a dead letter."""
+def decode(message: Message, rules: Rules) -> Row | RetractedEvent | DeadLetter:
+    """Decode one record."""
     try:
         return _row(message, rules)
     except InvalidEvent as error:
-        fault = error
+        reason = error
     if retraction := decode_retraction(message.value or b""):
-        retracted = _retracted(retraction, message)
-        why = rules.refused_events.get(retracted[:2])
-        if why is None:
+        retracted = _retracted_event(retraction, message)
+        rejection = rules.rejected_events.get(retracted[:2])
+        if rejection is None:
             return retracted
-        fault = InvalidEvent(REFUSED, why)
+        reason = InvalidEvent(REJECTED, rejection)
     return DeadLetter(
         message.offset,
-        fault.code,
-        fault.detail,
-        instant_of(message.timestamp),
+        reason.code,
+        reason.detail,
+        from_milliseconds(message.timestamp),
         message.key,
         message.value,
         event_id_in(message.value),
-    )
-
-
-def event_id_in(value: bytes | None) -> UUID | None:
-    """Return the event's id, where that much of a record can be read."""
-    if not value or len(value) > MAX_EVENT_BYTES:
-        return None
-    try:
-        return _named(value).event_id
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _retracted(retraction: Retraction, message: Message) -> Retracted:
-    return Retracted(
-        microseconds(retraction.engaged_timestamp),
-        retraction.retracted_event_id.bytes,
-        retraction.post_id or retraction.post or 0,
-        retraction.received_timestamp or instant_of(message.timestamp),
     )
 
 
@@ -167,13 +158,13 @@ def _row(message: Message, rules: Rules) -> Row:
     if len(value) > MAX_EVENT_BYTES:
         raise InvalidEvent("event_too_large", f"the value is over {MAX_EVENT_BYTES} bytes")
     record: Record = decode_record(value)
-    received = record.received_timestamp or instant_of(message.timestamp)
-    check(record, received, rules.window)
+    received = record.received_timestamp or from_milliseconds(message.timestamp)
+    validate(record, received, rules.window)
     identity = microseconds(record.engaged_timestamp), record.event_id.bytes
-    if rules.refused_days and day(identity[0]) in rules.refused_days:
-        raise InvalidEvent("day_refused", "engaged_timestamp: PostgreSQL keeps no such day")
-    if rules.refused_events and (why := rules.refused_events.get(identity)) is not None:
-        raise InvalidEvent(REFUSED, why)
+    if rules.rejected_days and day(identity[0]) in rules.rejected_days:
+        raise day_out_of_range()
+    if rules.rejected_events and (why := rules.rejected_events.get(identity)) is not None:
+        raise InvalidEvent(REJECTED, why)
     return (
         *identity,
         record.post_id or record.post or 0,
@@ -183,9 +174,35 @@ def _row(message: Message, rules: Rules) -> Row:
     )
 
 
-def instant_of(milliseconds: int) -> datetime:
-    """Return a record timestamp as an instant; what no calendar holds becomes 1970."""
+def day_out_of_range() -> InvalidEvent:
+    """Return the error of an event whose day no partition can have."""
+    return InvalidEvent(
+        "day_out_of_range", "engaged_timestamp: outside the days that can have a partition"
+    )
+
+
+def _retracted_event(retraction: Retraction, message: Message) -> RetractedEvent:
+    return RetractedEvent(
+        microseconds(retraction.engaged_timestamp),
+        retraction.retracted_event_id.bytes,
+        retraction.post_id or retraction.post or 0,
+        retraction.received_timestamp or from_milliseconds(message.timestamp),
+    )
+
+
+def event_id_in(value: bytes | None) -> UUID | None:
+    """Return the event's ID if it can be decoded."""
+    if not value or len(value) > MAX_EVENT_BYTES:
+        return None
     try:
-        return _EPOCH + timedelta(milliseconds=milliseconds)
+        return _decode_id(value).event_id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def from_milliseconds(timestamp: int) -> datetime:
+    """Return a record's timestamp as a datetime; 1970 if it is outside the calendar."""
+    try:
+        return EPOCH + timedelta(milliseconds=timestamp)
     except OverflowError:
-        return _EPOCH
+        return EPOCH

@@ -1,4 +1,4 @@
-"""Numbers for external ids, in the transaction that stores the events which name them.
+"""Numbers of external IDs, resolved in the transaction that stores their events.
 
 docs/decisions/0006-catalogue-and-external-ids.md
 """
@@ -13,34 +13,30 @@ _GENERATION: Final = 20_000
 
 
 class ExternalIds:
-    """Remembers the numbers of external ids, so that most batches need not ask for them.
+    """Cache of external IDs' numbers, so that most batches need no query for them.
 
-    What is remembered is used under the database's stamp alone: it is another one as soon as an
-    external id may stand for another number, and stays what it is until the transaction ends.
+    It is valid for one version in PostgreSQL. The version changes before an external ID can get
+    another number, and not until the transaction that read it ends.
     """
 
     def __init__(self) -> None:
-        self._stamp: str | None = None
-        self._posts = _Names("post")
-        self._users = _Names("user")
+        self._version: str | None = None
+        self._posts = _Cache("post")
+        self._users = _Cache("user")
 
     async def resolve(self, connection: Connection, rows: list[Row]) -> list[Row]:
-        """Return *rows* with numbers in the places of external ids.
-
-        An external id that nobody knows yet gets a number of its own, which its post or user has
-        from then on. Rows that have numbers only cost a look.
-        """
-        self._posts.used, self._users.used = {}, {}  # by a transaction that failed
+        """Return *rows* with numbers in place of external IDs; new external IDs get a number."""
+        self._posts.uncommitted, self._users.uncommitted = {}, {}  # of a transaction that failed
         posts = {row[2] for row in rows if type(row[2]) is str}
         users = {row[3] for row in rows if type(row[3]) is str}
         if not posts and not users:
             return rows
-        stamp = await connection.fetchval(sql.load("external_id_stamp").text)
-        if stamp != self._stamp:
-            self._posts, self._users = _Names("post"), _Names("user")
-            self._stamp = stamp
-        post_ids = await self._posts.numbers(connection, posts)
-        user_ids = await self._users.numbers(connection, users)
+        version = await sql.load("read_external_id_version").fetchval(connection)
+        if version != self._version:
+            self._posts, self._users = _Cache("post"), _Cache("user")
+            self._version = version
+        post_ids = await self._posts.resolve(connection, posts)
+        user_ids = await self._users.resolve(connection, users)
         return [
             (
                 engaged,
@@ -53,39 +49,41 @@ class ExternalIds:
             for engaged, event_id, post, user, kind, received in rows
         ]
 
-    def keep(self) -> None:
-        """Remember what was resolved last: its transaction is committed."""
-        self._posts.keep()
-        self._users.keep()
+    def commit(self) -> None:
+        """Cache what was resolved last: its transaction is committed."""
+        self._posts.commit()
+        self._users.commit()
 
 
-class _Names:
-    """The 20,000 to 40,000 external ids of a kind that were used last, with their numbers."""
+class _Cache:
+    """The 20,000 to 40,000 external IDs of a kind that were used last, with their numbers."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._young: dict[Any, int] = {}
         self._old: dict[Any, int] = {}
-        self.used: dict[Any, int] = {}
+        self.uncommitted: dict[Any, int] = {}
 
-    async def numbers(self, connection: Connection, wanted: set[Any]) -> dict[Any, int]:
+    async def resolve(self, connection: Connection, wanted: set[Any]) -> dict[Any, int]:
         known = {name: self._young.get(name) or self._old.get(name) for name in wanted}
         unknown = {name for name, number in known.items() if number is None}
-        found = await numbers(connection, self._kind, unknown)
-        self.used = {name: number for name, number in known.items() if number} | found
-        return self.used
+        found = await resolve_external_ids(connection, self._kind, unknown)
+        self.uncommitted = {name: number for name, number in known.items() if number} | found
+        return self.uncommitted
 
-    def keep(self) -> None:
-        self._young |= self.used
-        self.used = {}
+    def commit(self) -> None:
+        self._young |= self.uncommitted
+        self.uncommitted = {}
         if len(self._young) >= _GENERATION:
             self._old, self._young = self._young, {}
 
 
-async def numbers(connection: Connection, kind: str, wanted: set[Any]) -> dict[Any, int]:
-    """Return the numbers of external ids; those that are new get one."""
+async def resolve_external_ids(
+    connection: Connection, kind: str, wanted: set[Any]
+) -> dict[Any, int]:
+    """Return the numbers of external IDs; new ones get a number."""
     if not wanted:
         return {}
     query = sql.load("resolve_external_ids")
-    values = query.bind(kind=kind, external_ids=sorted(wanted))
-    return {row[0]: row[1] for row in await connection.fetch(query.text, *values)}
+    rows = await query.fetch(connection, kind=kind, external_ids=sorted(wanted))
+    return {row[0]: row[1] for row in rows}

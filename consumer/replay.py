@@ -1,33 +1,42 @@
-"""Dead letters once more: stored exactly once, by the rules and the statements of the consumer."""
+"""Replay of dead letters: each is stored exactly once, by the consumer's own rules."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
 import asyncpg
 
 import sql
-from consumer.batch import Batch
-from consumer.decode import DeadLetter, Retracted, Rules, decode
-from consumer.erased import Erasures
+from consumer.decode import DeadLetter, RetractedEvent, Rules, day_out_of_range, decode
+from consumer.erasure import Erasures
 from consumer.external_ids import ExternalIds
-from consumer.retractions import taken_back_before
 from consumer.rows import Row, day
-from consumer.transaction import find_stored, store
-from schema.admission import Window
-from sql.pool import DATA_ERRORS, Connection, told
+from consumer.transaction import (
+    describe_rejection,
+    find_retracted,
+    find_stored,
+    store_events,
+)
+from schema.errors import InvalidEvent, Unavailable
+from schema.times import EPOCH
+from schema.validation import Window
+from sql.partition_days import DayState, ensure_day
+from sql.pool import DATA_ERRORS, Connection, transaction
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_LIMIT: Final = 2**31
-_DETAIL_CHARACTERS: Final = 200
+_LOCK_ATTEMPTS: Final = 10
+
+
+class _Locked(Unavailable):
+    """The day's partition cannot be created now."""
 
 
 class Outcome(NamedTuple):
-    """What became of a dead letter: stored, duplicate, retracted, refused or gone.
+    """Outcome of a replay: stored, duplicate, retracted, rejected, or gone (replayed before).
 
-    Attributes:
-        detail: why it was refused; else empty.
+    ``detail``: why it was rejected, else empty.
     """
 
     dead_letter_id: int
@@ -37,7 +46,7 @@ class Outcome(NamedTuple):
 
 @dataclass
 class _Message:
-    """A dead letter as the record that it was."""
+    """A dead letter as the Kafka record it was."""
 
     offset: int
     timestamp: int
@@ -46,12 +55,12 @@ class _Message:
 
 
 class Replayer:
-    """Replays dead letters on a connection that may write, each in a transaction of its own.
+    """Replays dead letters, each in its own transaction.
 
     Args:
-        connection: of the database's owner.
-        window: which times are accepted now.
-        by: who asked for it, for the record.
+        connection: a connection of the database's owner.
+        window: accepted distance of an event's time from its receipt.
+        by: user or program that requested the replay, for the record.
     """
 
     def __init__(self, connection: Connection, window: Window, by: str) -> None:
@@ -60,77 +69,81 @@ class Replayer:
         self._by = by
 
     async def replay(self, dead_letter_id: int, *, is_dry_run: bool) -> Outcome:
-        """Store one dead letter, or say what that would come to.
+        """Store one dead letter, or return what would happen.
 
-        Twice is as good as once: what was stored is gone from those that wait, and an identity
+        A second replay has no effect: a stored dead letter is not replayed again, and an identity
         that is in the table is a duplicate.
+
+        Raises Unavailable: its day needs a partition, and engagements stays locked.
         """
-        transaction = self._connection.transaction()
-        await transaction.start()
-        try:
+        for attempt in range(1, _LOCK_ATTEMPTS):
+            try:
+                return await self._replay_once(dead_letter_id, is_dry_run=is_dry_run)
+            except _Locked:
+                await asyncio.sleep(attempt * 0.1)
+        return await self._replay_once(dead_letter_id, is_dry_run=is_dry_run)
+
+    async def _replay_once(self, dead_letter_id: int, *, is_dry_run: bool) -> Outcome:
+        async with transaction(self._connection, is_dry_run=is_dry_run):
             outcome = await self._attempt(dead_letter_id)
-            if not is_dry_run and outcome.outcome != "gone":
-                await self._note(outcome)
-        except BaseException:
-            await transaction.rollback()
-            raise
-        if is_dry_run:
-            await transaction.rollback()
-        else:
-            await transaction.commit()
+            if outcome.outcome != "gone":
+                await self._record(outcome)
         return outcome
 
     async def _attempt(self, dead_letter_id: int) -> Outcome:
         query = sql.load("lock_dead_letter")
-        values = query.bind(dead_letter_id=dead_letter_id)
-        letter = await self._connection.fetchrow(query.text, *values)
+        letter = await query.fetchrow(self._connection, dead_letter_id=dead_letter_id)
         if letter is None:
             return Outcome(dead_letter_id, "gone")
-        found = decode(_message(letter), self._rules)
-        if isinstance(found, DeadLetter):
-            return Outcome(dead_letter_id, "refused", f"{found.reason}: {found.detail}")
+        decoded = decode(_message(letter), self._rules)
+        if isinstance(decoded, DeadLetter):
+            return Outcome(dead_letter_id, "rejected", f"{decoded.reason}: {decoded.detail}")
         try:
             async with self._connection.transaction():
-                return Outcome(dead_letter_id, await self._store(found))
+                return Outcome(dead_letter_id, await self._store(decoded))
+        except InvalidEvent as error:
+            return Outcome(dead_letter_id, "rejected", f"{error.code}: {error.detail}")
         except DATA_ERRORS as error:
-            code = getattr(error, "sqlstate", None) or type(error).__name__
-            detail = f"PostgreSQL refuses it ({code}): {told(error)}"[:_DETAIL_CHARACTERS]
-            return Outcome(dead_letter_id, "refused", detail)
+            return Outcome(dead_letter_id, "rejected", describe_rejection(error))
 
-    async def _store(self, found: Row | Retracted) -> str:
-        if isinstance(found, Retracted):
-            await store(self._connection, [], [found])
+    async def _store(self, decoded: Row | RetractedEvent) -> str:
+        if isinstance(decoded, RetractedEvent):
+            await store_events(self._connection, [], [decoded])
             return "retracted"
-        await self._connection.execute("SELECT ensure_partition($1)", day(found[0]))
-        if await find_stored(self._connection, [found]):
+        await self._ensure_day(day(decoded[0]))
+        if await find_stored(self._connection, [decoded]):
             return "duplicate"
-        rows = await Erasures().obey(self._connection, _nothing(), [found])
+        rows = await Erasures().apply(self._connection, [decoded])
         rows = await ExternalIds().resolve(self._connection, rows)
-        if await taken_back_before(self._connection, rows):
+        if await find_retracted(self._connection, rows):
             return "retracted"
         try:
             async with self._connection.transaction():
-                await store(self._connection, rows, [])
+                await store_events(self._connection, rows, [])
         except asyncpg.UniqueViolationError:
             return "duplicate"  # a consumer stored it meanwhile
         return "stored"
 
-    async def _note(self, outcome: Outcome) -> None:
-        query = sql.load("note_replay")
-        values = query.bind(
+    async def _ensure_day(self, needed: date) -> None:
+        state = await ensure_day(self._connection, needed)
+        if state is DayState.EXPIRED:
+            raise InvalidEvent("day_expired", f"the events of {needed} have expired")
+        if state is DayState.OUT_OF_RANGE:
+            raise day_out_of_range()
+        if state is DayState.LOCKED:
+            raise _Locked(f"engagements is locked: cannot create the partition of {needed}; retry")
+
+    async def _record(self, outcome: Outcome) -> None:
+        await sql.load("record_replay").execute(
+            self._connection,
             dead_letter_id=outcome.dead_letter_id,
             by=self._by,
             outcome=outcome.outcome,
             detail=outcome.detail,
             rows=int(outcome.outcome == "stored"),
         )
-        await self._connection.execute(query.text, *values)
-
-
-def _nothing() -> Batch:
-    return Batch(0, 0, 0.0, lambda: 0.0)
 
 
 def _message(letter: Mapping[str, Any]) -> _Message:
-    timestamp = (letter["record_timestamp"] - _EPOCH) // timedelta(milliseconds=1)
+    timestamp = (letter["record_timestamp"] - EPOCH) // timedelta(milliseconds=1)
     return _Message(letter["offset"], timestamp, letter["key"], letter["value"])

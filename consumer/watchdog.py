@@ -1,4 +1,4 @@
-"""Notices a consumer that hangs: silent for long, though Kafka answers everybody else."""
+"""Detects a consumer that makes no progress although Kafka is reachable."""
 
 import asyncio
 import io
@@ -9,43 +9,40 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from consumer.settings import ConsumerSettings
-from schema.telemetry import get_logger
-from schema.transport import kafka_arguments
+from runtime.logging import get_logger
+from runtime.transport import kafka_arguments
 
-_LOOKS: Final = 10
-_ANSWERS: Final = 2
-_ANSWER_SECONDS: Final = 10.0
+_CHECKS: Final = 10
+"""Checks per stall timeout."""
+_STALLED_CHECKS: Final = 2
+_TIMEOUT_SECONDS: Final = 10.0
 
 logger = get_logger("watchdog")
 
 
-async def until_stuck(
-    silent_seconds: Callable[[], float],
-    kafka_answers: Callable[[], Awaitable[bool]],
-    limit_seconds: float,
+async def wait_until_stalled(
+    seconds_without_progress: Callable[[], float],
+    is_kafka_reachable: Callable[[], Awaitable[bool]],
+    timeout_seconds: float,
 ) -> None:
-    """Return when the silence outlasts the limit while Kafka answers, seen twice in a row.
+    """Return when there is no progress for *timeout_seconds* while Kafka is reachable.
 
-    Twice, as a client needs a moment after Kafka is back.
-
-    Args:
-        silent_seconds: since the consumer last got on, or failed and said so.
-        kafka_answers: asks on a connection of its own.
-        limit_seconds: how long a silence may last; it is looked at ten times in that time.
+    Two checks in a row decide, as a client needs some time after Kafka is back.
     """
-    answers = 0
-    while answers < _ANSWERS:
-        await asyncio.sleep(limit_seconds / _LOOKS)
-        is_stuck = silent_seconds() > limit_seconds and await kafka_answers()
-        answers = answers + 1 if is_stuck else 0
-    logger.error("stuck", silent_seconds=round(silent_seconds()), tasks=_stacks())
+    stalled = 0
+    while stalled < _STALLED_CHECKS:
+        await asyncio.sleep(timeout_seconds / _CHECKS)
+        is_stalled = seconds_without_progress() > timeout_seconds and await is_kafka_reachable()
+        stalled = stalled + 1 if is_stalled else 0
+    seconds = round(seconds_without_progress())
+    logger.error("consumer stalled", seconds=seconds, tasks=_stacks())
 
 
-async def answers(settings: ConsumerSettings) -> bool:
-    """Tell whether Kafka shows a new client the topic."""
+async def is_kafka_reachable(settings: ConsumerSettings) -> bool:
+    """Return whether Kafka shows the topic to a new client."""
     kafka = AIOKafkaConsumer(**kafka_arguments(settings), client_id="engage-watchdog")
     try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             await kafka.start()
             return settings.topic in await kafka.topics()
     except (KafkaError, OSError, TimeoutError):
@@ -56,14 +53,14 @@ async def answers(settings: ConsumerSettings) -> bool:
 
 async def _stop(kafka: AIOKafkaConsumer) -> None:
     try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             await kafka.stop()
     except (KafkaError, OSError, TimeoutError) as error:
-        logger.debug("not stopped in order", error=type(error).__name__)
+        logger.debug("client not stopped", error=type(error).__name__)
 
 
 def _stacks() -> list[str]:
-    """Return where each task waits, for whoever looks for the reason."""
+    """Return the stack of each task."""
     stacks = []
     for task in asyncio.all_tasks():
         text = io.StringIO()
