@@ -1,5 +1,4 @@
-"""PostgreSQL to HTTP: the reports, on a connection that cannot write.
+"""The read API: reports from PostgreSQL over HTTP, on connections that cannot write.
 
-Each report tells when the data it shows was true, and answers 304 without asking the tables
-again while nothing has changed.
+``reports`` declares them, ``report_routes`` serves them, ``cache`` stores their responses.
 """

@@ -4,7 +4,7 @@ import sys
 
 from analytics_api.app import create_app
 from analytics_api.settings import ApiSettings
-from schema.http.server import main
+from web.service import main
 
 if __name__ == "__main__":
     sys.exit(main("api", ApiSettings, create_app))

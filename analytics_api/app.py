@@ -1,51 +1,36 @@
-"""The application: reports, the dashboard, health, and the edge around them."""
+"""The application: reports, the dashboard and health."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 from fastapi import FastAPI, Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
 import sql
 from analytics_api.chart_library import ChartLibrary
-from analytics_api.deadline import Deadline
-from analytics_api.event_routes import router as events
-from analytics_api.ledger.routes import router as ledger
 from analytics_api.live.routes import router as live
-from analytics_api.reports.fair.routes import router as fair
-from analytics_api.reports.insight.routes import router as insight
-from analytics_api.reports.movers.routes import router as movers
-from analytics_api.reports.opportunity.routes import router as opportunity
-from analytics_api.reports.plain.routes import router as plain
-from analytics_api.reports.scoped.routes import router as scoped
-from analytics_api.reports.timing.routes import router as timing
+from analytics_api.operations import router as operations
+from analytics_api.periods import zone_named
+from analytics_api.report_routes import report_router
+from analytics_api.routing import observe_response
 from analytics_api.settings import ApiSettings
 from analytics_api.state import State, open_state
-from analytics_api.timed import Timed
-from analytics_api.whole_files import WholeFiles
-from schema.http import problems
-from schema.http.docs_page import add_docs
-from schema.http.edge import Application
-from schema.http.head_as_get import HeadAsGet
-from schema.http.keys import Scope
-from schema.http.server import END_STREAMS
-from schema.http.service import guarded, new_app
-from schema.http.service_routes import add_service_routes
-from schema.http.side_port import Readiness
-from schema.http.traced import traced
-from schema.telemetry import get_logger
+from runtime.logging import get_logger
 from sql.pool import OUTAGES
+from web import problems
+from web.asgi import Application
+from web.auth import Scope
+from web.health import Readiness
+from web.server import END_STREAMS
+from web.service import new_app, with_middleware
 
-_ROUTERS = (
-    plain, scoped, insight, fair, opportunity, timing, movers, ledger, events, live,
-)  # fmt: skip
-_ANSWER_SECONDS = 8.0
-# By the time a statement may take; on a replica also by what the primary has dropped or vacuumed.
+# By the statement timeout; on a replica also by conflicts with changes of the primary.
 _CANCELLED = (asyncpg.QueryCanceledError, asyncpg.TransactionRollbackError)
+_RANGES = (b"range", b"if-range")
 _STATIC = Path(__file__).with_name("static")
 
 logger = get_logger("api")
@@ -58,46 +43,78 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with open_state(settings) as state:
             app.state.reports = state
-            yield {END_STREAMS: state.board.fan_out.close}
-
-    app = new_app(
-        "Engagement analytics",
-        "Reports of how posts are engaged with. Each tells, in Data-As-Of, when the data it shows"
-        " was true.",
-        lifespan,
-    )
+            yield {END_STREAMS: state.live_poller.broadcast.close}
 
     def not_ready() -> str | None:
         state: State | None = getattr(app.state, "reports", None)
         return "starting" if state is None else state.not_ready()
 
-    for outage in (*OUTAGES, *_CANCELLED):
-        app.add_exception_handler(outage, _away)
-    for lack in (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.UndefinedTableError):
-        app.add_exception_handler(lack, _not_filled)
-    for router in _ROUTERS:
+    app = new_app(
+        "Engagement analytics",
+        "Reports of the engagement with posts. Data-As-Of says when their data were true.",
+        not_ready,
+        lifespan,
+    )
+
+    for outage in OUTAGES:
+        app.add_exception_handler(outage, _unavailable)
+    # Other errors of PostgreSQL, such as those during a migration.
+    app.add_exception_handler(asyncpg.PostgresError, _unavailable)
+    for cancelled in _CANCELLED:
+        app.add_exception_handler(cancelled, _cancelled)
+    for missing in (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.UndefinedTableError):
+        app.add_exception_handler(missing, _not_filled)
+    app.add_exception_handler(asyncpg.InvalidParameterValueError, _unknown_zone(settings.time_zone))
+    for router in (report_router(), operations, live):
         app.include_router(router)
     _add_own_routes(app, settings)
-    add_service_routes(app, not_ready)
-    add_docs(app)
     _add_pages(app, ChartLibrary(settings.chart_library))
-    bounded = traced(Timed(Deadline(WholeFiles(HeadAsGet(app)), _ANSWER_SECONDS)))
-    return guarded(bounded, Scope.READ, settings), not_ready
+    middleware = with_middleware(app, Scope.READ, settings, observe=observe_response)
+    return middleware, not_ready
 
 
-def _away(request: Request, error: Exception) -> Response:
+def _unavailable(request: Request, error: Exception) -> Response:
     logger.warning("report failed", path=request.url.path, error=type(error).__name__)
-    return problems.unavailable("PostgreSQL does not answer in time").response()
+    return problems.database_unavailable("PostgreSQL does not answer in time").response()
+
+
+def _cancelled(request: Request, error: Exception) -> Response:
+    logger.warning("report cancelled", path=request.url.path, error=type(error).__name__)
+    detail = "the report's query was cancelled before it ended"
+    headers = {"Retry-After": "1"}
+    return problems.Problem(503, "report_timeout", detail, headers=headers).response()
 
 
 def _not_filled(request: Request, error: Exception) -> Response:
-    """Answer while the database is new: not migrated, or restored without the view's rows."""
+    """Answer for a new database: not migrated, or restored without the rows of the stats view."""
     logger.warning("report failed", path=request.url.path, error=type(error).__name__)
-    return problems.unavailable("the view has not been filled yet").response()
+    detail = "the stats view has not been refreshed yet"
+    headers = {"Retry-After": "1"}
+    return problems.Problem(503, "stats_view_empty", detail, headers=headers).response()
+
+
+def _unknown_zone(reporting_zone: str) -> Callable[[Request, Exception], Response]:
+    """Return the handler for time zones that PostgreSQL's older data do not have."""
+
+    def answer(request: Request, error: Exception) -> Response:
+        name = zone_named(request.query_params.get("tz", reporting_zone)).key
+        # PostgreSQL quotes the name in every language.
+        if name not in str(error):
+            raise error
+        logger.warning("time zone unknown to PostgreSQL", time_zone=name)
+        detail = "the time zone data of PostgreSQL do not have this zone: choose another one by tz"
+        return problems.Problem(422, "unknown_time_zone", detail).response()
+
+    return answer
 
 
 class _Files(StaticFiles):
-    """The page's own files, which browsers ask for anew: they must be of one version."""
+    """The files of the dashboard. Browsers revalidate them, so that all are of one version."""
+
+    async def get_response(self, path: str, scope: MutableMapping[str, Any]) -> Response:
+        # They are small: without ranges, which have errors of their own.
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _RANGES]
+        return await super().get_response(path, scope)
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
@@ -106,23 +123,25 @@ class _Files(StaticFiles):
 
 
 def _add_pages(app: FastAPI, charts: ChartLibrary) -> None:
+    files = _Files(directory=_STATIC)
+
     @app.get("/dashboard", include_in_schema=False)
-    async def dashboard() -> FileResponse:
-        return FileResponse(_STATIC / "dashboard.html", headers={"Cache-Control": "no-cache"})
+    async def dashboard(request: Request) -> Response:
+        return await files.get_response("dashboard.html", request.scope)
 
     @app.get("/static/charts/{name}", include_in_schema=False)
     async def chart_file(name: str) -> Response:
         if (response := charts.response(name)) is None:
-            raise problems.Problem(404, "not_found", "there is nothing here")
+            raise problems.Problem(404, "not_found", "there is no such file")
         return response
 
-    app.mount("/static", _Files(directory=_STATIC), name="static")
+    app.mount("/static", files, name="static")
 
 
 def _add_own_routes(app: FastAPI, settings: ApiSettings) -> None:
     @app.get("/", tags=["service"])
     async def root() -> dict[str, Any]:
-        """Tell what this is and where things are."""
+        """Name, version and endpoints of the service."""
         return {
             "name": "engagement-analytics",
             "version": app.version,
@@ -139,8 +158,8 @@ def _add_own_routes(app: FastAPI, settings: ApiSettings) -> None:
         response_class=PlainTextResponse,
         responses=problems.responses([*problems.BEHIND_A_KEY, 404]),
     )
-    async def question(name: str) -> PlainTextResponse:
-        """The SQL of a report: every number can be computed anew with psql."""
+    async def query(name: str) -> PlainTextResponse:
+        """The SQL file of a report, which also runs in psql."""
         if name not in sql.names():
-            raise problems.Problem(404, "unknown_question", "see the repository's folder sql")
+            raise problems.Problem(404, "unknown_query", "there is no SQL file of this name")
         return PlainTextResponse(sql.source(name))

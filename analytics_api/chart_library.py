@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from schema.telemetry import get_logger
+from runtime.logging import get_logger
 
 _FILES: Final = {
     "uplot.js": ("/dist/uPlot.iife.min.js", "text/javascript"),

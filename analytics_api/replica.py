@@ -1,4 +1,4 @@
-"""How far the replica that reports are read from is behind its primary."""
+"""Replication lag of the replica from which reports are read."""
 
 import asyncio
 import math
@@ -11,11 +11,12 @@ import asyncpg
 from prometheus_client import Gauge
 
 import sql
-from schema.telemetry import get_logger
+from runtime.logging import get_logger
 from sql.pool import OUTAGES, Pool
 
 LAG: Final = Gauge(
-    "engage_api_replica_lag_seconds", "Age of the oldest commit the replica lacks; NaN: not known."
+    "engage_api_replica_lag_seconds",
+    "Age in seconds of the oldest commit missing on the replica; NaN if unknown.",
 )
 LAG.set(math.nan)
 
@@ -27,10 +28,10 @@ logger = get_logger("replica")
 
 
 class Positions:
-    """The primary's positions in its log that the replica has not replayed, and when each was read.
+    """Positions in the primary's log that the replica has not replayed, and when each was read.
 
-    A replica's own clock cannot tell: with nothing to replay it looks as if it were late, and
-    cut off from its primary as if it were not. Pure.
+    The replica's own clock does not suffice: without anything to replay it seems late, and cut off
+    from its primary it seems current.
     """
 
     def __init__(self) -> None:
@@ -38,11 +39,11 @@ class Positions:
         self._spacing_seconds = 0.0
 
     def lag_seconds(self, now: float, written: int | None, replayed: int) -> float | None:
-        """Return for how long the replica has lacked something, from when that was noticed.
+        """Return for how long the replica has lacked a position, since that was read.
 
         Args:
             now: in monotonic seconds.
-            written: the primary's position; None: it does not answer.
+            written: the primary's position; None: it is unavailable.
             replayed: the replica's position.
         """
         missing = self._missing
@@ -53,7 +54,7 @@ class Positions:
         if written is not None and written > replayed and self._is_due(now):
             missing.append((now, written))
         if len(missing) > _REMEMBERED:
-            # The longer it lasts, the coarser it may be told.
+            # A long lag is measured more coarsely.
             self._missing = missing = deque(islice(missing, 0, None, 2))
             self._spacing_seconds = missing[-1][0] - missing[-2][0]
         if missing:
@@ -65,7 +66,7 @@ class Positions:
 
 
 class ReplicaLag:
-    """Keeps the lag, asking both servers once a second."""
+    """Polls the lag of a replica once a second."""
 
     def __init__(self, primary: Pool, replica: Pool) -> None:
         self._primary = primary
@@ -74,13 +75,13 @@ class ReplicaLag:
         self.seconds: float | None = None
 
     async def run(self) -> None:
-        """Follow until cancelled. The lag is None while it cannot be told."""
+        """Poll until cancelled. The lag is None while it is unknown."""
         while True:
-            self.seconds = await self._look()
+            self.seconds = await self._poll()
             LAG.set(math.nan if self.seconds is None else self.seconds)
             await asyncio.sleep(_INTERVAL_SECONDS)
 
-    async def _look(self) -> float | None:
+    async def _poll(self) -> float | None:
         # The primary first: what it writes between the two is not yet the replica's fault.
         written = await _position(self._primary, is_replica=False)
         replayed = await _position(self._replica, is_replica=True)
@@ -90,10 +91,10 @@ class ReplicaLag:
 
 
 async def _position(pool: Pool, *, is_replica: bool) -> int | None:
-    """Return a server's position; None: it does not answer, or is not what it should be."""
+    """Return a server's position; None: it is unavailable, or has the other role."""
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
-            row = await pool.fetchrow(sql.load("wal_position").text)
+            row = await sql.load("wal_position").fetchrow(pool)
     except (*OUTAGES, asyncpg.PostgresError) as error:
         logger.debug("no position", error=type(error).__name__)
         return None

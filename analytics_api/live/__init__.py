@@ -1,1 +1,1 @@
-"""What happens at this moment, told to whoever looks."""
+"""The live feed: current engagement and pipeline health."""

@@ -1,4 +1,4 @@
-"""``GET /live``: a stream of server-sent events, or for who polls the newest one as JSON."""
+"""``GET /live``: a stream of server-sent events, or the newest state as JSON."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
@@ -7,17 +7,18 @@ from fastapi import Header, Request
 from fastapi.sse import EventSourceResponse
 from starlette.responses import Response
 
-from analytics_api.answering.answers import LIVE, Answer
-from analytics_api.answering.requests import new_router, state_of
-from analytics_api.answering.versions import Version
-from analytics_api.live.fan_out import FanOut, Listener
-from analytics_api.live.models import Live
-from schema.http.edge import ASGIScope, Receive, Send
+from analytics_api.live.broadcast import Broadcast, Subscriber
+from analytics_api.live.poller import Live
+from analytics_api.responses import LIVE, Representation
+from analytics_api.routing import new_router
+from analytics_api.state import state_of
+from analytics_api.versions import Version
+from web.asgi import ASGIScope, Receive, Send
 
 router = new_router()
 
 _HEARTBEAT_SECONDS: Final = 10.0
-_HEARTBEAT: Final = b": still here\n\n"
+_HEARTBEAT: Final = b": heartbeat\n\n"
 _RETRY: Final = b"retry: 2000\n\n"
 _STREAM: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {EventSourceResponse.media_type: {"schema": {"type": "string"}}}}
@@ -25,30 +26,30 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
 
 
 class Stream(EventSourceResponse):
-    """The messages of one listener, until it goes away or is dropped."""
+    """The messages of one subscriber, until its client disconnects or is dropped."""
 
-    def __init__(self, fan_out: FanOut, listener: Listener) -> None:
-        # Proxies that buffer would hold messages back.
+    def __init__(self, broadcast: Broadcast, subscriber: Subscriber) -> None:
+        # Proxies must not buffer messages.
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        super().__init__(_told(listener), headers=headers)
-        self._fan_out = fan_out
-        self._listener = listener
+        super().__init__(_messages(subscriber), headers=headers)
+        self._broadcast = broadcast
+        self._subscriber = subscriber
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        """Answer, as ASGI wants it."""
+        """Send the stream."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._fan_out.leave(self._listener)
+            self._broadcast.unsubscribe(self._subscriber)
 
 
-async def _told(listener: Listener) -> AsyncIterator[bytes]:
+async def _messages(subscriber: Subscriber) -> AsyncIterator[bytes]:
     yield _RETRY
     while True:
-        message = await listener.next(_HEARTBEAT_SECONDS)
+        message = await subscriber.next(_HEARTBEAT_SECONDS)
         if message is not None:
             yield message.data
-        elif listener.is_ended:
+        elif subscriber.is_ended:
             return
         else:
             yield _HEARTBEAT
@@ -58,21 +59,22 @@ async def _told(listener: Listener) -> AsyncIterator[bytes]:
 async def live(
     request: Request,
     last_event_id: Annotated[
-        str | None, Header(max_length=100, description="Of a stream: go on after this message.")
+        str | None, Header(max_length=100, description="Resume a stream after this message.")
     ] = None,
 ) -> Response:
-    """What happens at this moment: events a second, the most engaged posts, the pipeline.
+    """What happens now: events per second, the most engaged posts, and pipeline health.
 
-    With ``Accept: text/event-stream`` a message a second, as long as something changes: events
-    named ``live`` with this JSON, ``away`` while PostgreSQL does not answer. Comments keep the
-    stream alive. Otherwise the newest one, with an ETag; its CSV has the posts.
+    With ``Accept: text/event-stream`` one message per second while something changes: events named
+    ``live`` with this JSON, and ``away`` while PostgreSQL does not answer. Comments keep the stream
+    open. Otherwise the newest state, with an ETag; its CSV has the posts.
     """
-    board = state_of(request).board
+    poller = state_of(request).live_poller
     if EventSourceResponse.media_type in request.headers.get("accept", ""):
-        listener = board.fan_out.join(last_event_id)
-        board.want()
-        return Stream(board.fan_out, listener)
-    newest = await board.newest()
+        subscriber = poller.broadcast.subscribe(last_event_id)
+        poller.start()
+        return Stream(poller.broadcast, subscriber)
+    newest = await poller.newest()
     as_of = newest.pipeline.caught_up_timestamp or newest.as_of
-    answer = Answer(request, Version(board.message_id, as_of), LIVE)
-    return answer.unchanged or answer.of(newest.top_posts if answer.is_csv else newest)
+    representation = Representation(request, Version(poller.message_id, as_of), LIVE)
+    found = newest.top_posts if representation.format == "csv" else newest
+    return representation.not_modified() or representation.response(found)

@@ -40,12 +40,12 @@ export function link(changes) {
   return `${location.pathname}${query.size ? `?${query}` : ""}`;
 }
 
-/** Go to the address with some names changed, without loading the page anew. */
+/** Go to the address with some names changed, without loading the page again. */
 export function go(changes) {
   const to = link(changes);
   if (to === location.pathname + location.search) return;
   history.pushState(null, "", to);
-  tell();
+  notify();
 }
 
 /** A listener for a link to such an address: a plain click stays on the page. */
@@ -59,8 +59,44 @@ export const onChange = (listener) => listeners.add(listener);
 export const chosenFilters = () => FILTERS.filter((name) => current()[name]);
 export const clearFilters = () =>
   go(Object.fromEntries([...FILTERS, "post"].map((name) => [name, undefined])));
-export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-export const zone = () => current().tz ?? ownZone();
+
+const refused = new Set();
+let reportingZone = "UTC";
+
+/** The zone that the service counts days in; used when the browser reports none. */
+export function setReportingZone(name) {
+  reportingZone = isZone(name) ? name : "UTC";
+}
+
+/** Use no zone that the service does not know. Returns whether the zone shown changes. */
+export function refuseZone(name) {
+  const before = zone();
+  refused.add(name);
+  return zone() !== before;
+}
+
+function isZone(name) {
+  if (!/^[A-Za-z]/.test(name ?? "") || name === "Etc/Unknown" || refused.has(name)) return false;
+  try {
+    return Boolean(new Intl.DateTimeFormat("en", { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
+
+const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+const fallback = () => (refused.has(reportingZone) ? "UTC" : reportingZone);
+export const ownZone = () => (isZone(browserZone()) ? browserZone() : fallback());
+export const zone = () => (isZone(current().tz) ? current().tz : ownZone());
+
+/** What to say where another zone is shown than was asked for; "" where none is. */
+export function zoneNote() {
+  const { tz } = current();
+  if (tz && !isZone(tz)) return `The time zone of this address is not known: times are in ${zone()}.`;
+  if (!tz && !isZone(browserZone()))
+    return `This browser reports no known time zone: times are in ${zone()}, the reporting time zone.`;
+  return "";
+}
 
 /** The scope of reports as the API wants it; *without* leaves some filters out. */
 export function scope(without = []) {
@@ -75,12 +111,12 @@ export function scope(without = []) {
   return query;
 }
 
-function tell() {
+function notify() {
   shown = location.search;
   for (const listener of listeners) listener(current());
 }
 
 // A link to a place on the page pops the state as well, and changes nothing.
 addEventListener("popstate", () => {
-  if (location.search !== shown) tell();
+  if (location.search !== shown) notify();
 });

@@ -1,12 +1,14 @@
-// Asking the read API. The browser's own cache asks with ETags, and as seldom as each answer allows.
+// Requests to the read API. The browser's cache sends ETags, and no request within max-age.
 
 import { key } from "./key.js";
 
-const PATIENCE_MS = 15_000;
+const TIMEOUT_MS = 15_000;
 const KEPT = 200;
 const known = new Map();
 
-/** Why there is no answer. Status 0: the service could not be reached. */
+const SLOW = new Set(["client_timeout", "report_timeout", "report_pending", "reports_busy"]);
+
+/** Why a request failed. Status 0: the service could not be reached. */
 export class Failure extends Error {
   constructor(status, problem, retryAfterSeconds = 0) {
     super(problem?.detail ?? "the service does not answer");
@@ -15,9 +17,9 @@ export class Failure extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 
-  /** Whether the answer would have come, later. */
+  /** Whether the report takes too long, while the service and its database answer. */
   get isSlow() {
-    return this.code === "late" || (this.status === 503 && this.message.endsWith("in time"));
+    return SLOW.has(this.code);
   }
 }
 
@@ -29,10 +31,10 @@ export const at = (path, query) => (query && `${query}` ? `${path}?${query}` : p
 async function request(path) {
   let answer;
   try {
-    answer = await fetch(path, { headers: headers(), signal: AbortSignal.timeout(PATIENCE_MS) });
+    answer = await fetch(path, { headers: headers(), signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch (error) {
     const late = error.name === "TimeoutError";
-    throw new Failure(0, late ? { code: "late", detail: `no answer within ${PATIENCE_MS / 1000} s` } : null);
+    throw new Failure(0, late ? { code: "client_timeout", detail: `no answer within ${TIMEOUT_MS / 1000} s` } : null);
   }
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => null);
@@ -56,6 +58,9 @@ export async function ask(path) {
   if (known.size > KEPT) known.delete(known.keys().next().value);
   return found;
 }
+
+/** Return the zone that the service counts days in. */
+export const askReportingZone = async () => (await (await request("/")).json()).time_zone;
 
 /** Return an answer as text, such as the SQL of a report or its CSV. Throws Failure. */
 export const askText = async (path) => (await request(path)).text();

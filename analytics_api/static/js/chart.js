@@ -23,7 +23,7 @@ const DAY_STEPS = [
 const SHORT = { day: "numeric", month: "short" };
 
 /** A count; nothing was recorded yet: a dash. */
-const told = (value) => (value === null ? "–" : count(value));
+const formatted = (value) => (value === null ? "–" : count(value));
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /**
@@ -37,13 +37,13 @@ export function timeChart({ points, name, interval, zone }) {
   const when = (point) =>
     `${interval === "week" ? "week of " : ""}${date(point.start, zone, TIMES[interval])}`;
   const at = el("p", { class: "chart-legend", "aria-hidden": "true" });
-  const tell = (place) => {
+  const showPoint = (place) => {
     const point = points[place];
     if (!point)
       return put(
         at,
         el("span", { class: "key-line" }, name),
-        hasBefore && el("span", { class: "key-line before" }, "period before"),
+        hasBefore && el("span", { class: "key-line before" }, "comparison period"),
         beyond.length > 0 &&
           el(
             "span",
@@ -54,13 +54,13 @@ export function timeChart({ points, name, interval, zone }) {
     return put(
       at,
       el("span", {}, when(point)),
-      el("span", { class: "key-line" }, el("b", {}, told(point.value))),
-      hasBefore && el("span", { class: "key-line before" }, told(point.before)),
+      el("span", { class: "key-line" }, el("b", {}, formatted(point.value))),
+      hasBefore && el("span", { class: "key-line before" }, formatted(point.before)),
     );
   };
-  tell(null);
+  showPoint(null);
   const place = el("div", { class: "chart" });
-  if (globalThis.uPlot) drawWithLibrary(place, { points, hasBefore, interval, zone, tell, top });
+  if (globalThis.uPlot) drawWithLibrary(place, { points, hasBefore, interval, zone, showPoint, top });
   else
     place.append(
       drawing(
@@ -75,7 +75,7 @@ export function timeChart({ points, name, interval, zone }) {
   ];
 }
 
-function drawWithLibrary(place, { points, hasBefore, interval, zone, tell, top }) {
+function drawWithLibrary(place, { points, hasBefore, interval, zone, showPoint, top }) {
   const data = [
     points.map((point) => new Date(point.start).getTime() / 1000),
     points.map((point) => point.value),
@@ -85,7 +85,7 @@ function drawWithLibrary(place, { points, hasBefore, interval, zone, tell, top }
   function make() {
     plot?.destroy();
     plot = new globalThis.uPlot(
-      options({ width: place.clientWidth || 600, hasBefore, interval, zone, tell, top }),
+      options({ width: place.clientWidth || 600, hasBefore, interval, zone, showPoint, top }),
       data,
       place,
     );
@@ -103,7 +103,7 @@ function drawWithLibrary(place, { points, hasBefore, interval, zone, tell, top }
   });
 }
 
-function options({ width, hasBefore, interval, zone, tell, top }) {
+function options({ width, hasBefore, interval, zone, showPoint, top }) {
   const axis = {
     stroke: color("--quiet"),
     grid: { stroke: color("--line"), width: 1 },
@@ -117,7 +117,7 @@ function options({ width, hasBefore, interval, zone, tell, top }) {
     legend: { show: false },
     cursor: { y: false, points: { size: 7, fill: color("--line-1") } },
     tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), zone),
-    hooks: { setCursor: [(plot) => tell(plot.cursor.idx)], draw: [(plot) => markBeyond(plot, top)] },
+    hooks: { setCursor: [(plot) => showPoint(plot.cursor.idx)], draw: [(plot) => markBeyond(plot, top)] },
     scales: { y: { range: () => [0, Math.max(4, top * 1.08)] } },
     axes: [
       {
@@ -167,8 +167,8 @@ function numbers(points, { name, when, hasBefore }) {
       "tr",
       {},
       el("th", { scope: "row" }, when(point)),
-      el("td", { class: "number" }, told(point.value)),
-      hasBefore && el("td", { class: "number" }, told(point.before)),
+      el("td", { class: "number" }, formatted(point.value)),
+      hasBefore && el("td", { class: "number" }, formatted(point.before)),
       hasBefore &&
         el(
           "td",

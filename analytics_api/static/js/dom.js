@@ -19,14 +19,23 @@ function fill(element, properties, children) {
     else if (name === "data") Object.assign(element.dataset, value);
     else if (name === "vars")
       for (const [key, each] of Object.entries(value)) element.style.setProperty(key, each);
-    else element.setAttribute(name, value === true ? "" : value);
+    else element.setAttribute(name, value === true ? "" : typeof value === "string" ? clean(value) : value);
   }
   element.append(...present(children));
   return element;
 }
 
 const present = (children) =>
-  children.flat().filter((child) => child !== null && child !== undefined && child !== false);
+  children
+    .flat()
+    .filter((child) => child !== null && child !== undefined && child !== false)
+    .map((child) => (typeof child === "string" ? clean(child) : child));
+
+/** Text without the characters that turn the direction of what follows them. */
+export const clean = (text) => text.replace(/[\u202a-\u202e]/g, "");
+
+/** A name of the catalogue, whose direction is its own and changes nothing around it. */
+export const named = (text) => el("bdi", {}, `${text}`.replace(/[\u2066-\u2069]/g, ""));
 
 /** Put these, and nothing else, into an element. */
 export const put = (element, ...children) => element.replaceChildren(...present(children));

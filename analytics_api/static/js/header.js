@@ -1,8 +1,8 @@
 // Period, time zone, theme, and the filters that are set.
 
 import { ask } from "./api.js";
-import { PERIODS, chosenFilters, clearFilters, current, go, ownZone, zone } from "./address.js";
-import { byId, el, put, svg } from "./dom.js";
+import { PERIODS, chosenFilters, clearFilters, current, go, ownZone, zone, zoneNote } from "./address.js";
+import { byId, el, named, put, svg } from "./dom.js";
 
 const NAMES = { "7d": "7 days", "30d": "30 days", "90d": "90 days", "365d": "1 year", all: "All" };
 const TYPES = { view: "views", like: "likes", comment: "comments", share: "shares" };
@@ -90,6 +90,7 @@ async function drawFilters() {
     chips.length > 1 && el("button", { class: "plain", type: "button", onclick: clearFilters }, "Clear all"),
     adding(),
     (showsCustom || state.start) && custom(state),
+    zoneNote() && el("span", { class: "quiet small", id: "zone-note", role: "status" }, zoneNote()),
     el("span", { class: "freshness quiet small", id: "freshness" }),
   );
 }
@@ -101,7 +102,7 @@ function chip(name, value) {
     type: `only ${TYPES[value] ?? value}`,
     promoted: value === "true" ? "promoted" : "not promoted",
   };
-  const text = el("span", {}, says[name] ?? `author ${value}`);
+  const text = named(says[name] ?? `author ${value}`);
   if (name === "author")
     ask(`/author/${encodeURIComponent(value)}/trends`).then(
       ({ body }) => {

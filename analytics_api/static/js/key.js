@@ -1,30 +1,15 @@
-// The read key comes in the address's fragment, which browsers send to nobody. It is kept in this
-// browser and taken out of the address, so that a link that is shared does not share the key.
+// The read key, which is kept in this browser. take-key.js takes it out of the address, so that a
+// link that is shared does not share the key.
 
 const NAME = "engage.read_key";
 const listeners = new Set();
 
-function take() {
-  const fragment = new URLSearchParams(location.hash.slice(1));
-  const given = fragment.get("key");
-  if (!given) return false;
-  localStorage.setItem(NAME, given);
-  fragment.delete("key");
-  const rest = fragment.toString();
-  history.replaceState(history.state, "", location.pathname + location.search + (rest ? `#${rest}` : ""));
-  return true;
-}
-
 export const key = () => localStorage.getItem(NAME);
 export const onKey = (listener) => listeners.add(listener);
 
+/** Keep a key, also of a whole address that was pasted; null forgets it. */
 export function setKey(value) {
-  if (value) localStorage.setItem(NAME, value);
+  if (value) localStorage.setItem(NAME, /eng_\w+/.exec(value)?.[0] ?? value);
   else localStorage.removeItem(NAME);
   for (const listener of listeners) listener();
 }
-
-take();
-addEventListener("hashchange", () => {
-  if (take()) for (const listener of listeners) listener();
-});

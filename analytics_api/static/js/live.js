@@ -1,5 +1,5 @@
 // The stream of /live, read by fetch so that the key can be sent; polls where streams do not pass.
-// It rests while nobody sees the page.
+// It pauses while the page is hidden.
 
 import { ask, headers } from "./api.js";
 
@@ -9,8 +9,8 @@ const POLL_MS = 5000;
 const SILENCE_MS = 25_000;
 const STREAM_FAILURES = 3;
 
-/** Follow the board: *tell* gets each message, *state* "live", "waiting" or "away". */
-export function follow(tell, state) {
+/** Follow the live feed: *onMessage* gets each message, *state* "live", "waiting" or "away". */
+export function follow(onMessage, state) {
   let lastId = null;
   let failures = 0;
   let stop = new AbortController();
@@ -69,12 +69,12 @@ export function follow(tell, state) {
     failures = 0;
     lastId = facts.id;
     state("live");
-    tell(JSON.parse(facts.data));
+    onMessage(JSON.parse(facts.data));
   }
 
   async function poll(signal) {
     for (let polls = 0; !signal.aborted && polls < 12; polls += 1) {
-      tell((await ask("/live")).body);
+      onMessage((await ask("/live")).body);
       state("live");
       await pause(POLL_MS, signal);
     }

@@ -1,7 +1,15 @@
 // The page: its parts, and when they ask again.
 
-import { chosenFilters, current, onChange, zone } from "./address.js";
-import { ask, Failure } from "./api.js";
+import {
+  chosenFilters,
+  current,
+  onChange,
+  refuseZone,
+  setReportingZone,
+  zone,
+  zoneNote,
+} from "./address.js";
+import { ask, askReportingZone, Failure } from "./api.js";
 import { byId, el, put } from "./dom.js";
 import { date } from "./format.js";
 import { drawHeader } from "./header.js";
@@ -16,7 +24,7 @@ import { Effects } from "./panels/effects.js";
 import { Heatmap } from "./panels/heatmap.js";
 import { Movers } from "./panels/movers.js";
 import { Opportunities } from "./panels/opportunities.js";
-import { Pipeline, RightNow, tellHeader } from "./panels/pipeline.js";
+import { Pipeline, RightNow, updateHeader } from "./panels/pipeline.js";
 import { rankings } from "./panels/rankings.js";
 import { Subject } from "./panels/subject.js";
 import { Trend } from "./panels/trend.js";
@@ -74,14 +82,15 @@ async function show() {
   for (const pair of document.querySelectorAll(".parts > .columns")) pair.hidden = isPost;
   const outcomes = await Promise.allSettled(shown.map((part) => part.show()));
   const failures = outcomes.filter((each) => each.status === "rejected").map((each) => each.reason);
+  if (failures.some((each) => each.code === "unknown_time_zone") && refuseZone(zone())) return start();
   const empty = failures.length ? null : await emptiness().catch((failure) => void failures.push(failure));
   for (const failure of failures) if (!(failure instanceof Failure)) console.error(failure);
-  const gravest = failures.sort((one, other) => gravity(other) - gravity(one))[0];
-  notice(gravest && gravity(gravest) ? gravest : empty);
+  const worst = failures.sort((one, other) => severity(other) - severity(one))[0];
+  notice(worst && severity(worst) ? worst : empty);
 }
 
-/** How much a failure concerns the page as a whole; a report that is slow says so in its place. */
-function gravity({ status, isSlow }) {
+/** How much a failure concerns the whole page. A slow report shows it in its own panel. */
+function severity({ status, isSlow }) {
   return isSlow ? 0 : ({ 0: 4, 401: 5, 403: 5, 429: 1, 503: 3 }[status] ?? 0);
 }
 
@@ -99,9 +108,9 @@ async function emptiness() {
 const LIVE = { waiting: "waiting", away: "not live" };
 const again = follow(
   (live) => {
-    tellHeader(live);
-    parts.now.tell(live);
-    parts.pipeline.tell(live);
+    updateHeader(live);
+    parts.now.update(live);
+    parts.pipeline.update(live);
   },
   (state) => {
     if (byId("live").dataset.state === state) return;
@@ -109,6 +118,12 @@ const again = follow(
     if (LIVE[state]) byId("live").textContent = LIVE[state];
   },
 );
+
+/** Show the page in a time zone that the service knows. */
+async function start() {
+  if (zoneNote()) setReportingZone(await askReportingZone().catch(() => "UTC"));
+  await renew();
+}
 
 async function renew() {
   drawHeader();
@@ -125,7 +140,7 @@ onKey(() => {
 });
 byId("forget").onclick = () => setKey(null);
 listen();
-renew();
+start();
 setInterval(() => {
   if (!document.hidden) show();
 }, AGAIN_MS);

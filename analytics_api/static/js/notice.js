@@ -20,14 +20,14 @@ export function notice(failure) {
 function kindOf(failure) {
   if (failure === "empty") return "empty";
   if (failure.status === 401 || failure.status === 403) return "key";
-  if (failure.status === 503)
-    return failure.message.includes("view has not been filled") ? "unfilled" : "away";
+  if (failure.isSlow) return "";
+  if (failure.status === 503) return failure.code === "stats_view_empty" ? "unfilled" : "away";
   if (failure.status === 0) return "offline";
   return failure.status === 429 ? "often" : "";
 }
 
 const heading = (text) => el("h2", {}, text);
-/** A sentence; what stands between backticks is a command. */
+/** A sentence; the parts between backticks are commands. */
 const text = (words) =>
   el(
     "p",
@@ -69,8 +69,8 @@ const NOTICES = {
     command("engage status"),
   ],
   often: () => [
-    heading("Too many questions at once"),
-    text("This key, or this address, asks more often than it may. The page slows down and asks again."),
+    heading("Too many requests"),
+    text("This key or address exceeded its rate limit. The page retries more slowly."),
   ],
   empty: () => [
     heading("No engagement yet"),

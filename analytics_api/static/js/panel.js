@@ -7,7 +7,7 @@ import { save, showSource } from "./source.js";
 
 /** How reports at equal age compare. */
 export const INDEX =
-  "index = (1/A + O/φ) / (1/A + E/φ): the engagements O of posts in their first hours over those expected of them, E, drawn towards 1 where there is little to go by (A: how much units differ, φ: how much posts scatter).";
+  "index = (1/A + O/φ) / (1/(A m) + E/φ): the engagements O of posts in their first hours over those expected of them, E, drawn towards the mean m where there is little to go by (A: how much units differ, φ: how much posts scatter; averaged over the values that fit). For an author, E is what other authors' posts of the same categories earn.";
 
 export class Panel {
   /**

@@ -24,7 +24,7 @@ function dialog(title, ...content) {
 
 /**
  * Show how a report is computed. *sql*: names of its files; *formula*: what is computed from their
- * rows, nothing where they are told as they are; *path*: where the API answers it.
+ * rows, nothing where they are shown unchanged; *path*: where the API answers it.
  */
 export async function showSource({ title, sql: names, formula, path }) {
   const body = el("div", {}, el("p", { class: "quiet" }, "loading…"));
@@ -43,8 +43,8 @@ export async function showSource({ title, sql: names, formula, path }) {
     el(
       "p",
       { class: "quiet small" },
-      "One question, one file; its head says what each parameter means. ",
-      formula ? "From their rows, by the formulas of docs/metrics.md:" : "The rows are told as they are.",
+      "One file per query; its header describes each parameter. ",
+      formula ? "From their rows, by the formulas of docs/metrics.md:" : "The rows are shown unchanged.",
     ),
     formula ? el("p", { class: "formula" }, formula) : null,
     ...parts.flatMap(([name, text]) => [

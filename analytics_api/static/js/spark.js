@@ -9,7 +9,7 @@ const FEW_TIMES = 4;
 
 /**
  * Where a scale ends: at the greatest value, or lower where a few of them would flatten all others.
- * What is beyond it is drawn at the edge; the chart tells its number.
+ * Larger values are drawn at the edge, with their number.
  */
 export function scaleTop(values) {
   const sorted = [...values].sort((one, other) => other - one);
@@ -29,7 +29,7 @@ function line(values, most) {
 }
 
 /**
- * Draw values as a line over an area; *before*: the dashed line of the period before. null: nothing
+ * Draw values as a line over an area; *before*: the dashed line of the comparison period. null: nothing
  * was recorded yet, and nothing is drawn.
  */
 export function drawing(values, { kind = "spark", before = [] } = {}) {

@@ -9,4 +9,9 @@
   document.documentElement.dataset.theme = stored ?? (dark.matches ? "dark" : "light");
   dark.addEventListener("change", apply);
   addEventListener("storage", apply);
+  // Charts are drawn in the theme's colours.
+  addEventListener("beforeprint", () => {
+    document.documentElement.dataset.theme = "light";
+  });
+  addEventListener("afterprint", apply);
 })();

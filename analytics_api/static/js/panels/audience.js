@@ -82,7 +82,7 @@ export class Audience {
             key: group.key,
             label: group.key,
             figure: percent(group.share_pct),
-            change: group.change_pct,
+            change: group.no_comparison ? undefined : group.change_pct,
             part: group.share_pct / most,
             sub: group.active_users
               ? `${plural(group.active_users, "reader")} · ${plural(group.per_user, "engagement")} each`

@@ -33,7 +33,7 @@ export class Brief {
       return answer(this.when, WHEN, { said: "Any time", why: NO_HOUR, to: "#when", more: "All hours" });
     answer(this.when, WHEN, {
       said: slotName(slot),
-      why: `${lift(slot)} engagement in the first 24 hours (${range(slot.low_pct, slot.high_pct)}), beside the same authors' other posts.`,
+      why: `${lift(slot)} engagement in the first 24 hours (${range(slot.low_pct, slot.high_pct)}), compared with the same authors' other posts.`,
       also: ["Then ", later.map((each) => `${slotName(each, "short")} (${lift(each)})`)],
       to: "#when",
       more: "The next slots, and all hours",
@@ -44,7 +44,7 @@ export class Brief {
     const authors = await toCoach();
     const to = "#opportunities";
     if (!authors.length)
-      return answer(this.coach, COACH, { said: "Nobody", why: NO_AUTHOR, to, more: "See all authors" });
+      return answer(this.coach, COACH, { said: "No author", why: NO_AUTHOR, to, more: "See all authors" });
     answer(this.coach, COACH, {
       list: authors.map((each) =>
         el(
@@ -57,7 +57,7 @@ export class Brief {
       ),
       why: "+: more engagements in 90 days at their category's median",
       to,
-      more: "All reasons, and whom else",
+      more: "All reasons and more authors",
     });
   }
 
@@ -76,7 +76,7 @@ export class Brief {
       why: why(first),
       also: ["Also ", movers.filter((each) => each !== first).slice(0, 2).map(labelAndKind)],
       to: "#movers",
-      more: "Why, and what else moves",
+      more: "Why, and more movers",
     });
   }
 }

@@ -1,10 +1,10 @@
-// Do new authors improve? By the months since they joined, at equal age of their posts.
+// Do new authors improve? Each compared with the own first month, at equal age of their posts.
 
 import { at } from "../api.js";
 import { scope } from "../address.js";
 import { el } from "../dom.js";
-import { decimal, plural } from "../format.js";
-import { INDEX, Panel } from "../panel.js";
+import { count, decimal, plural } from "../format.js";
+import { Panel } from "../panel.js";
 import { interval } from "./interval.js";
 import { row } from "./rows.js";
 
@@ -14,10 +14,11 @@ export class Cohorts {
   constructor() {
     this.panel = new Panel("cohorts", "Do new authors improve?", {
       about:
-        "Posts of authors who joined in the last year, by months since they joined: a multiple of what is usual in their first 48 hours.",
+        "Authors who joined in the last year, by months since they joined: engagement per post in its first 48 hours, as a multiple of the same authors' first month.",
       sql: ["cohorts"],
-      formula: INDEX,
-      empty: "Nobody joined in the last year.",
+      formula:
+        "A post is expected to earn the level of its author in its category, times the factor of its calendar month (from authors who joined before), times the index of the months since joining, which is 1 in the first: Poisson pseudo-likelihood, clustered by author. No index with fewer than 6 authors who have posts in both months.",
+      empty: "No author joined in the last year.",
     });
     this.elements = [this.panel.element];
   }
@@ -27,7 +28,7 @@ export class Cohorts {
     for (const name of ["period", "start", "end"]) query.delete(name);
     return this.panel.show(at("/reports/cohorts", query), (months) => {
       const shown = months.slice(0, SHOWN);
-      const most = Math.max(2, ...shown.map((each) => each.high));
+      const most = Math.min(8, Math.max(2, ...shown.map((each) => each.high ?? 0)));
       return el(
         "ol",
         { class: "rows" },
@@ -35,9 +36,12 @@ export class Cohorts {
           row({
             key: each.month,
             label: each.month ? `${plural(each.month, "month")} later` : "First month",
-            figure: `${decimal(each.index)} ×`,
-            aside: interval({ low: each.low, value: each.index, high: each.high, most, mark: 1 }),
-            sub: `${plural(each.authors, "author")} · ${plural(each.posts, "post")}`,
+            figure: each.index === null ? "–" : `${decimal(each.index)} ×`,
+            aside:
+              each.low === null
+                ? el("span", { class: "quiet small" }, each.month ? "too few authors" : "to compare with")
+                : interval({ low: each.low, value: each.index, high: each.high, most, mark: 1 }),
+            sub: `${plural(each.authors, "author")}, ${count(each.compared_authors)} of them compared · ${plural(each.posts, "post")}`,
           }),
         ),
       );

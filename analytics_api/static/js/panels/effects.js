@@ -1,8 +1,8 @@
-// What goes along with media, titles and tags. No causes.
+// How media, titles and tags correlate with engagement. No causes.
 
 import { at } from "../api.js";
 import { scope } from "../address.js";
-import { el } from "../dom.js";
+import { el, named } from "../dom.js";
 import { plural, range, signed } from "../format.js";
 import { Panel } from "../panel.js";
 import { table } from "../table.js";
@@ -18,12 +18,12 @@ const SHOWN = 8;
 
 export class Effects {
   constructor() {
-    this.panel = new Panel("effects", "What goes along with more engagement", {
+    this.panel = new Panel("effects", "What correlates with more engagement", {
       about:
-        "The same author's posts with and without it, at equal age. They may differ in more than that: only an experiment tells the cause.",
+        "The same author's posts with and without it, at equal age. They may differ in more than that: only an experiment shows the cause.",
       sql: ["post_features"],
       formula:
-        "ln(1 + engagements in the first hours) and the feature, both as differences from the mean of the author's posts in the category: lift = 100 × (exp(slope) − 1). The interval's errors are clustered by author.",
+        "Lift = 100 × (ratio − 1) of mean engagements in the first hours, with and without the feature, within the author's posts of the category (Poisson regression). The 95 % interval allows for authors who differ. Clear: at most 5 % of the clear features are chance (Benjamini-Hochberg); needs posts of at least 6 authors.",
       empty: "Too few posts were published in this period to compare.",
     });
     this.elements = [this.panel.element];
@@ -37,7 +37,7 @@ export class Effects {
       const least = Math.min(-10, ...shown.map((each) => each.low_pct));
       const most = Math.max(10, ...shown.map((each) => each.high_pct));
       return table(
-        "What goes along with more engagement",
+        "What correlates with more engagement",
         [["Feature"], ["95 % interval"], ["Lift", "number"], ["Posts", "number wide-only"]],
         shown.map((each) =>
           el(
@@ -46,7 +46,7 @@ export class Effects {
             el(
               "th",
               { scope: "row" },
-              NAMES[each.feature] ?? each.feature.replace(/^tag:/, "#"),
+              NAMES[each.feature] ?? named(each.feature.replace(/^tag:/, "#")),
               el("span", { class: "quiet small wide-only" }, ` · ${each.unit}`),
             ),
             el(

@@ -4,7 +4,7 @@
 import { at } from "../api.js";
 import { zone } from "../address.js";
 import { el } from "../dom.js";
-import { DAYS, hour, nowIn, percent, plural } from "../format.js";
+import { DAYS, decimal, hour, nowIn, percent, plural } from "../format.js";
 import { Panel } from "../panel.js";
 
 export const SHADES = 7;
@@ -73,7 +73,7 @@ export class Heatmap {
   constructor() {
     this.panel = new Panel("hours", "When readers engage", {
       about:
-        "The busiest hours, and each hour of the week, of the last 365 days, all posts. The frame is now.",
+        "Engagements per hour of the week, each time it occurred in the last 365 days, all posts. The frame marks the current hour.",
       sql: ["engagement_patterns"],
     });
     this.elements = [this.panel.element];
@@ -83,9 +83,9 @@ export class Heatmap {
     const query = new URLSearchParams({ tz: zone() });
     return this.panel.show(at("/analytics/engagement-patterns", query), (cells) => {
       const found = new Map(cells.map((each) => [`${each.day_of_week}:${each.hour_of_day}`, each]));
-      const shade = shades(cells.map((each) => each.total_engagements));
+      const shade = shades(cells.map((each) => each.engagements_per_hour));
       const busiest = [...cells]
-        .sort((one, other) => other.total_engagements - one.total_engagements)
+        .sort((one, other) => other.engagements_per_hour - one.engagements_per_hour)
         .slice(0, 3);
       return [
         el(
@@ -96,21 +96,25 @@ export class Heatmap {
               "li",
               {},
               el("b", {}, `${each.day_name.trim().slice(0, 3)}, ${hour(each.hour_of_day)}`),
-              el("span", {}, `${percent(each.pct_of_total_engagement)} of all`),
-              el("span", { class: "quiet small" }, plural(each.total_engagements, "engagement")),
+              el("span", {}, `${decimal(each.engagements_per_hour)} an hour`),
+              el("span", { class: "quiet small" }, `${percent(each.pct_of_total_engagement)} of all`),
             ),
           ),
         ),
         week("Engagements by weekday and hour", zone(), (day, each) => {
-          const total = found.get(`${day}:${each}`)?.total_engagements ?? 0;
-          return { className: `s${shade(total)}`, title: plural(total, "engagement") };
+          const seen = found.get(`${day}:${each}`);
+          if (!seen) return { className: "s0", title: plural(0, "engagement") };
+          return {
+            className: `s${shade(seen.engagements_per_hour)}`,
+            title: `${plural(seen.total_engagements, "engagement")}, ${decimal(seen.engagements_per_hour)} each time`,
+          };
         }),
         el(
           "p",
           { class: "scale" },
           "less ",
           [...Array(SHADES).keys()].map((each) => el("i", { class: `s${each}` })),
-          " more · each shade holds as many hours",
+          " more · each shade covers the same number of hours",
         ),
       ];
     });

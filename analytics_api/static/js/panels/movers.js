@@ -1,8 +1,8 @@
-// What is well above or below what is usual for these hours of the week, and why.
+// What is well above or below the baseline of these hours of the week, and why.
 
 import { ask, at } from "../api.js";
 import { goes, link, scope } from "../address.js";
-import { el } from "../dom.js";
+import { el, named } from "../dom.js";
 import { count, decimal } from "../format.js";
 import { Panel } from "../panel.js";
 
@@ -32,20 +32,25 @@ const leads = (each) =>
 export const labelOf = (each) =>
   each.dimension === "all"
     ? each.label
-    : el("a", { href: link(leads(each)), onclick: goes(leads(each)) }, each.label);
+    : el("a", { href: link(leads(each)), onclick: goes(leads(each)) }, named(each.label));
 
-/** What moved it, without its name. */
-export const why = ({ label, sentence }) => `${sentence.replace(`${label}: `, "")}.`;
+const DIRECTIONS = /[\u202a-\u202e\u2066-\u2069]/g;
+/** What moved it, without its name, which the API isolates where it runs from right to left. */
+export function why({ label, sentence }) {
+  const name = label.replace(DIRECTIONS, "");
+  const begin = [`\u2068${name}\u2069: `, `${name}: `].find((each) => sentence.startsWith(each)) ?? "";
+  return `${sentence.slice(begin.length)}.`;
+}
 
 export class Movers {
   constructor() {
     this.panel = new Panel("movers", "Rising and falling now", {
       about:
-        "The last 24 hours beside the same hours of the weeks before, or of a young post beside its category's posts at that age.",
+        "The last 24 hours compared with the same hours of the weeks before, or a young post compared with its category's posts at that age. Where nothing changes, at most one row a week appears by chance.",
       sql: ["movers_weeks", "movers_causes", "movers_young"],
       formula:
-        "Expected is the median of up to 8 weeks before, times the tide: the authors' median ratio of now to usual. z = (ln(1 + now) − ln(1 + expected)) / max(1.4826 × MAD, 1 / √(1 + expected)), with MAD the median distance of the weeks' logarithms from their median; told from |z| ≥ 3.5 on. For a young post: the posts of its category at the same age instead of the weeks.",
-      empty: "Nothing is far from what is usual at this time of the week.",
+        "Expected is the median of up to 8 weeks before, times the tide: the ratio of the other authors' engagements to their medians. Counts are transformed so that their variance is 1, and compared in units of the scatter from week to week, which is pooled over all authors, categories or posts. A young post: what it earned between two ages (0, 1, 6, 24, 48 hours), of which it reached the later one in these 24 hours, among the posts of its category. Shown while at most one such row a week is expected by chance.",
+      empty: "Nothing is far from the baseline of this time of the week.",
     });
     this.elements = [this.panel.element];
   }
@@ -78,7 +83,7 @@ export class Movers {
             el(
               "span",
               { class: `ratio ${rises ? "good" : "bad"}` },
-              each.ratio === null ? count(each.engagements) : `${decimal(each.ratio)} × the usual`,
+              each.ratio === null ? count(each.engagements) : `${decimal(each.ratio)} × the baseline`,
             ),
             el("p", {}, why(each)),
           );

@@ -2,7 +2,7 @@
 
 import { ask, at } from "../api.js";
 import { goes, link, scope } from "../address.js";
-import { el } from "../dom.js";
+import { el, named } from "../dom.js";
 import { count, decimal, plural } from "../format.js";
 import { INDEX, Panel } from "../panel.js";
 import { table } from "../table.js";
@@ -24,22 +24,22 @@ export async function toCoach() {
   return body.filter((each) => each.gain > 0).slice(0, FIRST);
 }
 
-/** What goes along most with an author's distance. */
+/** The strongest reason for an author's gap. */
 export const mainReason = ({ reasons }) =>
   reasons.length ? reasons[0].sentence.split(": ")[0] : NO_REASON;
 
 const author = (each) => ({ author: String(each.author_id), post: undefined });
 /** The author's name, which leads to the own page. */
-export const name = (each) => el("a", { href: link(author(each)), onclick: goes(author(each)) }, each.author_name);
+export const name = (each) => el("a", { href: link(author(each)), onclick: goes(author(each)) }, named(each.author_name));
 
 export class Opportunities {
   constructor() {
     this.panel = new Panel("opportunities", "Authors to coach", {
       about:
-        "Who publishes below the category's median at equal age, over 90 days: what the median would bring, and what goes along with the distance. Usual is what posts of the same categories have.",
+        "Authors below their category's median at equal post age, over 90 days: engagements that the median would add, and factors that account for the difference. Means: of posts of the same categories.",
       sql: ["fair_authors", "author_rates", "post_features", "posting_slots", "author_slots"],
       formula:
-        `${INDEX} Gain = E × (median index − index), brought to 90 days. A reason is told if the whole 95 % interval of its effect is below 0.`,
+        `${INDEX} Gain = E × (median index − index), brought to 90 days. A reason is shown if its effect is clear, and lowers engagement.`,
       empty: "No author published in the last 90 days.",
     });
     this.elements = [this.panel.element];
@@ -72,7 +72,8 @@ function card(each) {
     el(
       "p",
       { class: "quiet small" },
-      `${each.category} · ${plural(each.posts, "post")} · ${plural(each.per_post, "engagement")} a post`,
+      named(each.category),
+      ` · ${plural(each.posts, "post")} · ${plural(each.per_post, "engagement")} a post`,
     ),
     el("p", { class: "gain good" }, `+${count(each.gain)}`),
     el(
@@ -85,7 +86,7 @@ function card(each) {
     el(
       "p",
       { class: "quiet small" },
-      `${decimal(each.index)} × what is usual; the median author has ${decimal(each.median_index)} ×`,
+      `${decimal(each.index)} × the baseline; the median author has ${decimal(each.median_index)} ×`,
     ),
     each.reasons.length
       ? el(
@@ -104,7 +105,7 @@ const row = (each) =>
     "tr",
     {},
     el("th", { scope: "row" }, name(each)),
-    el("td", {}, each.category),
+    el("td", {}, named(each.category)),
     el("td", { class: "number" }, count(each.posts)),
     el("td", { class: "number" }, decimal(each.per_post)),
     el("td", { class: "number" }, `+${count(each.gain)}`),

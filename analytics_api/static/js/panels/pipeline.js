@@ -2,7 +2,7 @@
 
 import { ask } from "../api.js";
 
-import { byId, el, put } from "../dom.js";
+import { byId, el, named, put } from "../dom.js";
 import { age, count, decimal, plural, seconds } from "../format.js";
 import { Panel } from "../panel.js";
 import { scaleTop } from "../spark.js";
@@ -22,7 +22,7 @@ export class RightNow {
 
   async show() {}
 
-  tell(live) {
+  update(live) {
     const most = scaleTop(live.seconds);
     const top = Math.max(1, ...live.top_posts.map((post) => post.total_engagements));
     put(
@@ -52,14 +52,14 @@ export class RightNow {
                 figure: count(post.total_engagements),
                 part: post.total_engagements / top,
                 leads: { post: String(post.post_id) },
-                sub: `${post.author_name} · ${post.category}`,
+                sub: [named(post.author_name), " · ", named(post.category)],
               }),
             ),
           )
         : el(
             "p",
             { class: "empty" },
-            "Nobody engages at this moment. Events show here a second after they were sent.",
+            "No events at the moment. New events show here within a second.",
           ),
     );
     this.panel.sources();
@@ -74,7 +74,7 @@ export class Pipeline {
       sql: ["live_pipeline", "ledger_offsets", "ledger_totals"],
     });
     this.strip = el("dl", { class: "strip" });
-    this.alarms = el("div");
+    this.alerts = el("div");
     this.ledger = el("div");
     this.live = null;
     this.elements = [this.panel.element];
@@ -88,7 +88,7 @@ export class Pipeline {
     this.#draw();
   }
 
-  tell(live) {
+  update(live) {
     this.live = live;
     this.#draw();
   }
@@ -143,24 +143,24 @@ export class Pipeline {
         ),
     );
     put(
-      this.alarms,
-      pipeline.alarms.length > 0 &&
+      this.alerts,
+      pipeline.alerts.length > 0 &&
         el(
           "ul",
-          { class: "alarms" },
-          pipeline.alarms.map((alarm) =>
+          { class: "alerts" },
+          pipeline.alerts.map((alert) =>
             el(
               "li",
               {},
-              el("b", {}, alarm.alarm.replaceAll("_", " ")),
-              alarm.subject && ` (${alarm.subject})`,
+              el("b", {}, alert.name.replaceAll("_", " ")),
+              alert.subject && ` (${alert.subject})`,
               ": ",
-              alarm.detail,
+              alert.detail,
             ),
           ),
         ),
     );
-    if (!this.strip.isConnected) put(this.panel.body, this.alarms, this.strip, this.ledger);
+    if (!this.strip.isConnected) put(this.panel.body, this.alerts, this.strip, this.ledger);
     this.panel.sources();
   }
 }
@@ -195,6 +195,6 @@ function ledgerTable(body) {
 }
 
 /** The pill in the header. */
-export function tellHeader(live) {
+export function updateHeader(live) {
   byId("live").textContent = `${decimal(live.events_per_second)} events/s`;
 }

@@ -1,9 +1,9 @@
-// Who leads: posts, authors, categories, tags; posts and authors also fairly, at equal age.
+// Rankings: posts, authors, categories, tags; posts and authors also at equal age.
 
 import { at } from "../api.js";
-import { current, scope } from "../address.js";
-import { el } from "../dom.js";
-import { count, date, decimal, plural } from "../format.js";
+import { scope } from "../address.js";
+import { el, named } from "../dom.js";
+import { count, date, decimal, percent, plural } from "../format.js";
 import { INDEX, Panel } from "../panel.js";
 import { interval } from "./interval.js";
 import { choice, row } from "./rows.js";
@@ -64,7 +64,7 @@ export class Ranking {
               key: each.key,
               label: this.dimension === "tag" ? `#${each.label}` : each.label,
               figure: count(each.total_engagements),
-              change: current().period === "all" ? undefined : each.change_pct,
+              change: each.no_comparison ? undefined : each.change_pct,
               part: each.total_engagements / most,
               leads: LEADS[this.dimension](each),
               sub: this.#sub(each),
@@ -78,9 +78,10 @@ export class Ranking {
 
   #sub(each) {
     if (this.dimension === "post")
-      return `${each.author_name} · ${each.category} · ${date(each.publish_date)}`;
-    const rate = `${decimal(each.engagement_rate)} % engage`;
-    return `${plural(each.posts_engaged, "post")} · ${rate}${this.dimension === "author" ? ` · ${each.category}` : ""}`;
+      return [named(each.author_name), " · ", named(each.category), ` · ${date(each.publish_date)}`];
+    const rate = each.engagement_rate === null ? "no views" : `${decimal(each.engagement_rate)} % engage`;
+    const category = this.dimension === "author" ? [" · ", named(each.category)] : [];
+    return [`${plural(each.posts_engaged, "post")} · ${rate}`, ...category];
   }
 
   #fair() {
@@ -138,8 +139,12 @@ export const rankings = () => [
       about: ABOUT,
       label: (each) => each.title,
       leads: (each) => ({ post: String(each.post_id) }),
-      sub: (each) =>
-        `${each.author_name} · ${each.category} · ${count(each.total_engagements)}, usual are ${decimal(each.usual)}`,
+      sub: (each) => [
+        named(each.author_name),
+        " · ",
+        named(each.category),
+        ` · ${count(each.total_engagements)}, median ${decimal(each.median)}: better than ${percent(each.percentile)}`,
+      ],
     },
   }),
   new Ranking("author", "Top authors", {
@@ -150,7 +155,7 @@ export const rankings = () => [
       label: (each) => each.author_name,
       leads: (each) => ({ author: String(each.author_id), post: undefined }),
       sub: (each) =>
-        `${plural(each.posts, "post")} · ${decimal(each.per_post)} a post, usual are ${decimal(each.usual)}`,
+        `${plural(each.posts, "post")} · ${decimal(each.per_post)} a post, mean of the categories ${decimal(each.baseline_mean)}`,
     },
   }),
   new Ranking("category", "Categories"),

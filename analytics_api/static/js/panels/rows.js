@@ -1,12 +1,12 @@
 // Rows with a bar behind them: label, figure, change, and a line below.
 
 import { goes, link } from "../address.js";
-import { el, spoken } from "../dom.js";
+import { el, named, spoken } from "../dom.js";
 import { signed } from "../format.js";
 
 /**
  * One row. *part*: how much of the bar is filled, 0 to 1; *leads*: what a click changes in the
- * address; *aside*: what stands in the place of the change.
+ * address; *aside*: shown instead of the change.
  */
 export function row({ label, figure, change, sub, part = 0, leads, key, aside }) {
   const better = change > 0 ? "good" : change < 0 ? "bad" : "quiet";
@@ -15,8 +15,8 @@ export function row({ label, figure, change, sub, part = 0, leads, key, aside })
     { data: key === undefined ? {} : { key } },
     el("i", { class: "fill", "aria-hidden": "true", vars: { width: `${(100 * part).toFixed(1)}%` } }),
     leads
-      ? el("a", { class: "label", href: link(leads), onclick: goes(leads), title: label }, label)
-      : el("span", { class: "label", title: label }, label),
+      ? el("a", { class: "label", href: link(leads), onclick: goes(leads), title: label }, named(label))
+      : el("span", { class: "label", title: label }, named(label)),
     el("span", { class: "figure" }, figure),
     aside ??
       (change !== undefined &&
@@ -24,7 +24,7 @@ export function row({ label, figure, change, sub, part = 0, leads, key, aside })
           "span",
           { class: `change ${better}` },
           change === null ? "new" : signed(change).replace(/^[+−]/, ""),
-          spoken(" against the period before"),
+          spoken(" against the comparison period"),
         )),
     sub && el("span", { class: "sub" }, sub),
   );

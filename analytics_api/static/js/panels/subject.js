@@ -2,8 +2,8 @@
 
 import { ask, at, Failure } from "../api.js";
 import { current, go, goes, link, scope, zone } from "../address.js";
-import { el, put } from "../dom.js";
-import { count, date, decimal, percent, signed } from "../format.js";
+import { el, named, put } from "../dom.js";
+import { count, date, decimal, percent, plural, signed } from "../format.js";
 import { INDEX } from "../panel.js";
 import { showSource } from "../source.js";
 
@@ -40,7 +40,10 @@ export class Subject {
     const { period = "30d", start } = current();
     const chosen = !start && PERIODS.has(period) ? period : "all";
     const path = `/engagement/${encodeURIComponent(id)}`;
-    const [{ body }, ever] = await Promise.all([ask(`${path}?period=${chosen}`), ask(`${path}?period=all`)]);
+    const benchmarkPath = `/reports/post-benchmark/${encodeURIComponent(id)}`;
+    const [{ body }, ever, benchmark] = await Promise.all(
+      [`${path}?period=${chosen}`, `${path}?period=all`, benchmarkPath].map((each) => ask(each)),
+    );
     const age = (Date.now() - new Date(body.publish_date)) / 86_400_000;
     put(
       this.card,
@@ -48,8 +51,8 @@ export class Subject {
       el(
         "div",
         {},
-        el("p", { class: "quiet small" }, `Post ${id} · ${body.category}`),
-        el("h2", {}, body.title),
+        el("p", { class: "quiet small" }, "Post ", named(id), " · ", named(body.category)),
+        el("h2", {}, named(body.title)),
         el(
           "p",
           {},
@@ -60,7 +63,7 @@ export class Subject {
               href: link({ author: String(body.author_id), post: undefined }),
               onclick: goes({ author: String(body.author_id), post: undefined }),
             },
-            body.author_name,
+            named(body.author_name),
           ),
           `, published ${date(body.publish_date, zone(), { weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" })}`,
         ),
@@ -78,7 +81,7 @@ export class Subject {
         fact("Likes", count(body.likes), null, "likes"),
         fact("Comments", count(body.comments), null, "comments"),
         fact("Shares", count(body.shares), null, "shares"),
-        fact("Engage after a view", percent(body.engagement_rate), null, "engagement_rate"),
+        fact("Engage after a view", body.engagement_rate === null ? "no views" : percent(body.engagement_rate), null, "engagement_rate"),
         fact(
           "All time",
           count(ever.body.total_engagements),
@@ -86,7 +89,11 @@ export class Subject {
           "ever",
         ),
       ),
-      sources({ title: body.title, sql: ["engagement", "engagement_ever"], path: `${path}?period=${chosen}` }),
+      forItsAge(benchmark.body),
+      sources(
+        { title: body.title, sql: ["engagement", "engagement_ever"], path: `${path}?period=${chosen}` },
+        { title: "For its age", sql: ["post_benchmark"], path: benchmarkPath, label: "How is “For its age” computed?" },
+      ),
     );
   }
 
@@ -101,8 +108,8 @@ export class Subject {
       el(
         "div",
         {},
-        el("p", { class: "quiet small" }, `Author · ${body.category}`),
-        el("h2", {}, body.author_name),
+        el("p", { class: "quiet small" }, "Author · ", named(body.category)),
+        el("h2", {}, named(body.author_name)),
       ),
       el(
         "dl",
@@ -120,7 +127,7 @@ export class Subject {
           fact(
             "At equal age",
             `${decimal(own.index)} ×`,
-            `what is usual (${decimal(own.low)} to ${decimal(own.high)})`,
+            `the baseline (${decimal(own.low)} to ${decimal(own.high)})`,
             "index",
           ),
       ),
@@ -132,6 +139,27 @@ export class Subject {
   }
 }
 
+/** A post compared with the latest posts of its category at exactly the same age, as a sentence. */
+function forItsAge(found) {
+  const { age_hours: age, peers, percentile: place } = found;
+  const sentence = (...parts) => el("p", { data: { fact: "percentile" } }, ...parts);
+  if (place === null) {
+    const missing = peers < 20 ? `${peers} of 20 posts are old enough to compare with` : "wait until it is 15 minutes old";
+    return sentence(`For its age: not enough data yet, ${missing}.`);
+  }
+  return sentence(
+    "For its age: ",
+    el("strong", {}, `better than ${percent(place)}`),
+    ` of the last ${count(peers)} posts in `,
+    named(found.category),
+    `. It had ${plural(found.total_engagements, "engagement")} ${after(age)}; the median had ${count(found.median)}, four in five ` +
+      `${count(found.low)} to ${count(found.high)}.`,
+  );
+}
+
+const after = (hours) =>
+  hours < 1 ? `after ${Math.round(hours * 60)} minutes` : hours < 48 ? `after ${decimal(hours)} hours` : `after ${decimal(hours / 24)} days`;
+
 const sources = (...reports) =>
   el(
     "div",
@@ -140,7 +168,7 @@ const sources = (...reports) =>
       el(
         "button",
         { type: "button", onclick: () => showSource(each) },
-        each.formula ? "And at equal age?" : "How is this computed?",
+        each.label ?? (each.formula ? "And at equal age?" : "How is this computed?"),
       ),
     ),
   );

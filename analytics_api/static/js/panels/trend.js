@@ -1,4 +1,4 @@
-// The totals of the period beside those of the one before, and the chart of one of them.
+// The totals of the period and of the comparison period, and the chart of one of them.
 
 import { ask, at } from "../api.js";
 import { current, go, scope, zone } from "../address.js";
@@ -15,11 +15,18 @@ const TILES = [
   ["comments", "Comments", "comment"],
   ["shares", "Shares", "share"],
 ];
+/** What a tile shows in place of the change, by why there is no comparison period. */
+const NO_COMPARISON = {
+  all_time: () => "all time",
+  not_recorded: (body) =>
+    body.recorded_since ? `recorded since ${date(body.recorded_since, zone())}` : "nothing recorded",
+  expired: () => "days before expired",
+};
 const INTERVALS = ["hour", "day", "week"];
 
 const DAY_MS = 86_400_000;
 
-/** Days in the period, as far as the address tells. */
+/** Days in the period, if the address says so. */
 function days() {
   const { period = "30d", start, end } = current();
   if (start) return (new Date(end ?? Date.now()) - new Date(start)) / DAY_MS + 1;
@@ -48,6 +55,12 @@ async function seriesScope() {
 }
 
 /** The card of tiles and chart. */
+/** The tile's note: the share of readers who engage after a view; *only*: one type is chosen. */
+function rateNote(rate, only) {
+  if (only) return "of this type alone";
+  return rate === null ? "no views" : `${decimal(rate)} % engage after a view`;
+}
+
 export class Trend {
   constructor() {
     this.tiles = el("div", { class: "tiles", role: "group", "aria-label": "Totals; each draws its chart" });
@@ -124,11 +137,13 @@ export class Trend {
       .catch(() => ({ body: [] }));
     const [, , chosen] = this.#metric();
     const only = current().type;
+    const none = NO_COMPARISON[body.no_comparison]?.(body);
     const tiles = TILES.map(([name, text, kind]) =>
       this.#tile(text, {
         value: figure(body.current[name]),
         change: body.change_pct?.[name],
         before: body.previous && figure(body.previous[name]),
+        none,
         line: series.body.map((point) => point[name]),
         pressed: kind === chosen,
         does: only ? null : () => go({ metric: kind || undefined }),
@@ -139,20 +154,21 @@ export class Trend {
       value: figure(body.current.active_users),
       change: body.change_pct?.active_users,
       before: body.previous && figure(body.previous.active_users),
-      note: only ? "of this type alone" : `${decimal(body.current.engagement_rate)} % engage after a view`,
+      none,
+      note: rateNote(body.current.engagement_rate, only),
       id: "active_users",
     });
     put(this.tiles, ...tiles, readers);
   }
 
-  #tile(name, { value, change, before, line, note, pressed, does, id }) {
+  #tile(name, { value, change, before, none, line, note, pressed, does, id }) {
     const better = change > 0 ? "good" : change < 0 ? "bad" : "quiet";
-    const told =
+    const changeText =
       change === null || change === undefined
         ? null
         : el(
             "span",
-            { class: `change ${better}`, title: `${before} in the period before` },
+            { class: `change ${better}`, title: `${before} in the comparison period` },
             signed(change).replace(/^[+−]/, ""),
           );
     return el(
@@ -167,7 +183,7 @@ export class Trend {
       },
       el("span", { class: "name" }, name),
       el("span", { class: "value" }, value),
-      told ?? el("span", { class: "change quiet" }, before ? "none before" : "all time"),
+      changeText ?? el("span", { class: "change quiet" }, none ?? "none before"),
       line ? drawing(line) : el("span", { class: "quiet small" }, note),
     );
   }

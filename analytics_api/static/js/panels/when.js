@@ -12,7 +12,7 @@ const VERDICTS = {
   good: "better than usual",
   weak: "weaker than usual",
   usual: "as usual",
-  thin: "too few posts to tell",
+  thin: "too few posts",
 };
 
 /** The query of both questions: a year of posts, whatever the page's period is. */
@@ -33,10 +33,10 @@ export class WhenToPost {
   constructor() {
     this.panel = new Panel("when", "When to publish", {
       about:
-        "How posts published in an hour of the week did in their first 24 hours, beside the same authors' other posts of the category. Posts of the last 365 days.",
+        "How posts published in an hour of the week did in their first 24 hours, compared with the same authors' posts of the category. Posts of the last 365 days.",
       sql: ["posting_slots"],
       formula:
-        "A post counts beside the mean of its author's other posts of the category. Lift = 100 × (index − 1), with the index O / E of an hour of the week drawn towards what its hour of the day times its weekday bring, the more the fewer posts it has. Good or weak: the whole 95 % interval is above or below 0.",
+        "A post is compared with its author's posts of the category, allowing for the month. Lift = 100 × (index − 1); the index is that of the hour of the day times that of the weekday times the hour's own, each drawn towards 1 as far as chance explains it. Good or weak: one test finds that hours of the day or weekdays differ, and the whole 95 % interval is above or below 0.",
       empty: "No posts were published in the last year.",
     });
     this.slots = el("div");
@@ -59,7 +59,7 @@ export class WhenToPost {
         : el(
             "p",
             { class: "empty" },
-            "No hour is clearly better than the others: publish when it suits you. (A slot counts as good when the whole 95 % interval of its lift is above 0.)",
+            "No hour is clearly better than the others: publish when it suits you. (Hours are called good only if one test of all finds that they differ.)",
           ),
     );
   }

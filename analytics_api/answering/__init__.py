@@ -1,1 +1,0 @@
-"""How any question is answered: 304 while nothing changed, else the kept answer or a new one."""

@@ -1,1 +1,0 @@
-"""Whether every record is accounted for, and what is wrong."""

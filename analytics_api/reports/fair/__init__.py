@@ -1,1 +1,0 @@
-"""Posts, authors and cohorts, compared at equal age."""

@@ -1,1 +1,0 @@
-"""What editors may learn from: funnel, audience, effects."""

@@ -1,1 +1,0 @@
-"""What is well above or below the usual."""

@@ -1,1 +1,0 @@
-"""What authors would earn at their category's median, and what goes along with their distance."""

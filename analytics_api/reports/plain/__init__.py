@@ -1,1 +1,0 @@
-"""The reports without filters: a post, an author, rankings, patterns."""

@@ -1,1 +1,0 @@
-"""The reports that have a period and filters: overview, series, ranking."""

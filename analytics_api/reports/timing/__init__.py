@@ -1,1 +1,0 @@
-"""When to publish, and who publishes when."""

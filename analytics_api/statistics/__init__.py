@@ -1,0 +1,1 @@
+"""Statistics of the reports: pure functions, without database or HTTP."""

@@ -1,0 +1,212 @@
+"""Hours of the week, compared by the engagement with posts published in them.
+
+Few posts are published in any one of 168 hours. So an hour of the week is expected to bring what
+its hour of the day and its weekday bring (an hour of the day is like its neighbours), and its own
+posts move it away from there as far as there are enough of them. No hour is good or weak unless one
+test of all hours of the day, or of all weekdays, finds that they differ.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Final, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from analytics_api.statistics.inference import LEVEL, Z_95
+from analytics_api.statistics.places import (
+    Effect,
+    Matrix,
+    Pair,
+    Places,
+    independent_effects,
+    neighbours,
+)
+
+DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+HOURS: Final = 24
+BEST: Final = 21
+"""Number of recommended slots: an eighth of the week, three a day."""
+_QUARTER: Final = timedelta(minutes=15)
+_AHEAD: Final = timedelta(days=14)
+_LIKE_HOURS: Final = neighbours(HOURS, 0.6)
+_UNLIKE_DAYS: Final = neighbours(len(DAYS), 0.0)
+_MARGIN_SCALE: Final = 0.15
+_OWN_SCALE: Final = 0.1
+"""Standard deviations of lifts that are seldom exceeded: of margins, and of slots around these."""
+_LEAST_INDEX: Final = 0.01
+
+Place = tuple[int, int]
+"""A weekday, 0 for Sunday, and an hour of the day."""
+Verdict = Literal["good", "weak", "usual", "thin"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One hour of the week.
+
+    Attributes:
+        posts: published in it.
+        observed, expected: what they earned, and what their authors' posts earn on average.
+        index: the ratio of both, shrunk. spread: its variance relative to its square.
+    """
+
+    place: Place
+    posts: int
+    observed: float
+    expected: float
+    index: float
+    spread: float
+    verdict: Verdict
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % credible interval of the index."""
+        return self.index * math.exp(-Z_95 * math.sqrt(self.spread))
+
+    @property
+    def high(self) -> float:
+        """Upper end of the interval."""
+        return self.index * math.exp(Z_95 * math.sqrt(self.spread))
+
+
+def slots_of(pairs: Iterable[Pair], least_posts: int) -> list[Slot]:
+    """Return the 168 slots, Sunday's first hour first.
+
+    Args:
+        pairs: rows of posting_slots.
+        least_posts: minimum of a slot and its neighbours; slots with fewer are thin.
+    """
+    of_kind: dict[str, list[Pair]] = {"slot": [], "hour": [], "day": []}
+    for pair in pairs:
+        of_kind[pair.kind].append(pair)
+    hours, hours_p = _margin(of_kind["hour"], HOURS, _LIKE_HOURS)
+    days, days_p = _margin(of_kind["day"], len(DAYS), _UNLIKE_DAYS)
+    do_differ = 2 * min(hours_p, days_p) <= 1 - LEVEL
+    known = {divmod(pair.place, HOURS): pair for pair in of_kind["slot"]}
+    places = [(day, hour) for day in range(len(DAYS)) for hour in range(HOURS)]
+    levels = _levels(hours, days, known)
+    chosen = [known.get(place, _NO_POSTS) for place in places]
+    units = [
+        (pair.observed - pair.expected * levels[place], pair.expected, pair.variance)
+        for place, pair in zip(places, chosen, strict=True)
+    ]
+    found = []
+    owns = independent_effects(units, _OWN_SCALE)
+    for place, seen, own in zip(places, chosen, owns, strict=True):
+        margins = days[place[0]], hours[place[1]]
+        spread = own.variance + sum(
+            margin.variance / max(1 + margin.value, _LEAST_INDEX) ** 2 for margin in margins
+        )
+        index = max(levels[place] + own.value, _LEAST_INDEX)
+        slot = Slot(place, seen.posts, seen.observed, seen.expected, index, spread, "usual")
+        if _posts_around(known, place) < least_posts:
+            slot = replace(slot, verdict="thin")
+        elif do_differ:
+            slot = replace(slot, verdict=_verdict(slot))
+        found.append(slot)
+    return found
+
+
+_NO_POSTS: Final = Pair("slot", 0, 0, 0, 0.0, 0.0, 0.0, 0.0)
+
+
+def _margin(pairs: Iterable[Pair], count: int, correlation: Matrix) -> tuple[list[Effect], float]:
+    places = Places(pairs, count, correlation)
+    return places.effects(_MARGIN_SCALE), places.p_value()
+
+
+def _levels(
+    hours: Sequence[Effect], days: Sequence[Effect], known: Mapping[Place, Pair]
+) -> dict[Place, float]:
+    """Return what hour and weekday let expect of each slot, as a ratio whose mean is 1."""
+    levels = {
+        (day, hour): max(1 + by_day.value, _LEAST_INDEX) * max(1 + by_hour.value, _LEAST_INDEX)
+        for day, by_day in enumerate(days)
+        for hour, by_hour in enumerate(hours)
+    }
+    expected = sum(pair.expected * levels[place] for place, pair in known.items())
+    observed = sum(pair.observed for pair in known.values())
+    factor = observed / expected if expected and observed else 1.0
+    return {place: level * factor for place, level in levels.items()}
+
+
+def _posts_around(pairs: Mapping[Place, Pair], place: Place) -> int:
+    day, hour = place
+    around = ((day, hour - 1), place, (day, hour + 1))
+    return sum(pairs[there].posts for there in around if there in pairs)
+
+
+def _verdict(slot: Slot) -> Verdict:
+    if slot.low > 1:
+        return "good"
+    return "weak" if slot.high < 1 else "usual"
+
+
+class Opening(NamedTuple):
+    """A slot at a date in the future."""
+
+    start: datetime
+    slot: Slot
+
+    @property
+    def end(self) -> datetime:
+        """End of the slot: an elapsed hour later."""
+        start = self.start
+        return (start.astimezone(UTC) + timedelta(hours=1)).astimezone(start.tzinfo)
+
+
+def openings(slots: Iterable[Slot], now: datetime, zone: ZoneInfo, count: int) -> list[Opening]:
+    """Return the next openings of the best slots, by time; [] without good slots."""
+    good = [slot for slot in slots if slot.verdict == "good"]
+    best = sorted(good, key=lambda slot: (-slot.low, slot.place))[:BEST]
+    by_place = {slot.place: slot for slot in best}
+    coming = (
+        Opening(start, by_place[place_of(start)])
+        for start in _full_hours(now, zone)
+        if place_of(start) in by_place
+    )
+    return list(islice(coming, count))
+
+
+def place_of(moment: datetime) -> Place:
+    """Return the weekday and the hour of a moment in its own zone."""
+    return moment.isoweekday() % len(DAYS), moment.hour
+
+
+def _full_hours(now: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield the hours that begin after *now* in *zone*, also at changes of its clocks."""
+    elapsed = now.astimezone(UTC)
+    moment = elapsed.replace(minute=elapsed.minute // 15 * 15, second=0, microsecond=0)
+    while (moment := moment + _QUARTER) <= elapsed + _AHEAD:
+        local = moment.astimezone(zone)
+        if local.minute == 0:
+            yield local
+
+
+@dataclass(frozen=True)
+class Habit:
+    """The hours of the week at which an author publishes posts."""
+
+    author_id: int
+    author_name: str
+    category: str
+    posts: Mapping[Place, int]
+
+    @property
+    def total(self) -> int:
+        """Number of posts."""
+        return sum(self.posts.values())
+
+    def among(self, slots: Sequence[Slot], verdict: Verdict) -> int:
+        """Return the number of posts in slots with this verdict."""
+        return sum(self.posts.get(slot.place, 0) for slot in slots if slot.verdict == verdict)
+
+    def share(self, place: Place) -> float:
+        """Return the share of the posts at this hour."""
+        return self.posts.get(place, 0) / self.total
+
+    def log_lift(self, slots: Sequence[Slot]) -> float:
+        """Return the mean logarithm of the indexes of the chosen hours."""
+        return sum(self.share(slot.place) * math.log(slot.index) for slot in slots)
