@@ -17,16 +17,14 @@ from bench import (
     ingest,
     memory,
     reads,
-    record,
     refresh,
     rollups,
     scale,
     servers,
     sink,
     start,
-    table,
 )
-from bench.result import Result
+from bench.result import Result, show, write
 
 
 class Scenario(NamedTuple):
@@ -67,8 +65,8 @@ async def run(names: Sequence[str], *, events: int | None, rounds: int, is_quick
             size = events or (is_quick and scenario.quick_events) or scenario.events
             began = time.monotonic()
             results = await scenario.run(found, events=size, rounds=rounds)
-            table.show(scenario.question, results, seconds=time.monotonic() - began)
-            record.write(name, results, is_quick=is_quick)
+            show(scenario.question, results, seconds=time.monotonic() - began)
+            write(name, results, is_quick=is_quick)
 
 
 def main() -> None:

@@ -12,8 +12,7 @@ import sql
 from bench.result import Result
 from bench.servers import Servers, connection
 from bench.traffic import chunks, plain, records, rows
-from consumer import rollup
-from consumer.rows import Row, copy, microseconds
+from consumer.rows import Row, copy_rows, count_by_post, count_by_quarter, microseconds
 from loadgen.seed import read_facts, seed
 
 _DAYS = 365
@@ -91,6 +90,6 @@ async def _measure(database: Any, sample: Sequence[Row], rounds: int) -> list[Re
 
 async def _store(database: Any, part: Sequence[Row]) -> None:
     async with database.transaction():
-        await copy(database, part)
-        await database.execute(sql.load("add_post_totals").text, *rollup.by_post(part))
-        await database.execute(sql.load("add_quarter_hours").text, *rollup.by_quarter(part))
+        await copy_rows(database, part)
+        await database.execute(sql.load("upsert_post_totals").text, *count_by_post(part))
+        await database.execute(sql.load("upsert_engagements_15m").text, *count_by_quarter(part))

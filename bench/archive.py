@@ -10,10 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from analytics_api.refresher.archive import Archive
-from analytics_api.refresher.partitions import write_day
 from bench.result import Result
 from bench.servers import Servers, connection
+from refresher.archive import Archive, write_day
 
 _FILL = """
 INSERT INTO engagements

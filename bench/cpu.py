@@ -7,9 +7,8 @@ import time
 from collections.abc import Sequence
 
 from bench.ingest import accepted, bodies_of, worker
-from bench.processes import cpu_seconds
 from bench.result import Result, at_most
-from bench.servers import Servers
+from bench.servers import Servers, cpu_seconds
 from bench.sink import Case, consumers, copied, worked_off
 from bench.traffic import Encoded, Plain, encoded, plain, produce, records
 

@@ -21,14 +21,13 @@ from typing import Any, Final
 from rich.console import Console
 
 import loadgen
-from bench.processes import environment
-from bench.servers import Servers, connection
+from bench.servers import Servers, connection, environment
 from bench.traffic import as_received, encoded, produce
-from engage.embedded import cache, ports
+from engage.embedded import ports
+from engage.embedded.machine import cache_folder, locked
 from engage.embedded.postgres import PostgresServer
-from loadgen.facts import to_us
 from loadgen.seed import read_facts, seed
-from loadgen.traffic import Traffic
+from loadgen.traffic import Traffic, to_us
 from schema.migrate import migrate, shipped
 
 DAYS: Final = 365
@@ -53,7 +52,7 @@ class DataSet:
 async def copies(servers: Servers, sizes: Iterable[int]) -> AsyncIterator[list[DataSet]]:
     """Yield a database of each size, as if its events had gone on until now; gone afterwards."""
     folder = _folder()
-    with cache.locked(folder.parent, "dataset"):
+    with locked(folder.parent, "dataset"):
         postgres = PostgresServer(folder, port=ports.pick())
         await postgres.start()
         try:
@@ -69,7 +68,7 @@ async def copies(servers: Servers, sizes: Iterable[int]) -> AsyncIterator[list[D
 
 def _folder() -> Path:
     """Return the folder of the sets that this version makes this week; others are deleted."""
-    every = cache.cache_folder() / "bench"
+    every = cache_folder() / "bench"
     files = sorted(Path(loadgen.__file__).parent.glob("*.py"))
     parts = [*(each.text for each in shipped()), *(file.read_text() for file in files)]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]

@@ -1,58 +1,113 @@
-"""The table of docs/performance.md: what bench/results.json holds, in words for readers.
+"""Write the tables of docs/performance.md from bench/results.json; `make plots` runs it.
 
-Run by `make plots`; a test holds both together.
+The page has the results with a goal, and reports at the largest size; bench/results.json has all.
 """
 
 import json
+import re
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from bench.record import RESULTS
-from bench.table import figure
+from bench.result import RESULTS, Goal, figure
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
 
+Row = dict[str, Any]
+
 
 def table() -> str:
     """Return the results as Markdown."""
-    lines = []
-    for name, found in json.loads(RESULTS.read_text()).items():
-        machine = found["machine"]
-        lines += [
-            f"`make bench ARGS={name}`, {found['taken'][:10]}, on {_words(machine)}:",
-            "",
-            "| | median | of the floor | spread | goal | reached |",
-            "|---|---:|---:|---:|---:|---|",
-            *(_row(row) for row in found["results"]),
-            "",
-        ]
-    return "\n".join(lines)
+    scenarios: dict[str, Row] = json.loads(RESULTS.read_text())
+    machines = {_machine(found["machine"]): None for found in scenarios.values()}
+    days = sorted(found["taken"][:10] for found in scenarios.values())
+    measured = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+    lines = [
+        f"Measured {measured} on {', '.join(machines)}.",
+        "",
+        "| | median | of the floor | spread | goal |",
+        "|---|---:|---:|---:|---|",
+    ]
+    reports: list[Row] = []
+    for name, found in scenarios.items():
+        rows = _largest(found["results"])
+        reports += [row for row in rows if _is_report(row)]
+        if with_goal := [row for row in rows if row["goal"] and not _is_report(row)]:
+            lines.append(f"| **`make bench ARGS={name}`** | | | | |")
+            lines += [_row(row) for row in with_goal]
+    return "\n".join([*lines, "", *_reports(reports), ""])
 
 
-def _words(machine: dict[str, Any]) -> str:
+def _largest(rows: list[Row]) -> list[Row]:
+    """Return the rows without those of a series at a smaller size."""
+    sizes: dict[str, int] = {}
+    for row in rows:
+        if row["size"]:
+            sizes[row["series"]] = max(row["size"], sizes.get(row["series"], 0))
+    return [row for row in rows if row["size"] == sizes.get(row["series"])]
+
+
+def _is_report(row: Row) -> bool:
+    return str(row["name"]).startswith("/")
+
+
+def _reports(rows: list[Row]) -> list[str]:
+    """Return one line per report, with a column for each way to request it."""
+    if not rows:
+        return []
+    by_path = {
+        path: {row["series"].removeprefix(path).strip(): row for row in group}
+        for path, group in groupby(
+            sorted(rows, key=lambda row: str(row["name"])), lambda row: row["name"].split(" ")[0]
+        )
+    }
+    ways = list({way: None for found in by_path.values() for way in found})
+    lines = [
+        f"Reports at {rows[0]['size']:,} events:",
+        "",
+        f"| {' | '.join(['report', *ways])} |",
+        f"|---|{'---:|' * len(ways)}",
+    ]
+    for path, found in by_path.items():
+        cells = (_value(found[way]) if way in found else "" for way in ways)
+        lines.append(f"| {path} | {' | '.join(cells)} |")
+    goals = dict.fromkeys(
+        f"{row['series'].removeprefix(path).strip()}: {_goal(row)}"
+        for path, found in by_path.items()
+        for row in found.values()
+        if row["goal"]
+    )
+    missed = [row["name"] for row in rows if row["verdict"] == "missed"]
+    lines += ["", f"Goals: {'; '.join(goals)}. Missed: {', '.join(missed) or 'none'}."]
+    return lines
+
+
+def _machine(machine: Row) -> str:
     return f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gigabytes']} GB"
 
 
-def _row(row: dict[str, Any]) -> str:
-    goal, words = row["goal"], ""
-    if goal:
-        sign = "≤" if goal["is_ceiling"] else "≥"
-        unit = f" {row['unit']}" if goal["of"] == "value" else ""
-        words = f"{sign} {goal['must']:g} (aim {goal['aim']:g}){unit}"
+def _row(row: Row) -> str:
     cells = (
-        row["name"],
-        f"{figure(row['value'])} {row['unit']}",
+        re.sub(r", (?=[\d,]+ events$)", " at ", row["name"]) if row["size"] else row["name"],
+        _value(row),
         f"{row['ratio']:.2f}",
         f"{row['spread']:.0%}",
-        words,
-        row["verdict"],
+        f"{_goal(row)}: {row['verdict']}",
     )
     return f"| {' | '.join(cells)} |"
 
 
+def _value(row: Row) -> str:
+    return f"{figure(row['value'])} {row['unit']}"
+
+
+def _goal(row: Row) -> str:
+    return Goal(**row["goal"]).text(row["unit"])
+
+
 def main() -> None:
-    """Put the table into the document."""
+    """Put the tables into the document."""
     before, _, rest = DOCUMENT.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     DOCUMENT.write_text(before + BEGIN + table() + END + after)

@@ -18,8 +18,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from bench.result import Result, at_most
-from bench.servers import Servers, connection
-from bench.stacks import stack, start
+from bench.servers import Servers, connection, p95, stack, start
 from engage.stack.layout import StackFile
 
 _GOALS = {500: at_most(100, 50), 2_000: at_most(200, 50)}
@@ -50,18 +49,14 @@ async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:  #
                 for _ in range(rounds):
                     times = await _times(ours)
                     seen["p50"].append(statistics.median(times))
-                    seen["p95"].append(_p95(times))
-                    seen["floor"].append(_p95(await _times(floor)))
+                    seen["p95"].append(p95(times))
+                    seen["floor"].append(p95(await _times(floor)))
             case = f"{rate:,} events/s"
             results += [
                 Result(f"p95 at {case}", "ms", seen["p95"], seen["floor"], goal),
                 Result(f"median at {case}", "ms", seen["p50"], seen["floor"]),
             ]
     return results
-
-
-def _p95(times: list[float]) -> float:
-    return statistics.quantiles(times, n=20)[-1]
 
 
 async def _times(probe: Probe) -> list[float]:
@@ -112,7 +107,7 @@ async def _probes(found: StackFile) -> AsyncIterator[tuple[Probe, Probe]]:
 
 
 async def _seen(session: aiohttp.ClientSession, found: StackFile, post: int, expected: int) -> None:
-    """POST a post's next event; return when as many as *expected* are told of it."""
+    """POST a post's next event; return when the report counts *expected*."""
     event = {
         "event_id": str(uuid.uuid4()),
         "post_id": post,

@@ -2,30 +2,32 @@
 
 Floors, with the same client: for batches a bare aiokafka producer sending the same events,
 encoded before, with send_batch; for single events a bare ASGI app on the same server that reads
-the body and answers 202.
+the body and answers 202. The client costs as little as one can: requests are bytes made before
+the clock starts, and an answer is read no further than its status and its length.
 """
 
 import asyncio
-import contextlib
 import json
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import aiohttp
 
-from bench.processes import running
 from bench.result import Result, at_least
-from bench.servers import Servers
+from bench.servers import Servers, running, wait_ready
 from bench.traffic import encoded, produce, records
-from bench.wire import posts, send_all
 from engage.embedded import ports
 from schema.event import Record
-from schema.http.keys import Scope, add, mint
+from web.auth import Scope, create_key
+from web.key_file import add
 
-_READY_SECONDS = 20.0
+_HEAD_END = b"\r\n\r\n"
+_LENGTH = b"content-length: "
 _CONNECTIONS = {1: 128, 100: 16, 1_000: 8}
 _SINGLE_SHARE = 5
 """Single events are fewer, so that each size takes about as long."""
@@ -99,14 +101,19 @@ async def _bare_app(bodies: Sequence[bytes]) -> float:
         return len(bodies) / seconds
 
 
+async def _ready(url: str) -> None:
+    async with aiohttp.ClientSession(url) as session:
+        await wait_ready(session)
+
+
 @asynccontextmanager
 async def worker(servers: Servers) -> AsyncIterator[Worker]:
     """Run an ingest worker with a key and a topic of its own while the block runs."""
     port = ports.pick()
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder) / "keys.json"
-        minted = mint(Scope.INGEST)
-        add(keys, minted.entry)
+        made = create_key(Scope.INGEST)
+        add(keys, made.entry)
         topic = await servers.topic()
         settings = {
             "kafka_bootstrap_servers": servers.bootstrap_servers,
@@ -118,17 +125,7 @@ async def worker(servers: Servers) -> AsyncIterator[Worker]:
         async with running("-m", "ingest_service", **settings) as pid:
             url = f"http://127.0.0.1:{port}"
             await _ready(url)
-            yield Worker(url, minted.plaintext, pid, topic)
-
-
-async def _ready(url: str) -> None:
-    async with aiohttp.ClientSession() as session, asyncio.timeout(_READY_SECONDS):
-        while True:
-            with contextlib.suppress(aiohttp.ClientConnectionError):
-                async with session.get(f"{url}/readyz") as answer:
-                    if answer.status in (200, 202):
-                        return
-            await asyncio.sleep(0.05)
+            yield Worker(url, made.plaintext, pid, topic)
 
 
 def bodies_of(sample: Sequence[Record], size: int) -> list[bytes]:
@@ -148,3 +145,83 @@ def bodies_of(sample: Sequence[Record], size: int) -> list[bytes]:
     whole = len(events) // size * size
     parts = (events[start : start + size] for start in range(0, whole, size))
     return [json.dumps(part).encode() for part in parts]
+
+
+def posts(url: str, bodies: Sequence[bytes], key: str) -> list[bytes]:
+    """Return the requests that POST these JSON bodies to *url*."""
+    parts = urlsplit(url)
+    head = (
+        f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {key}\r\n"
+        "Content-Type: application/json\r\nContent-Length: "
+    ).encode()
+    return [b"%b%d\r\n\r\n%b" % (head, len(body), body) for body in bodies]
+
+
+async def send_all(url: str, requests: Sequence[bytes], connections: int) -> float:
+    """Send all requests, the next one on a connection once the last is answered.
+
+    Returns:
+        The seconds from the first request to the last answer.
+
+    Raises:
+        RuntimeError: an answer was not 202.
+    """
+    parts = urlsplit(url)
+    loop, host = asyncio.get_running_loop(), parts.hostname or ""
+    waiting = iter(requests)
+    clients = [
+        (await loop.create_connection(lambda: _Client(waiting), host, parts.port or 80))[1]
+        for _ in range(connections)
+    ]
+    began = time.perf_counter()
+    for client in clients:
+        client.send()
+    await asyncio.gather(*(client.done for client in clients))
+    return time.perf_counter() - began
+
+
+class _Client(asyncio.Protocol):
+    def __init__(self, waiting: Iterator[bytes]) -> None:
+        self._waiting = waiting
+        self._answer = b""
+        self._transport: asyncio.Transport
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  (for the type checker)
+        self._transport = transport
+
+    def send(self) -> None:
+        """Send the next request; close when there is none."""
+        request = next(self._waiting, None)
+        if request is not None:
+            self._transport.write(request)
+            return
+        self._transport.close()
+        self.done.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        self._answer += data
+        head, end, body = self._answer.partition(_HEAD_END)
+        if not end or len(body) < _length(head):
+            return
+        if not head.startswith(b"HTTP/1.1 202"):
+            self._fail(RuntimeError(f"answered {head[:40]!r} {body[:200]!r}"))
+            return
+        self._answer = b""
+        self.send()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(exc or RuntimeError("the server closed the connection"))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+        self._transport.close()
+
+
+def _length(head: bytes) -> int:
+    start = head.lower().find(_LENGTH) + len(_LENGTH)
+    if start < len(_LENGTH):
+        raise RuntimeError(f"an answer without a length: {head!r}")
+    return int(head[start:].partition(b"\r\n")[0])

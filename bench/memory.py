@@ -10,11 +10,9 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from bench.processes import rss_megabytes
 from bench.result import Goal, Result, at_most
-from bench.servers import Servers
+from bench.servers import Servers, rss_megabytes, stack, start
 from bench.sink import Case, consumers, worked_off
-from bench.stacks import stack, start
 from bench.traffic import encoded, produce, records
 
 _ROLES = ("ingest", "consumer", "refresher", "api", "catalogue")

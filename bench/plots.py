@@ -1,6 +1,6 @@
 """Pictures of bench/results.json: what each scenario reaches, and cost against size.
 
-Run by `make plots`, in the environment of requirements-notebook.lock.
+Run by `make plots`, in the environment of requirements/notebook.lock.
 """
 
 import json

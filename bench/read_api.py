@@ -1,7 +1,6 @@
 """A process of the read API over a data set, with its refresher, and what can be asked of it."""
 
 import asyncio
-import contextlib
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -13,12 +12,11 @@ from typing import Any, Final
 import aiohttp
 
 from bench.dataset import DataSet
-from bench.processes import running
-from bench.servers import Servers, connection
+from bench.servers import Servers, connection, running, wait_ready
 from engage.embedded import ports
-from schema.http.keys import Scope, add, mint
+from web.auth import Scope, create_key
+from web.key_file import add
 
-_READY_SECONDS: Final = 30.0
 _SERVICE: Final = {"/", "/healthz", "/readyz", "/metrics", "/sql/{name}"}
 _OTHERS: Final = {
     "tz": "Asia/Kathmandu",
@@ -52,7 +50,7 @@ class ReadApi:
         outcome = "busy"
         while outcome == "busy":
             outcome = await self.database.fetchval("SELECT refresh_engagement_stats(true)")
-        while (await self.get("/sample/posts"))[2] == before:  # noqa: ASYNC110  (HTTP tells nobody)
+        while (await self.get("/sample/posts"))[2] == before:  # noqa: ASYNC110  (HTTP has no notification)
             await asyncio.sleep(0.02)
 
     async def default_questions(self) -> list[str]:
@@ -102,10 +100,10 @@ def _filled(facts: dict[str, Any], known: dict[str, Any]) -> Iterator[dict[str, 
 async def read_api(servers: Servers, data_set: DataSet) -> AsyncIterator[ReadApi]:
     """Run the service and its refresher over *data_set* while the block runs, keys on."""
     port = ports.pick()
-    minted = mint(Scope.READ)
+    made = create_key(Scope.READ)
     async with AsyncExitStack() as stack:
         keys = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "keys.json"
-        add(keys, minted.entry)
+        add(keys, made.entry)
         settings = {
             "kafka_bootstrap_servers": servers.bootstrap_servers,
             "topic": data_set.topic,
@@ -113,7 +111,7 @@ async def read_api(servers: Servers, data_set: DataSet) -> AsyncIterator[ReadApi
             "log_level": "WARNING",
         }
         await stack.enter_async_context(
-            running("-m", "analytics_api.refresher", **settings, database_role="engage_refresher")
+            running("-m", "refresher", **settings, database_role="engage_refresher")
         )
         settings |= {"port": str(port), "api_keys_file": str(keys)}
         await stack.enter_async_context(
@@ -122,19 +120,9 @@ async def read_api(servers: Servers, data_set: DataSet) -> AsyncIterator[ReadApi
         session = await stack.enter_async_context(
             aiohttp.ClientSession(
                 f"http://127.0.0.1:{port}",
-                headers={"Authorization": f"Bearer {minted.plaintext}"},
+                headers={"Authorization": f"Bearer {made.plaintext}"},
             )
         )
         database = await stack.enter_async_context(connection(data_set.url))
-        await _ready(session)
+        await wait_ready(session)
         yield ReadApi(session, database)
-
-
-async def _ready(session: aiohttp.ClientSession) -> None:
-    async with asyncio.timeout(_READY_SECONDS):
-        while True:
-            with contextlib.suppress(aiohttp.ClientConnectionError):
-                async with session.get("/readyz") as answer:
-                    if answer.status == 200:
-                        return
-            await asyncio.sleep(0.05)

@@ -76,7 +76,7 @@ async def _round(
 
     note("nothing new", await _refreshed(database))
     async with database.transaction():
-        await transaction.store(database, _live(traffic), [])
+        await transaction.store_events(database, _live(traffic), [])
         # As a replay does: they came by another way than the topic.
         await database.execute("UPDATE ledger_totals SET replayed = replayed + $1", _LIVE_EVENTS)
     note(f"{_LIVE_EVENTS:,} live events", await _refreshed(database))

@@ -11,8 +11,7 @@ import sql
 from bench.result import Result
 from bench.servers import Servers, connection
 from bench.traffic import chunks, plain, records, rows
-from consumer import rollup
-from consumer.rows import SECOND, Row, copy, day, instant
+from consumer.rows import SECOND, Row, copy_rows, count_by_post, count_by_quarter, day, instant
 
 _HOUR = 3_600 * SECOND
 _POST_HOURS = """
@@ -53,7 +52,7 @@ async def _rate(servers: Servers, sample: Sequence[Row], size: int, variant: str
         began = time.perf_counter()
         for part in chunks(sample, size):
             async with database.transaction():
-                await copy(database, sorted(part))
+                await copy_rows(database, sorted(part))
                 await _roll_up(database, part, variant)
         seconds = time.perf_counter() - began
     await servers.drop(url)
@@ -69,9 +68,9 @@ async def _roll_up(database: Any, part: Sequence[Row], variant: str) -> None:
         )
         await database.execute("INSERT INTO deltas VALUES ($1, $2, $3)", posts, times, types)
     if "totals" in variant:
-        await database.execute(sql.load("add_post_totals").text, *rollup.by_post(part))
+        await database.execute(sql.load("upsert_post_totals").text, *count_by_post(part))
     if "quarters" in variant:
-        await database.execute(sql.load("add_quarter_hours").text, *rollup.by_quarter(part))
+        await database.execute(sql.load("upsert_engagements_15m").text, *count_by_quarter(part))
     if "post hours" in variant:
         counts: dict[Any, int] = {}
         for row in part:

@@ -6,23 +6,20 @@ start, which is part of it: the more events, the less it weighs.
 """
 
 import asyncio
-import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import NamedTuple
 
+import psutil
+
 from bench.ingest import accepted, bodies_of, worker
-from bench.processes import cpu_seconds
 from bench.result import Result
-from bench.servers import Servers, connection
+from bench.servers import Servers, connection, cpu_seconds
 from bench.sink import Case, consumers, worked_off
 from bench.traffic import encoded, plain, produce, records
 
 _PROCESSES = (1, 2, 4)
 _BATCH_EVENTS = 1_000
-_PARENT = 1
-_OF_ENDED_CHILDREN = (13, 14)
 
 
 class Figures(NamedTuple):
@@ -108,12 +105,7 @@ async def _consume(servers: Servers, url: str, case: Case) -> Figures:
 
 def _tree_seconds(backend: int) -> float:
     """Return the processor time of a backend's server: its processes, and those that ended."""
-    postmaster = int(_stat(backend)[_PARENT])
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    ended_ticks = sum(int(_stat(postmaster)[field]) for field in _OF_ENDED_CHILDREN)
-    return cpu_seconds([postmaster, *map(int, children)]) + ended_ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _stat(pid: int) -> list[str]:
-    """Return the fields of a process behind its name: proc_pid_stat(5), from the third on."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    postmaster = psutil.Process(psutil.Process(backend).ppid())
+    running = [postmaster.pid, *(child.pid for child in postmaster.children())]
+    used = postmaster.cpu_times()
+    return cpu_seconds(running) + float(used.children_user + used.children_system)

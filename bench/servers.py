@@ -1,23 +1,81 @@
-"""The embedded Kafka and PostgreSQL that scenarios run on, and fresh databases and topics."""
+"""The servers and stacks of scenarios, and the processes that are measured."""
 
 import asyncio
+import contextlib
+import os
+import statistics
+import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import asyncpg
+import psutil
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from engage.embedded import ports
 from engage.embedded.kafka import KafkaServer
 from engage.embedded.postgres import PostgresServer
+from engage.stack.layout import Layout, StackFile
+from runtime.settings import PREFIX
 from schema import topics
 from schema.migrate import migrate
+
+_READY_SECONDS = 30.0
+
+
+@asynccontextmanager
+async def running(*arguments: str, **settings: str) -> AsyncIterator[int]:
+    """Run this Python with *arguments*, with these settings of ours, while the block runs.
+
+    Yields:
+        Its process id.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, env=environment(**settings)
+    )
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Return the environment of a service with these settings."""
+    return {**os.environ, **{PREFIX + name.upper(): value for name, value in settings.items()}}
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Return the processor time that processes have used so far."""
+    times = [psutil.Process(pid).cpu_times() for pid in pids]
+    return float(sum(each.user + each.system for each in times))
+
+
+def rss_megabytes(pid: int) -> float:
+    """Return the memory of a process that is in RAM, shared pages included."""
+    return float(psutil.Process(pid).memory_info().rss / 1e6)
+
+
+async def wait_ready(session: aiohttp.ClientSession) -> None:
+    """Wait until the service of a session is ready."""
+    async with asyncio.timeout(_READY_SECONDS):
+        while True:
+            with contextlib.suppress(aiohttp.ClientConnectionError):
+                async with session.get("/readyz") as answer:
+                    if answer.status in (200, 202):
+                        return
+            await asyncio.sleep(0.05)
+
+
+def p95(values: Sequence[float]) -> float:
+    return statistics.quantiles(values, n=20, method="inclusive")[-1]
 
 
 @dataclass(frozen=True)
@@ -54,7 +112,9 @@ class Servers:
         name = name or f"bench.{uuid.uuid4()}"
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
         await admin.start()
-        await admin.create_topics([NewTopic(name, topics.PARTITIONS, 1)])
+        await admin.create_topics(
+            [NewTopic(name, topics.PARTITIONS, 1, topic_configs=topics.SETTINGS)]
+        )
         await admin.close()
         return name
 
@@ -82,3 +142,48 @@ async def servers() -> AsyncIterator[Servers]:
             yield Servers(kafka.bootstrap_servers, postgres.superuser_url)
         finally:
             await asyncio.gather(*(server.stop() for server in both))
+
+
+async def engage(*arguments: str) -> None:
+    """Run a command of ours.
+
+    Raises:
+        RuntimeError: it failed; the message is what it wrote.
+    """
+    process = await start(*arguments)
+    _, said = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"engage {' '.join(arguments)}: {said.decode()}")
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    """Start a command of ours."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "engage", *arguments),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"NO_COLOR": "1"},
+    )
+
+
+@asynccontextmanager
+async def stack(*options: str) -> AsyncIterator[tuple[str, StackFile]]:
+    """Run a stack with the sample catalogue while the block runs.
+
+    Yields:
+        Its folder and its stack.json.
+    """
+    with tempfile.TemporaryDirectory(prefix="engage-bench-") as folder:
+        where = ("--dir", folder)
+        try:
+            await up(folder, *options)
+            await engage("seed", *where)
+            yield folder, StackFile.read(Layout(Path(folder)).stack_file)
+        finally:
+            await engage("down", *where, "--wipe")
+
+
+async def up(folder: str, *options: str) -> None:
+    """Start a stack on free ports; it is ready when this returns."""
+    free = ("--ingest-port", "0", "--api-port", "0")
+    await engage("up", "--detach", "--dir", folder, *free, *options)

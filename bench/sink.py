@@ -10,9 +10,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from bench.processes import cpu_seconds, running
 from bench.result import Goal, Result, at_least
-from bench.servers import Servers, connection
+from bench.servers import Servers, connection, cpu_seconds, running
 from bench.traffic import (
     Encoded,
     Plain,

@@ -8,8 +8,7 @@ import time
 
 from bench import servers as module
 from bench.result import Result, at_most
-from bench.servers import Servers
-from bench.stacks import engage, up
+from bench.servers import Servers, engage, up
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:  # noqa: ARG001

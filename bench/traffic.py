@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from consumer.rows import Row, microseconds
 from loadgen.catalogue import Catalogue
 from loadgen.events import Event
-from loadgen.facts import Facts, facts_of
-from loadgen.traffic import Traffic
+from loadgen.traffic import Facts, Traffic, facts_of
 from schema.event import Record
 from schema.topics import PARTITIONS, RECORD_HEADERS, partition_key
 from schema.wire import encode

@@ -1,4 +1,4 @@
-"""Takes authors, posts and users into the catalogue, over HTTP with an admin key.
+"""HTTP to the catalogue of authors, posts and users, with an admin key.
 
-A service of its own: the read API cannot write, and the ingest service knows no SQL.
+It is a separate service, because the read API cannot write and ingest uses no database.
 """

@@ -1,10 +1,10 @@
-"""``python -m catalogue_service``: take changes of the catalogue until SIGTERM."""
+"""``python -m catalogue_service``: serve the catalogue over HTTP until SIGTERM."""
 
 import sys
 
 from catalogue_service.app import create_app
 from catalogue_service.settings import CatalogueSettings
-from schema.http.server import main
+from web.service import main
 
 if __name__ == "__main__":
     sys.exit(main("catalogue", CatalogueSettings, create_app))

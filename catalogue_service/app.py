@@ -1,4 +1,4 @@
-"""The application: the catalogue's routes, health, and the edge around them."""
+"""The catalogue application: middleware -> body limit -> FastAPI."""
 
 import asyncio
 import contextlib
@@ -8,26 +8,24 @@ from typing import Any, Final
 
 import asyncpg
 from fastapi import FastAPI, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from catalogue_service import routes
-from catalogue_service.body_cap import BodyCap
 from catalogue_service.settings import CatalogueSettings
-from schema.http import problems
-from schema.http.docs_page import add_docs
-from schema.http.edge import Application
-from schema.http.head_as_get import HeadAsGet
-from schema.http.keys import Scope
-from schema.http.service import guarded, new_app
-from schema.http.service_routes import add_service_routes
-from schema.http.side_port import Readiness
-from schema.http.traced import traced
-from schema.telemetry import get_logger
+from runtime.logging import get_logger
 from sql.pool import OUTAGES, open_pool
+from web import problems
+from web.asgi import Application, ASGIScope, Message, Receive, Send
+from web.auth import Scope
+from web.body import read_body
+from web.health import Readiness
+from web.service import new_app, with_middleware
 
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 _CONNECTIONS: Final = 4
-_LOOK_SECONDS: Final = 1.0
-_ANSWER_SECONDS: Final = 2.0
+_CHECK_SECONDS: Final = 1.0
+_CHECK_TIMEOUT_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 2.0
 
 logger = get_logger("catalogue")
@@ -41,11 +39,11 @@ def create_app(settings: CatalogueSettings) -> tuple[Application, Readiness]:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(settings, "engage-catalogue", max_size=_CONNECTIONS)
         app.state.pool = pool
-        looking = asyncio.create_task(health.watch(pool))
+        checking = asyncio.create_task(health.run(pool))
         try:
             yield
         finally:
-            looking.cancel()
+            checking.cancel()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await pool.close()
@@ -53,20 +51,19 @@ def create_app(settings: CatalogueSettings) -> tuple[Application, Readiness]:
 
     app = new_app(
         "Engagement analytics: catalogue",
-        "Authors, posts and users, put in with a key of scope admin.",
+        "Authors, posts and users, managed with a key of scope admin.",
+        health.not_ready,
         lifespan,
     )
     for outage in (*OUTAGES, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
-        app.add_exception_handler(outage, _away)
+        app.add_exception_handler(outage, _unavailable)
     app.include_router(routes.router)
     _add_root(app)
-    add_service_routes(app, health.not_ready)
-    add_docs(app)
-    return guarded(traced(BodyCap(HeadAsGet(app))), Scope.ADMIN, settings), health.not_ready
+    return with_middleware(_LimitedBodies(app), Scope.ADMIN, settings), health.not_ready
 
 
 class _Health:
-    """Whether PostgreSQL answers, as of the last look."""
+    """Whether PostgreSQL responds, checked every second."""
 
     def __init__(self) -> None:
         self._problem: str | None = "starting"
@@ -74,28 +71,50 @@ class _Health:
     def not_ready(self) -> str | None:
         return self._problem
 
-    async def watch(self, pool: Any) -> None:
+    async def run(self, pool: Any) -> None:
         while True:
             try:
-                async with asyncio.timeout(_ANSWER_SECONDS):
+                async with asyncio.timeout(_CHECK_TIMEOUT_SECONDS):
                     await pool.fetchval("SELECT 1")
                 self._problem = None
             except (*OUTAGES, asyncpg.PostgresError):
                 self._problem = "PostgreSQL does not answer"
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_CHECK_SECONDS)
 
 
-def _away(request: Request, error: Exception) -> Response:
-    # The route, not the path: that may hold what a user is called.
+class _LimitedBodies:
+    """Receives the whole body of a request before FastAPI does, and rejects large ones."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await read_body(receive, MAX_BODY_BYTES)
+        except ClientDisconnect:
+            return
+        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return messages.pop() if messages else await receive()
+
+        await self._app(scope, replay, send)
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    # The route, because the path may contain user data.
     route = getattr(request.scope.get("route"), "path", "")
-    logger.warning("change failed", route=route, error=type(error).__name__)
-    return problems.unavailable("PostgreSQL does not answer in time").response()
+    logger.warning("request failed", route=route, error=type(error).__name__)
+    return problems.database_unavailable("PostgreSQL does not answer in time").response()
 
 
 def _add_root(app: FastAPI) -> None:
     @app.get("/", tags=["service"])
     async def root() -> dict[str, Any]:
-        """Tell what this is and where things are."""
+        """Name the service and its endpoints."""
         return {
             "name": "engagement-analytics catalogue",
             "version": app.version,

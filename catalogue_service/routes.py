@@ -1,4 +1,4 @@
-"""The catalogue's URLs: look at things, put and delete one, or many at once."""
+"""Routes of the catalogue: read, create, replace and delete authors, posts and users."""
 
 import re
 from typing import Annotated, Any, Final, Literal, cast
@@ -8,29 +8,21 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from catalogue_service import lines, reads
-from catalogue_service.models import Author, BatchOutcome, Item, Kind, Outcome, Post, Stored, User
-from catalogue_service.store import Refusal, Result, apply
+from catalogue_service import batch, store
+from catalogue_service.models import Author, BatchOutcome, Change, Kind, Outcome, Post, Stored, User
+from catalogue_service.store import Rejection, Result
 from schema.event import MAX_ID
-from schema.http.parameters import known_parameters
-from schema.http.problems import BEHIND_A_KEY, Problem, responses
 from sql.pool import Pool
+from web.body import JSON, NDJSON, require_media_type
+from web.parameters import Integer, known_parameters
+from web.problems import BEHIND_A_KEY, Problem, responses
 
-NDJSON: Final = "application/x-ndjson"
 
-
-def _body_of(wanted: str) -> Any:
-    """Return a dependency that refuses bodies of another type, whose faults would only puzzle."""
+def _media_type(wanted: bytes) -> Any:
+    """Return a dependency that rejects bodies of another media type."""
 
     def check(request: Request) -> None:
-        given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if given != wanted:
-            raise Problem(
-                415,
-                "unsupported_media_type",
-                f"expected Content-Type: {wanted}",
-                headers={"Accept": wanted},
-            )
+        require_media_type(request.headers.get("content-type", "").encode("latin-1"), wanted)
 
     return Depends(check)
 
@@ -42,18 +34,18 @@ router = APIRouter(
     responses=responses([*BEHIND_A_KEY, 404, 413, 415, 422, 503]),
 )
 _MAX_PAGE: Final = 1_000
-_MAX_LISTED: Final = 100
-"""Most errors a reply explains; further ones carry their tag alone, to stay in 128 KiB."""
+_MAX_DETAILS: Final = 100
+"""Errors of a response that have a detail. More would exceed 128 KiB."""
 _CONFLICTS: Final = ("external_id_taken", "author_has_posts", "user_erased")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
-_Id = Annotated[str, Path(description="The number, or the external_id.")]
-_Putting: Final[dict[str, Any]] = {
+_Id = Annotated[str, Path(description="Number or external ID.")]
+_PUT: Final[dict[str, Any]] = {
     "responses": {
         200: {"model": Outcome, "description": "Updated or unchanged"},
         201: {"model": Outcome, "description": "Created"},
         **responses([409, 415]),
     },
-    "dependencies": [_body_of("application/json")],
+    "dependencies": [_media_type(JSON)],
 }
 
 
@@ -62,11 +54,13 @@ async def list_all(
     request: Request,
     response: Response,
     kind: Kind,
-    limit: Annotated[int, Query(ge=1, le=_MAX_PAGE)] = 100,
-    after: Annotated[int, Query(ge=0, le=MAX_ID, description="The last number seen.")] = 0,
+    limit: Annotated[Integer, Query(ge=1, le=_MAX_PAGE)] = 100,
+    after: Annotated[
+        Integer, Query(ge=0, le=MAX_ID, description="Last number of the previous page.")
+    ] = 0,
 ) -> list[dict[str, Any]]:
-    """List authors, posts or users by number. A Link header leads to the next page."""
-    found = await reads.page(_pool(request), kind, after=after, limit=limit + 1)
+    """List authors, posts or users by number. The Link header has the next page."""
+    found = await store.list_after(_pool(request), kind, after=after, limit=limit + 1)
     if len(found) > limit:
         del found[limit:]
         query = urlencode({"limit": limit, "after": found[-1]["id"]})
@@ -76,26 +70,26 @@ async def list_all(
 
 @router.get("/{kind}s/{identifier:path}", response_model=Stored)
 async def read(request: Request, kind: Kind, identifier: _Id) -> dict[str, Any]:
-    """Tell what the catalogue says of an author, a post or a user."""
-    found = await reads.read(_pool(request), kind, _id(identifier))
+    """Return an author, a post or a user."""
+    found = await store.read(_pool(request), kind, _id(identifier))
     if found is None:
-        raise Problem(404, f"unknown_{kind}", f"there is no such {kind} in the catalogue")
+        raise Problem(404, f"unknown_{kind}", f"the catalogue has no such {kind}")
     return found
 
 
-@router.put("/authors/{identifier:path}", **_Putting)
+@router.put("/authors/{identifier:path}", **_PUT)
 async def put_author(request: Request, identifier: _Id, author: Author) -> Response:
     """Create or replace an author."""
     return await _put(request, Kind.AUTHOR, identifier, author)
 
 
-@router.put("/posts/{identifier:path}", **_Putting)
+@router.put("/posts/{identifier:path}", **_PUT)
 async def put_post(request: Request, identifier: _Id, post: Post) -> Response:
-    """Create or replace a post with its metadata; brings back a deleted one."""
+    """Create or replace a post with its metadata. This also restores a deleted one."""
     return await _put(request, Kind.POST, identifier, post)
 
 
-@router.put("/users/{identifier:path}", **_Putting)
+@router.put("/users/{identifier:path}", **_PUT)
 async def put_user(request: Request, identifier: _Id, user: User) -> Response:
     """Create or replace a user."""
     return await _put(request, Kind.USER, identifier, user)
@@ -107,44 +101,44 @@ async def put_user(request: Request, identifier: _Id, user: User) -> Response:
 async def delete(request: Request, kind: Kind, identifier: _Id) -> Response:
     """Delete an author without posts, a post or a user. Engagements stay.
 
-    A deleted post leaves all reports; putting it again brings it back with its history.
+    A deleted post is in no report. Creating it again restores it with its engagements.
     """
-    [result] = await apply(_pool(request), [Item(kind=kind, id=_id(identifier), content=None)])
-    return _answer(result)
+    [result] = await store.apply(
+        _pool(request), [Change(kind=kind, id=_id(identifier), content=None)]
+    )
+    return _response(result)
 
 
 @router.post(
     "/batch",
     response_model=BatchOutcome,
     responses={
-        207: {"model": BatchOutcome, "description": "Some lines were refused"},
+        207: {"model": BatchOutcome, "description": "Some lines were rejected"},
         **responses([415]),
     },
-    dependencies=[_body_of(NDJSON)],
+    dependencies=[_media_type(NDJSON)],
     openapi_extra={
         "requestBody": {
-            "content": {NDJSON: {"schema": {"type": "string"}}},
+            "content": {NDJSON.decode(): {"schema": {"type": "string"}}},
             "required": True,
         }
     },
 )
-async def batch(
+async def post_batch(
     request: Request,
     dry_run: Annotated[
-        Literal["0", "1"], Query(description="1: change nothing, tell what would come of it.")
+        Literal["0", "1"], Query(description="1: return the results, but change nothing.")
     ] = "0",
 ) -> Response:
-    """Put and delete up to 1,000 things, a line each (NDJSON).
+    """Create, replace and delete up to 1,000 authors, posts and users, one per line (NDJSON).
 
-    `{"kind": "post", "id": 42, "title": ...}`, or with `"delete": true` in the place of the
-    content. Authors are put before posts, so their order does not matter.
+    `{"kind": "post", "id": 42, "title": ...}`, or with `"delete": true` instead of the fields.
+    Authors are created before posts, so the order of lines does not matter.
     """
-    parsed = list(lines.parse(await request.body()))
-    if len(parsed) > lines.MAX_LINES:
-        raise Problem(413, "too_many_lines", f"a batch has {lines.MAX_LINES} lines at most")
-    items = [p for p in parsed if isinstance(p, Item)]
-    results = iter(await apply(_pool(request), items, is_rehearsal=dry_run == "1"))
-    outcomes = [next(results) if isinstance(p, Item) else p for p in parsed]
+    parsed = batch.parse(await request.body())
+    changes = [p for p in parsed if isinstance(p, Change)]
+    results = iter(await store.apply(_pool(request), changes, is_dry_run=dry_run == "1"))
+    outcomes = [next(results) if isinstance(p, Change) else p for p in parsed]
     found = _summary(outcomes)
     if not found.received:
         raise Problem(422, "empty_batch", "the batch has no lines")
@@ -153,7 +147,7 @@ async def batch(
 
 def _summary(outcomes: list[Result]) -> BatchOutcome:
     made = [outcome.outcome for outcome in outcomes if isinstance(outcome, Outcome)]
-    refused = [(i, outcome) for i, outcome in enumerate(outcomes) if isinstance(outcome, Refusal)]
+    rejected = [(i, each) for i, each in enumerate(outcomes) if isinstance(each, Rejection)]
     return BatchOutcome(
         received=len(outcomes),
         created=made.count("created"),
@@ -161,20 +155,25 @@ def _summary(outcomes: list[Result]) -> BatchOutcome:
         unchanged=made.count("unchanged"),
         deleted=made.count("deleted"),
         errors=[
-            {"index": index, "error": refusal.error}
-            | ({"detail": refusal.detail} if listed < _MAX_LISTED else {})
-            for listed, (index, refusal) in enumerate(refused)
+            {"index": index, "error": rejection.error}
+            | ({"detail": rejection.detail} if position < _MAX_DETAILS else {})
+            for position, (index, rejection) in enumerate(rejected)
+        ],
+        notes=[
+            {"index": index, "notes": outcome.notes}
+            for index, outcome in enumerate(outcomes)
+            if isinstance(outcome, Outcome) and outcome.notes
         ],
     )
 
 
 async def _put(request: Request, kind: Kind, identifier: str, content: BaseModel) -> Response:
-    item = Item(kind=kind, id=_id(identifier), content=content)
-    [result] = await apply(_pool(request), [item])
-    return _answer(result)
+    item = Change(kind=kind, id=_id(identifier), content=content)
+    [result] = await store.apply(_pool(request), [item])
+    return _response(result)
 
 
-def _answer(result: Result) -> Response:
+def _response(result: Result) -> Response:
     if isinstance(result, Outcome):
         return JSONResponse(result.model_dump(), 201 if result.outcome == "created" else 200)
     is_missing = result.error.startswith("unknown_") and result.error != "unknown_author"
@@ -184,8 +183,8 @@ def _answer(result: Result) -> Response:
 
 def _id(text: str) -> int | str:
     found: int | str = int(text) if _NUMBER.fullmatch(text) and int(text) <= MAX_ID else text
-    if not lines.is_id(found):
-        raise Problem(422, "invalid_id", "an id is a number, or a text of 1 to 200 characters")
+    if not batch.is_id(found):
+        raise Problem(422, "invalid_id", "expected a number, or a string of 1 to 200 characters")
     return found
 
 

@@ -1,12 +1,10 @@
-"""What ``python -m catalogue_service`` reads from the environment."""
+"""Settings of the catalogue service."""
 
 from pydantic import Field
 
-from schema.http.settings import HttpSettings
-from schema.settings import PooledSettings
+from runtime.settings import PooledSettings
+from web.settings import HttpSettings
 
 
 class CatalogueSettings(PooledSettings, HttpSettings):
-    """Settings of the catalogue service."""
-
     port: int = Field(default=8002, ge=0, le=65535, description="Port the service listens on.")

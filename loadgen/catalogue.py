@@ -1,8 +1,6 @@
-"""The catalogue as rows, a pure function of its seed, its anchor and its sizes.
+"""A generated catalogue: authors, posts with metadata, and users.
 
-Each table draws from a stream of its own, row by row, so a larger catalogue begins with the
-rows of a smaller one. Faker is slow: it fills small pools of names once, and rows are
-composed from them.
+Every category has authors of each role, so that every performance segment of the reports occurs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,8 +12,76 @@ from typing import Final, NamedTuple
 
 from faker import Faker
 
-from loadgen import vocabulary
-from loadgen.roles import CATEGORIES, home_category, role_of
+CATEGORIES: Final = ("Tech", "Lifestyle", "Business", "Health", "Finance", "Entertainment")
+
+TOPICS: Final = {
+    "Tech": (
+        "edge computing", "open-source databases", "battery technology", "passkeys",
+        "event streaming", "home servers", "chip design", "robotics", "code review",
+        "quantum networking", "browser engines", "incident response",
+    ),
+    "Lifestyle": (
+        "slow travel", "small-space living", "capsule wardrobes", "night trains",
+        "balcony gardening", "weekend baking", "analogue photography", "minimalism",
+        "neighbourhood markets", "cabin weekends", "second-hand furniture", "tea rituals",
+    ),
+    "Business": (
+        "remote hiring", "family companies", "supply chains", "subscription pricing",
+        "four-day weeks", "customer interviews", "mergers", "succession planning",
+        "product launches", "office leases", "procurement", "franchising",
+    ),
+    "Health": (
+        "sleep debt", "strength training", "gut bacteria", "migraine", "hay fever",
+        "running injuries", "mental load", "vaccination", "healthy ageing", "back pain",
+        "school lunches", "cold-water swimming",
+    ),
+    "Finance": (
+        "index funds", "mortgage rates", "pension gaps", "emergency funds", "inflation",
+        "currency hedging", "green bonds", "tax returns", "student loans", "credit scores",
+        "household budgets", "dividend investing",
+    ),
+    "Entertainment": (
+        "streaming series", "festival season", "video game scores", "stand-up comedy",
+        "documentary film", "vinyl records", "board games", "animated features",
+        "podcast drama", "film restoration", "karaoke", "theatre revivals",
+    ),
+}  # fmt: skip
+
+TAGS: Final = {
+    "Tech": ("software", "hardware", "ai", "security", "cloud", "open-source", "gadgets"),
+    "Lifestyle": ("travel", "home", "food", "style", "garden", "minimalism", "weekend"),
+    "Business": ("startups", "leadership", "strategy", "hiring", "retail", "logistics", "growth"),
+    "Health": ("fitness", "nutrition", "sleep", "mind", "prevention", "research", "family"),
+    "Finance": ("investing", "saving", "markets", "tax", "housing", "pensions", "crypto"),
+    "Entertainment": ("film", "music", "games", "series", "stage", "books", "festival"),
+}
+COMMON_TAGS: Final = ("guide", "opinion", "interview", "data", "how-to", "news")
+
+TITLES: Final = (
+    "What {company} learned about {topic}",
+    "{topic}: {number} things we got wrong",
+    "The quiet return of {topic}",
+    "Why {city} bets on {topic}",
+    "A beginner's guide to {topic}",
+    "{number} questions about {topic}, answered",
+    "How {city} changed the way we think about {topic}",
+    "Inside {company}: a year of {topic}",
+    "{topic}: worth the trouble?",
+    "The true cost of {topic}",
+    "{topic}, one year on",
+    "In defence of {topic}",
+    "What nobody tells you about {topic}",
+    "{number} charts that explain {topic}",
+    "From {city}, with {topic}",
+)
+
+LANGUAGES: Final = {"en": 78, "es": 8, "de": 6, "fr": 5, "pt": 3}
+SEGMENTS: Final = {"free": 58, "trial": 12, "subscriber": 25, "enterprise": 5}
+COUNTRIES: Final = {
+    "US": 30, "GB": 10, "DE": 9, "IN": 9, "FR": 6, "BR": 5, "ES": 5, "CA": 4, "AU": 3, "IT": 3,
+    "NL": 3, "MX": 3, "PL": 2, "JP": 2, "AT": 2, "CH": 2, "SE": 1, "NP": 1, "KR": 1, "ZA": 1,
+}  # fmt: skip
+
 
 PUBLISHED_DAYS: Final = 365
 """Posts are published over this many days before the anchor."""
@@ -32,9 +98,41 @@ _RARE_POSTS: Final = 12
 _DAYS_BETWEEN_RARE: Final = 30
 
 
-class Author(NamedTuple):
-    """A row of authors."""
+class Role(NamedTuple):
+    """The expected behaviour of an author.
 
+    Attributes:
+        share: posts relative to an ordinary author; 0: the few posts of a rare one.
+        quality: engagement a post earns relative to an ordinary author's.
+        peak_hour: of the day (UTC) at which most of the posts are published.
+    """
+
+    share: float
+    quality: float
+    peak_hour: float = 10.0
+
+
+_ROLES: Final = (
+    Role(share=1.6, quality=2.6),  # much and good
+    Role(share=2.2, quality=0.4, peak_hour=21.0),  # much, late, to little avail: worth coaching
+    Role(share=0.0, quality=7.0),  # rare and excellent: worth promoting
+    Role(share=1.0, quality=1.0),
+    Role(share=0.8, quality=1.3),
+    Role(share=1.4, quality=0.6),
+    Role(share=0.02, quality=0.9),  # rare and ordinary
+    Role(share=1.2, quality=0.8),
+)
+
+
+def home_category(author_id: int) -> str:
+    return CATEGORIES[(author_id - 1) % len(CATEGORIES)]
+
+
+def role_of(author_id: int) -> Role:
+    return _ROLES[(author_id - 1) // len(CATEGORIES) % len(_ROLES)]
+
+
+class Author(NamedTuple):
     author_id: int
     name: str
     joined_date: date
@@ -42,8 +140,6 @@ class Author(NamedTuple):
 
 
 class Post(NamedTuple):
-    """A row of posts."""
-
     post_id: int
     author_id: int
     category: str
@@ -54,8 +150,6 @@ class Post(NamedTuple):
 
 
 class Metadata(NamedTuple):
-    """A row of post_metadata."""
-
     post_id: int
     tags: list[str]
     is_promoted: bool
@@ -63,8 +157,6 @@ class Metadata(NamedTuple):
 
 
 class User(NamedTuple):
-    """A row of users."""
-
     user_id: int
     signup_date: date
     country: str
@@ -73,13 +165,13 @@ class User(NamedTuple):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The rows of a catalogue, made when they are asked for.
+    """The rows of a catalogue, generated on demand.
 
     Attributes:
         seed: the same seed, anchor and sizes give the same rows.
         anchor: aware; no post is younger, and post 1 is published at this very instant, so
             that the anchor can be read back from a database.
-        author_count: ids 1 to this; likewise the others.
+        author_count: number of authors, whose IDs are 1 to this; the other counts alike.
     """
 
     seed: int
@@ -128,11 +220,11 @@ class Catalogue:
         """Yield each of *posts*, which must be all from the first on, with its metadata."""
         random = self._stream("metadata")
         for post in posts:
-            tags = random.sample(vocabulary.TAGS[post.category], random.randint(1, 4))
+            tags = random.sample(TAGS[post.category], random.randint(1, 4))
             if random.random() < 0.5:
-                tags.append(random.choice(vocabulary.COMMON_TAGS))
+                tags.append(random.choice(COMMON_TAGS))
             is_promoted = random.random() < _PROMOTED_SHARE
-            language = _weighted(vocabulary.LANGUAGES, random)
+            language = _weighted(LANGUAGES, random)
             yield post, Metadata(post.post_id, tags, is_promoted, language)
 
     def users(self) -> Iterator[User]:
@@ -140,14 +232,14 @@ class Catalogue:
         random = self._stream("users")
         for user_id in range(1, self.user_count + 1):
             signup = self.anchor.date() - timedelta(days=int(random.triangular(0, 1400, 100)))
-            country = _weighted(vocabulary.COUNTRIES, random)
-            yield User(user_id, signup, country, _weighted(vocabulary.SEGMENTS, random))
+            country = _weighted(COUNTRIES, random)
+            yield User(user_id, signup, country, _weighted(SEGMENTS, random))
 
     def _stream(self, name: str) -> Random:
         return Random(f"{self.seed}:{name}")
 
     def _writers(self, authors: Sequence[Author]) -> Iterator[tuple[Author, int]]:
-        """Yield who wrote the next post, and how many days before the anchor, without end."""
+        """Yield endlessly the author and the age in days of the next post."""
         random = self._stream("writers")
         rare = [author for author in authors if role_of(author.author_id).share == 0]
         tenures = [(self.anchor.date() - author.joined_date).days for author in authors]
@@ -178,8 +270,8 @@ class _Titles:
         self._cities = [fake.city() for _ in range(_POOL_SIZE)]
 
     def compose(self, category: str, random: Random) -> str:
-        title = random.choice(vocabulary.TITLES).format(
-            topic=random.choice(vocabulary.TOPICS[category]),
+        title = random.choice(TITLES).format(
+            topic=random.choice(TOPICS[category]),
             company=random.choice(self._companies),
             city=random.choice(self._cities),
             number=random.randint(3, 21),

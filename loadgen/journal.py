@@ -1,63 +1,63 @@
-"""The journal: what was sent, and how each event was answered in the end.
+"""The journal of a load: what was sent, and the outcome of each event.
 
-A line is written before a batch's first attempt and one after its last, so what a crash cuts
-short is known to be unknown. The journal is the oracle that reports are compared with.
+A line is written before a batch's first attempt and one after its last, so the outcome of batches
+that a crash interrupts is known to be unknown. Reports are compared with the account of journals,
+which has each identity once.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Self
 
 import msgspec
 
-from loadgen.events import Event
+from loadgen.events import ACCEPTED, UNKNOWN, Event, Item
 from loadgen.ledger import Totals
-from loadgen.mixture import Item
-from loadgen.replies import ACCEPTED
+from runtime.files import open_append
 
 
 class Run(msgspec.Struct, tag="run", tag_field="line"):
-    """The start of a run; *ledger*: the totals before it, if they were asked for."""
+    """The start of a run. *ledger* has the totals before it, if they were read."""
 
     plan: str
     ledger: Totals | None = None
 
 
 class Sent(msgspec.Struct, tag="sent", tag_field="line"):
-    """A batch about to be sent; in the place of an invalid event, the error it must get."""
+    """A batch before it is sent. An invalid event is represented by its expected error."""
 
     batch: int
     events: list[Event | str]
 
 
 class Answered(msgspec.Struct, tag="answered", tag_field="line"):
-    """A batch's end: the outcomes, by position, of the events that were not accepted."""
+    """The end of a batch: the outcomes, by position, of events that were not accepted."""
 
     batch: int
     others: dict[int, str]
 
 
 class Journal:
-    """Appends to a journal's file."""
-
     def __init__(self, path: Path, *, is_synced: bool = False) -> None:
         """Open *path*; *is_synced*: each batch is on the disk before it is sent."""
         self._is_synced = is_synced
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = path.open("ab")
-        self.start_byte = self._file.tell()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file: BinaryIO = open_append(path)
+        self.start_byte = self._file.seek(0, os.SEEK_END)
         self._encode = msgspec.json.Encoder().encode
         self._batch = 0
 
     def begin(self, run: Run) -> None:
-        """Write the start of a run, after ending a line that a crash may have cut short."""
+        """Write the start of a run, after a line that a crash may have truncated."""
         if self.start_byte:
             self._append(b"")
         self._append(self._encode(run))
 
     def sent(self, items: Sequence[Item]) -> int:
-        """Write what is about to be sent. Returns the batch's number."""
+        """Write a batch before it is sent. Return its number."""
         self._batch += 1
         events = b",".join(item.body if item.event else self._encode(item.error) for item in items)
         self._append(b'{"line":"sent","batch":%d,"events":[%s]}' % (self._batch, events))
@@ -82,7 +82,7 @@ class Journal:
 
 
 def read(path: Path, start_byte: int = 0) -> Iterator[Run | Sent | Answered]:
-    """Yield a journal's lines but those that a crash cut short: their batch has no answer."""
+    """Yield the lines of a journal except truncated ones, whose batch has no outcome."""
     decoder = msgspec.json.Decoder(Run | Sent | Answered)
     with path.open("rb") as file:
         file.seek(start_byte)
@@ -91,3 +91,93 @@ def read(path: Path, start_byte: int = 0) -> Iterator[Run | Sent | Answered]:
                 yield decoder.decode(line)
             except msgspec.DecodeError:
                 continue
+
+
+@dataclass
+class Account:
+    """The sum of journals.
+
+    Attributes:
+        sent: events sent, repeats and invalid ones included.
+        accepted: how many of these were accepted.
+        identities: the accepted events by id.
+        unknown: events that may be stored, or not, by id; none of them is in *identities*.
+        refused: events by the error they were refused with.
+        surprises: outcomes that are not as they should be, by what happened.
+        posts: accepted identities by post, as counts by type.
+        before: the ledger's totals before the first run, if a run asked for them.
+    """
+
+    sent: int = 0
+    accepted: int = 0
+    identities: dict[str, Event] = field(default_factory=dict)
+    unknown: dict[str, Event] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+    surprises: Counter[str] = field(default_factory=Counter)
+    posts: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    before: Totals | None = None
+
+    def add(self, event: Event | str, outcome: str) -> None:
+        """Count a sent batch. An invalid event is represented by its expected error."""
+        self.sent += 1
+        if isinstance(event, str):
+            self._add_invalid(event, outcome)
+        elif outcome == ACCEPTED:
+            self._add_accepted(event)
+        elif outcome == UNKNOWN:
+            if event.event_id not in self.identities:
+                self.unknown[event.event_id] = event
+        else:
+            self.refused[outcome] += 1
+            self.surprises[f"a valid event was refused as {outcome}"] += 1
+
+    def _add_accepted(self, event: Event) -> None:
+        self.accepted += 1
+        if event.event_id not in self.identities:
+            self.identities[event.event_id] = event
+            self.unknown.pop(event.event_id, None)
+            self.posts[event.post_id][event.type] += 1
+
+    def _add_invalid(self, error: str, outcome: str) -> None:
+        if outcome in (ACCEPTED, UNKNOWN):
+            self.accepted += outcome == ACCEPTED
+        else:
+            self.refused[outcome] += 1
+        if outcome not in (error, UNKNOWN):
+            self.surprises[f"an event to be refused as {error} was {outcome}"] += 1
+
+
+def settle(journals: Iterable[Path], start_byte: int = 0) -> Account:
+    """Add journals up, each from *start_byte* on. A batch without an end is unknown."""
+    account = Account()
+    for journal in journals:
+        _settle_one(account, journal, start_byte)
+    return account
+
+
+def _settle_one(account: Account, journal: Path, start_byte: int) -> None:
+    pending: dict[int, Sent] = {}
+    for line in read(journal, start_byte):
+        if isinstance(line, Sent):
+            pending[line.batch] = line
+        elif isinstance(line, Answered):
+            events = pending.pop(line.batch).events
+            for place, event in enumerate(events):
+                account.add(event, line.others.get(place, ACCEPTED))
+        else:
+            _give_up(account, pending)
+            _note_run(account, line)
+    _give_up(account, pending)
+
+
+def _note_run(account: Account, run: Run) -> None:
+    before = account.before
+    if run.ledger and (before is None or run.ledger.stored < before.stored):
+        account.before = run.ledger
+
+
+def _give_up(account: Account, pending: dict[int, Sent]) -> None:
+    for sent in pending.values():
+        for event in sent.events:
+            account.add(event, UNKNOWN)
+    pending.clear()

@@ -1,4 +1,4 @@
-"""The ledger as the read API shows it: what the consumer made of every record."""
+"""The ledger of the read API."""
 
 import asyncio
 from datetime import datetime
@@ -13,7 +13,7 @@ _MOST_PAUSES: Final = 60
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """The ledger, summed over the partitions; *in_flight*: None while Kafka is away."""
+    """The ledger summed over the partitions. *in_flight* is None while Kafka is away."""
 
     stored: int
     duplicates: int
@@ -21,9 +21,16 @@ class Totals(msgspec.Struct, frozen=True):
     in_flight: int | None
     is_balanced: bool
 
+    def since(self, before: "Totals | None") -> "Totals":
+        """Return the totals less those of an earlier moment; None: all of them."""
+        if before is None:
+            return self
+        counts = ("stored", "duplicates", "dead_lettered")
+        new = {name: getattr(self, name) - getattr(before, name) for name in counts}
+        return msgspec.structs.replace(self, **new)
+
 
 def summed(ledger: dict[str, Any]) -> Totals:
-    """Sum the partitions of a reply of GET /ops/ledger."""
     partitions = ledger["partitions"]
     in_flight = [partition["in_flight"] for partition in partitions]
     return Totals(
@@ -44,14 +51,12 @@ def open_reader(api_url: str, read_key: str | None) -> aiohttp.ClientSession:
 
 
 class Answer(NamedTuple):
-    """What the read API says, and when the data it shows was true."""
-
     content: Any
     as_of: datetime | None
 
 
 async def ask(reader: aiohttp.ClientSession, path: str) -> dict[str, Any] | None:
-    """Return the read API's answer; None for what it does not know (404).
+    """Return the response of the read API; None for 404.
 
     Raises as ask_with_age() does.
     """
@@ -60,13 +65,13 @@ async def ask(reader: aiohttp.ClientSession, path: str) -> dict[str, Any] | None
 
 
 async def ask_with_age(reader: aiohttp.ClientSession, path: str) -> Answer | None:
-    """Return the read API's answer and its age; None for what it does not know (404).
+    """Return the response of the read API and its Data-As-Of; None for 404.
 
-    Where it allows so many requests a second and no more, it is asked again when it says.
+    A 429 is retried after its Retry-After.
 
     Raises:
         Unavailable: the read API, or its database, does not answer; trying again may help.
-        SetupError: the read key is refused, or there is no read API at the URL.
+        SetupError: the read key is rejected, or the URL is not that of a read API.
     """
     for _ in range(_MOST_PAUSES):
         try:
@@ -92,14 +97,13 @@ async def _taken(reply: aiohttp.ClientResponse) -> Answer | None:
 
 
 async def fetch_totals(reader: aiohttp.ClientSession) -> Totals:
-    """Ask for the ledger. Raises as ask() does."""
+    """Read the ledger. Raises as ask() does."""
     ledger = await ask(reader, "/ops/ledger")
     if ledger is None:
-        raise SetupError("there is no read API at this URL: it knows no /ops/ledger")
+        raise SetupError("this URL is not that of a read API: it has no /ops/ledger")
     return summed(ledger)
 
 
 async def snapshot(api_url: str, read_key: str | None) -> Totals:
-    """Return the ledger's totals. Raises as ask() does."""
     async with open_reader(api_url, read_key) as reader:
         return await fetch_totals(reader)

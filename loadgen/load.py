@@ -2,35 +2,37 @@
 
 At a rate the load is open: batches fall due by the clock, whether or not the service keeps
 up, and latency counts from when a batch was due. A closed loop would wait with the service
-and so hide how long its users wait.
+and so hide how long its users wait. A target that is faster than one process gets several.
 """
 
 import asyncio
+import multiprocessing
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import fields, replace
+from functools import reduce
 from itertools import islice
+from multiprocessing.sharedctypes import SynchronizedArray
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
-from loadgen.account import Account, settle
-from loadgen.events import Event
-from loadgen.facts import Facts
-from loadgen.journal import Journal, Run
+from loadgen.events import ACCEPTED, UNKNOWN, Event, Format, Item, Mixer
+from loadgen.journal import Account, Journal, Run, settle
 from loadgen.ledger import Totals
-from loadgen.mixture import Item, Mixer
-from loadgen.plan import LoadResult, Plan
-from loadgen.progress import Progress, silent
-from loadgen.replies import ACCEPTED, UNKNOWN
-from loadgen.send import Sender, Tally, Target
-from loadgen.tasks import side_by_side
-from loadgen.traffic import Traffic
-from loadgen.wire import Format
+from loadgen.plan import Histogram, LoadResult, Plan
+from loadgen.send import Sender, Tally, Target, side_by_side
+from loadgen.traffic import Facts, Traffic
+from runtime.progress import Progress, silent
 
 _DAY_US: Final = 86_400_000_000
 _PROGRESS_INTERVAL_SECONDS: Final = 0.2
 _BATCH_INTERVAL_SECONDS: Final = 0.05
 """How much time the events of one batch of an open load may span."""
+
+_Counters: TypeAlias = "SynchronizedArray[int]"
+_answered: _Counters  # of all parts, in each process
 
 Clock = Callable[[], int]
 """Returns now as microseconds since 1970 (UTC)."""
@@ -41,7 +43,7 @@ def wall_clock_us() -> int:
     return time.time_ns() // 1000
 
 
-async def run_load(  # noqa: PLR0913  (each is a thing of its own)
+async def run_load(  # noqa: PLR0913  (independent parameters)
     target: Target,
     plan: Plan,
     facts: Facts,
@@ -50,7 +52,7 @@ async def run_load(  # noqa: PLR0913  (each is a thing of its own)
     ledger: Totals | None = None,
     progress: Progress = silent,
 ) -> LoadResult:
-    """Send what *plan* says, and return when each event has an answer or is given up.
+    """Execute *plan*, and return when each event has an outcome.
 
     Args:
         target: where to send it.
@@ -75,7 +77,7 @@ async def run_load(  # noqa: PLR0913  (each is a thing of its own)
 
 
 def items(plan: Plan, facts: Facts, clock: Clock = wall_clock_us) -> Iterator[Item]:
-    """Yield what is to be sent, in order; live events are made when they are asked for."""
+    """Yield the items to send in order. Live events are generated on demand."""
     traffic = Traffic(facts, plan.seed, plan.shape, part=plan.part)
     events: Iterator[Event]
     if plan.history_days is None:
@@ -112,7 +114,7 @@ async def _send_eagerly(sender: Sender, source: Iterator[Item], size: int) -> No
 async def _pace(
     due: _Due, source: Iterator[Item], size: int, rate: float, connections: int
 ) -> None:
-    """Put each batch into the queue when its last event is due, never waiting for replies."""
+    """Queue each batch when its last event is due, without waiting for responses."""
     began = time.monotonic()
     made = 0
     size = min(size, max(int(rate * _BATCH_INTERVAL_SECONDS), 1))
@@ -136,22 +138,22 @@ async def _send_when_due(sender: Sender, due: _Due) -> None:
 
 @asynccontextmanager
 async def _reported(tally: Tally, plan: Plan, progress: Progress) -> AsyncIterator[None]:
-    """Tell the progress a few times a second, and once at the end."""
+    """Report the progress a few times a second, and at the end."""
 
-    def tell(total: int) -> None:
+    def report(total: int) -> None:
         progress(plan.step, tally.answered, max(total, tally.answered), _remark(tally))
 
     async def keep_telling() -> None:
         while True:
             await asyncio.sleep(_PROGRESS_INTERVAL_SECONDS)
-            tell(plan.expected_items)
+            report(plan.expected_items)
 
     telling = asyncio.create_task(keep_telling())
     try:
         yield
     finally:
         telling.cancel()
-    tell(tally.answered)
+    report(tally.answered)
 
 
 def _remark(tally: Tally) -> str:
@@ -173,3 +175,85 @@ def _result(tally: Tally, seconds: float, account: Account) -> LoadResult:
         seconds=seconds,
         latency=tally.latency,
     )
+
+
+async def run_loads(  # noqa: PLR0913  (independent parameters)
+    target: Target,
+    plan: Plan,
+    facts: Facts,
+    journals: Sequence[Path],
+    *,
+    ledger: Totals | None = None,
+    progress: Progress = silent,
+) -> LoadResult:
+    """Execute *plan* as ``run_load`` does, in as many processes as there are journals.
+
+    Each opens target.connections connections, and appends to its own journal.
+    """
+    if len(journals) == 1:
+        return await run_load(target, plan, facts, journals[0], ledger=ledger, progress=progress)
+    context = multiprocessing.get_context("spawn")
+    answered = context.Array("q", len(journals))
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(len(journals), context, _initialize, (answered,)) as pool:
+        parts = [
+            loop.run_in_executor(pool, _run_part, target, part, facts, journal, ledger)
+            for part, journal in zip(split(plan, len(journals)), journals, strict=True)
+        ]
+        telling = asyncio.create_task(_keep_telling(progress, plan, answered))
+        try:
+            results = await asyncio.gather(*parts)
+        finally:
+            telling.cancel()
+    merged = reduce(merge, results)
+    progress(plan.step, merged.sent, merged.sent, "")
+    return merged
+
+
+def split(plan: Plan, count: int) -> list[Plan]:
+    """Return the plans of *count* processes that together do what *plan* says."""
+    share, rest = divmod(plan.events, count)
+    return [
+        replace(
+            plan,
+            events=share + (part < rest),
+            rate=plan.rate and plan.rate / count,
+            part=part,
+        )
+        for part in range(count)
+    ]
+
+
+def merge(one: LoadResult, other: LoadResult) -> LoadResult:
+    """Add up the results of two parts that ran at the same time."""
+    latency = Histogram()
+    latency.merge(one.latency)
+    latency.merge(other.latency)
+    sums = {
+        each.name: getattr(one, each.name) + getattr(other, each.name)
+        for each in fields(LoadResult)
+        if each.name not in ("seconds", "latency")
+    }
+    return LoadResult(**sums, seconds=max(one.seconds, other.seconds), latency=latency)
+
+
+def _initialize(answered: _Counters) -> None:
+    """Keep the counters shared with the parent, in a process of the pool."""
+    global _answered  # noqa: PLW0603  (a pool hands shared memory over at a process's start only)
+    _answered = answered
+
+
+def _run_part(
+    target: Target, plan: Plan, facts: Facts, journal: Path, ledger: Totals | None
+) -> LoadResult:
+    def report(_step: str, done: int, _total: int, _remark: str) -> None:
+        _answered[plan.part] = done
+
+    return asyncio.run(run_load(target, plan, facts, journal, ledger=ledger, progress=report))
+
+
+async def _keep_telling(progress: Progress, plan: Plan, answered: _Counters) -> None:
+    while True:
+        await asyncio.sleep(_PROGRESS_INTERVAL_SECONDS)
+        done = sum(answered[:])
+        progress(plan.step, done, max(plan.expected_items, done), "")

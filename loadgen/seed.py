@@ -1,26 +1,22 @@
-"""The catalogue's way into PostgreSQL, and what traffic must know of it.
+"""Writing a catalogue to PostgreSQL, and reading the facts that traffic needs.
 
-Only rows whose ids are missing are written, so a second run writes nothing at all. That
-matters: even an INSERT of no rows would count as a change of the catalogue.
+Only rows with missing IDs are written. A second run executes no INSERT at all, since one without
+rows would count as a change of the catalogue.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from itertools import islice
 from typing import Any, Final
 
-from pydantic import SecretStr
-
 from loadgen.catalogue import Author, Catalogue, Metadata, Post, User
-from loadgen.facts import Facts, PostFacts
-from loadgen.progress import Progress, silent
-from schema.settings import DatabaseSettings
-from sql.pool import Connection, connect
+from loadgen.traffic import Facts, PostFacts
+from runtime.progress import Progress, silent
+from sql.command import connected
+from sql.pool import Connection
 
 _CHUNK_ROWS: Final = 10_000
-_COMMAND_TIMEOUT_SECONDS: Final = 300.0
 # Excludes other writers of the catalogue, a second seed among them; readers go on.
 _LOCK: Final = """
 LOCK TABLE authors, posts, post_metadata, users IN SHARE ROW EXCLUSIVE MODE"""
@@ -56,7 +52,7 @@ SELECT p.post_id, p.author_id,
 
 @dataclass(frozen=True)
 class SeedResult:
-    """How many rows were added to each table, and the newest post's time."""
+    """Numbers of added rows by table, and the time of the newest post."""
 
     anchor: datetime
     authors: int = 0
@@ -66,7 +62,6 @@ class SeedResult:
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether everything was there already."""
         return not (self.authors or self.posts or self.post_metadata or self.users)
 
 
@@ -78,25 +73,31 @@ async def seed(  # noqa: PLR0913  (the command line's options)
     users: int = 5_000,
     seed: int = 42,
     progress: Progress = silent,
+    is_dry_run: bool = False,
 ) -> SeedResult:
-    """Write what is missing of the catalogue, in one transaction; rows that are there stay.
+    """Write the missing rows of the catalogue in one transaction. Existing rows stay.
 
     Args:
         database_url: a login that owns the tables, or may write them.
-        authors: how many there shall be at least, with ids from 1.
-        posts: likewise, each with its metadata.
-        users: likewise.
-        seed: the same seed gives the same rows, shifted to the day of the first run.
+        authors: minimum number of authors, with IDs from 1.
+        posts: rows of posts, each with its metadata.
+        users: rows of users.
+        seed: random seed of the rows, whose times end on the day of the first run.
         progress: called after each chunk of rows.
+        is_dry_run: count the missing rows without writing them.
 
-    Raises:
-        Unavailable: PostgreSQL does not answer.
+    Raises as sql.command.connected does.
     """
     async with connected(database_url) as connection:
         async with connection.transaction():
             await connection.execute(_LOCK)
             catalogue = Catalogue(seed, await _anchor(connection), authors, posts, users)
-            result = await _write(connection, catalogue, progress)
+            missing = await _missing_ids(connection, catalogue)
+            counts = {table: len(ids) for table, ids in missing.items()}
+            result = SeedResult(catalogue.anchor, **counts)
+            if is_dry_run:
+                return result
+            await _write(_Writer(connection, missing, progress), catalogue)
             await connection.execute(_ADVANCE_SEQUENCES)
         if not result.is_unchanged:
             await connection.execute("ANALYZE authors, posts, post_metadata, users")
@@ -104,80 +105,63 @@ async def seed(  # noqa: PLR0913  (the command line's options)
 
 
 async def read_facts(database_url: str) -> Facts:
-    """Read what traffic must know of the catalogue. Raises Unavailable."""
+    """Read the facts of the catalogue that traffic needs. Raises as ``seed`` does."""
     async with connected(database_url) as connection:
         posts = [PostFacts(*row) for row in await connection.fetch(_POST_FACTS)]
         users = await connection.fetch("SELECT user_id FROM users ORDER BY user_id")
     return Facts(posts, [row[0] for row in users])
 
 
-@asynccontextmanager
-async def connected(database_url: str) -> AsyncIterator[Connection]:
-    """Open a connection that may take its time. Raises Unavailable."""
-    settings = DatabaseSettings(
-        database_url=SecretStr(database_url),
-        database_role=None,
-        database_command_timeout_seconds=_COMMAND_TIMEOUT_SECONDS,
-    )
-    connection = await connect(settings, "engage-seed")
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
 async def _anchor(connection: Connection) -> datetime:
-    """Return what the catalogue in the table is anchored to, or midnight for an empty one."""
+    """Return the anchor of the existing catalogue, or the last midnight."""
     midnight = datetime.combine(datetime.now(UTC).date(), time(), UTC)
     first: datetime | None = await connection.fetchval(_ANCHOR)
     return min(first, midnight) if first else midnight
 
 
-async def _write(connection: Connection, catalogue: Catalogue, progress: Progress) -> SeedResult:
-    missing = {
-        "authors": await _missing(connection, "authors", catalogue.author_count),
-        "posts": await _missing(connection, "posts", catalogue.post_count),
-        "post_metadata": await _missing(connection, "post_metadata", catalogue.post_count),
-        "users": await _missing(connection, "users", catalogue.user_count),
+async def _missing_ids(connection: Connection, catalogue: Catalogue) -> dict[str, set[int]]:
+    counts = {
+        "authors": catalogue.author_count,
+        "posts": catalogue.post_count,
+        "post_metadata": catalogue.post_count,
+        "users": catalogue.user_count,
     }
-    writer = _Writer(connection, missing, progress)
+    missing = {}
+    for table, count in counts.items():
+        present = await connection.fetch(_PRESENT[table], count)
+        missing[table] = set(range(1, count + 1)).difference(row[0] for row in present)
+    return missing
+
+
+async def _write(writer: "_Writer", catalogue: Catalogue) -> None:
+    missing = writer.missing
     if missing["authors"]:
         await writer.copy("authors", Author._fields, catalogue.authors())
     if missing["posts"] or missing["post_metadata"]:
-        await _write_posts(writer, catalogue)
+        rows = catalogue.metadata(catalogue.posts())
+        while chunk := list(islice(rows, _CHUNK_ROWS)):
+            await writer.copy("posts", Post._fields, (post for post, _ in chunk))
+            await writer.copy("post_metadata", Metadata._fields, (row for _, row in chunk))
     if missing["users"]:
         await writer.copy("users", User._fields, catalogue.users())
-    return SeedResult(catalogue.anchor, **{table: len(ids) for table, ids in missing.items()})
-
-
-async def _missing(connection: Connection, table: str, count: int) -> set[int]:
-    present = await connection.fetch(_PRESENT[table], count)
-    return set(range(1, count + 1)).difference(row[0] for row in present)
-
-
-async def _write_posts(writer: "_Writer", catalogue: Catalogue) -> None:
-    rows = catalogue.metadata(catalogue.posts())
-    while chunk := list(islice(rows, _CHUNK_ROWS)):
-        await writer.copy("posts", Post._fields, (post for post, _ in chunk))
-        await writer.copy("post_metadata", Metadata._fields, (row for _, row in chunk))
 
 
 class _Writer:
-    """Copies the missing rows of the tables, and tells how far it is."""
+    """Copies the missing rows of the tables."""
 
     def __init__(
         self, connection: Connection, missing: dict[str, set[int]], progress: Progress
     ) -> None:
         self._connection = connection
-        self._missing = missing
+        self.missing = missing
         self._progress = progress
         self._written = dict.fromkeys(missing, 0)
 
     async def copy(
         self, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]
     ) -> None:
-        """Write those of *rows* that are missing; the first column is the id."""
-        missing = self._missing[table]
+        """Write the rows whose ID, the first column, is missing."""
+        missing = self.missing[table]
         records = [row for row in rows if row[0] in missing]
         if not records:
             return

@@ -1,24 +1,101 @@
-"""Sending a batch until each of its events has an answer.
+"""Sending batches until each event has an outcome.
 
-A 5xx, a timeout and a reset mean that nobody knows; such events are sent again with the same
-ids and the same times, which makes that harmless. What is refused is not sent again.
+After 5xx, a timeout or a reset it is unknown whether events are stored. They are sent again with
+the same IDs and times, so that none counts twice. Rejected events are not sent again.
 """
 
 import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
+import msgspec
 
+from loadgen.events import ACCEPTED, UNAVAILABLE, UNKNOWN, Item, Wire
 from loadgen.journal import Journal
-from loadgen.latency import Histogram
-from loadgen.mixture import Item
-from loadgen.replies import ACCEPTED, UNAVAILABLE, UNKNOWN, judge, retry_after_seconds
-from loadgen.wire import Wire
+from loadgen.plan import Histogram
+from schema.errors import EngagementError, SetupError
+
+
+@asynccontextmanager
+async def side_by_side() -> AsyncIterator[asyncio.TaskGroup]:
+    """Yield a task group that raises an error of the project itself instead of a group.
+
+    ``except*`` would do, but for Python 3.11.2, Debian's, which puts what is raised back into one.
+    """
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+    except ExceptionGroup as errors:
+        ours = errors.subgroup(EngagementError)
+        raise (ours.exceptions[0] if ours else errors) from None
+
+
+_RETRYABLE: Final = frozenset({408, 425, 429})
+_MISCONFIGURED: Final = {
+    401: "the ingest key is missing or not known",
+    403: "the ingest key may not write events",
+    404: "this URL is not that of an ingest service",
+    405: "this URL is not that of an ingest service",
+    415: "the service does not read this content type or encoding",
+}
+
+
+def judge(status: int, payload: bytes, count: int) -> list[str]:
+    """Return an outcome for each event of a request, in order.
+
+    Args:
+        status: of the reply.
+        payload: of the reply.
+        count: how many events the request held.
+
+    Returns:
+        ACCEPTED, UNAVAILABLE, or the code of the error for which an event was refused.
+
+    Raises:
+        SetupError: the request can never succeed; the message names the reason.
+    """
+    if status == 202:
+        return [ACCEPTED] * count
+    if status >= 500 or status in _RETRYABLE:
+        return [UNAVAILABLE] * count
+    if reason := _MISCONFIGURED.get(status):
+        raise SetupError(f"{reason} (HTTP {status})")
+    members = _members(payload)
+    ids = members.get("event_ids")
+    if isinstance(ids, list) and len(ids) == count:
+        return _each(ids, members.get("errors"))
+    return [str(members.get("code", f"http_{status}"))] * count
+
+
+def retry_after_seconds(header: str | None) -> float:
+    """Return the seconds of a Retry-After header; 0 without one, or for a date."""
+    try:
+        return max(float(header or 0), 0.0)
+    except ValueError:
+        return 0.0
+
+
+def _members(payload: bytes) -> dict[str, Any]:
+    try:
+        members = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def _each(ids: list[Any], errors: Any) -> list[str]:
+    """Return the outcomes of a 207, or of a 422 of a batch."""
+    outcomes = [UNAVAILABLE if event_id is None else ACCEPTED for event_id in ids]
+    for error in errors if isinstance(errors, list) else ():
+        outcomes[error["index"]] = str(error["error"])
+    return outcomes
+
 
 _FIRST_BACKOFF_SECONDS: Final = 0.05
 _MAX_BACKOFF_SECONDS: Final = 5.0
@@ -26,7 +103,7 @@ _MAX_BACKOFF_SECONDS: Final = 5.0
 
 @dataclass(frozen=True)
 class Target:
-    """The ingest service, and how long to insist.
+    """The ingest service, and the timeout of retries.
 
     Attributes:
         url: of the service, without a path.
@@ -43,7 +120,6 @@ class Target:
     deadline_seconds: float = 60.0
 
     def open_session(self) -> aiohttp.ClientSession:
-        """Return a session that posts to the service."""
         return aiohttp.ClientSession(
             self.url,
             headers={"Authorization": f"Bearer {self.key}"} if self.key else {},
@@ -54,7 +130,7 @@ class Target:
 
 @dataclass
 class Tally:
-    """What happened so far. Latencies are of accepted events, from the intended send time."""
+    """Counts so far. Latencies are of accepted events, from the intended send time."""
 
     answered: int = 0
     requests: int = 0
@@ -76,7 +152,7 @@ class Sender:
         self._journal = journal
 
     async def deliver(self, items: Sequence[Item], intended: float) -> None:
-        """Send *items* until all are accepted, refused, or the deadline is over.
+        """Send *items* until all are accepted or rejected, or the timeout has passed.
 
         Args:
             items: one request's worth of events.
@@ -108,7 +184,7 @@ class Sender:
     async def _attempt(
         self, items: Sequence[Item], waiting: list[int], outcomes: list[str], intended: float
     ) -> float:
-        """Send what waits, and write what came of it into *outcomes*.
+        """Send the open items, and write their outcomes into *outcomes*.
 
         Returns:
             The seconds the service asks to wait before the next attempt.

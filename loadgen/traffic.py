@@ -1,4 +1,4 @@
-"""Traffic as it is in life, a pure function of its seed, the catalogue and the time.
+"""Realistic traffic: a pure function of its seed, the catalogue and the time.
 
 The rate at which a post is engaged with is its appeal (its author's quality, chance, whether
 it is promoted or went viral) times a decay with its age times the weights of the hour and
@@ -8,15 +8,17 @@ which invert in closed form, and keeping the draw with the probability of its ho
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import accumulate
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
+from loadgen.catalogue import Catalogue, role_of
 from loadgen.events import Event, mint
-from loadgen.facts import Facts, PostFacts, to_text
-from loadgen.roles import role_of
 from schema.errors import SetupError
+from schema.times import EPOCH
 
+_MICROSECOND: Final = timedelta(microseconds=1)
 HOUR_WEIGHTS: Final = (
     0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.4, 0.7, 1.0, 1.0, 1.0,
     0.8, 1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.6, 0.5, 0.4, 0.3, 0.2,
@@ -52,9 +54,43 @@ _WEIGHTS_MAX_AGE_US: Final = 60_000_000
 _STRANGERS: Final = 1_000
 
 
+class PostFacts(NamedTuple):
+    """A post; its time is in microseconds since 1970 (UTC)."""
+
+    post_id: int
+    author_id: int
+    published_us: int
+    is_promoted: bool
+
+
+@dataclass(frozen=True)
+class Facts:
+    posts: Sequence[PostFacts]
+    user_ids: Sequence[int]
+
+
+def facts_of(catalogue: Catalogue) -> Facts:
+    """Derive the facts without a database; its anchor must be that of the target's catalogue."""
+    posts = [
+        PostFacts(post.post_id, post.author_id, to_us(post.publish_timestamp), metadata.is_promoted)
+        for post, metadata in catalogue.metadata(catalogue.posts())
+    ]
+    return Facts(posts, range(1, catalogue.user_count + 1))
+
+
+def to_us(instant: datetime) -> int:
+    """Return an aware instant as microseconds since 1970 (UTC)."""
+    return (instant - EPOCH) // _MICROSECOND
+
+
+def to_text(instant_us: int) -> str:
+    """Return microseconds since 1970 as RFC 3339."""
+    return (EPOCH + timedelta(microseconds=instant_us)).isoformat()[:-6] + "Z"
+
+
 @dataclass(frozen=True)
 class Shape:
-    """Shares, from 0 to 1, of events that are unlike the others.
+    """Shares, from 0 to 1, of unusual events.
 
     Attributes:
         late: sent one minute to 30 days after they happened, out of order.
@@ -88,7 +124,7 @@ class Traffic:
         Args:
             count: how many; all of them have a time in [start_us, end_us).
             start_us: microseconds since 1970 (UTC).
-            end_us: likewise.
+            end_us: the end, in microseconds since the epoch.
 
         Raises:
             SetupError: no post was published before the end.

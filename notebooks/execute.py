@@ -1,6 +1,6 @@
 """Execute every notebook of this folder; the results, with their plots, go into another folder.
 
-Run by `make notebook`, in the environment of requirements-notebook.lock. A cell that fails ends it.
+Run by `make notebook`, in the environment of requirements/notebook.lock. A cell that fails ends it.
 """
 
 import sys

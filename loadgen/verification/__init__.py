@@ -1,1 +1,1 @@
-"""What was sent against what is stored and shown, to the last number of each report."""
+"""Comparison of journals with the database and every number of the reports."""

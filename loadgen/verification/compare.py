@@ -1,4 +1,4 @@
-"""Each post's numbers as the read API shows them, compared with what journals tell."""
+"""Comparison of each post's numbers in the read API with the journals."""
 
 import asyncio
 import time
@@ -9,10 +9,10 @@ from typing import Final
 
 import aiohttp
 
-from loadgen.account import Account
+from loadgen.journal import Account
 from loadgen.ledger import ask
-from loadgen.progress import Progress
-from loadgen.tasks import side_by_side
+from loadgen.send import side_by_side
+from runtime.progress import Progress
 from schema.event import TYPES
 
 _READERS: Final = 8
@@ -32,7 +32,7 @@ def choose(account: Account, sample_posts: int | None) -> list[int]:
 
 
 class Comparison:
-    """Compares posts, and remembers which disagree.
+    """Compares posts, and collects those that differ.
 
     Attributes:
         checked: posts compared.
@@ -62,7 +62,7 @@ class Comparison:
                 tasks.create_task(self._work(reader, waiting, len(posts), progress))
 
     def faults(self) -> list[str]:
-        """Return a sentence for each of the first posts that disagree, and how many more do."""
+        """Return a sentence for each of the first posts that differ, and the number of others."""
         more = len(self._wrong) - _MAX_EXAMPLES
         rest = [f"and {more:,} more posts disagree"] if more > 0 else []
         return [*self._wrong[:_MAX_EXAMPLES], *rest]
@@ -80,7 +80,7 @@ class Comparison:
             progress("posts compared", self.checked + self.unknown, total, remark)
 
     async def _shown(self, reader: aiohttp.ClientSession, post: int) -> Counter[str] | None:
-        """Return what is shown, once it is not too little; None: the catalogue lacks the post."""
+        """Return the shown numbers once they are complete; None: the catalogue lacks the post."""
         while answer := await ask(reader, f"/engagement/{post}?period=all"):
             shown = Counter({kind: int(answer[field]) for kind, field in _FIELDS.items()})
             if not self._is_too_few(post, shown) or time.monotonic() > self._patient_until:

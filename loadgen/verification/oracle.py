@@ -12,20 +12,29 @@ from fractions import Fraction
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from loadgen.verification.arithmetic import change, percentile, rate, rounded, segment
-from loadgen.verification.calendar import midnight_days_ago, midnight_months_ago
-from loadgen.verification.world import Engagement, Post, World
+from loadgen.verification.world import (
+    Engagement,
+    Post,
+    World,
+    change,
+    midnight_days_ago,
+    midnight_months_ago,
+    percentile,
+    rate,
+    rounded,
+    segment,
+)
+from schema.event import TYPES
 
 Row = dict[str, Any]
 PERIOD_DAYS: Final = {"7d": 7, "30d": 30, "90d": 90}
-_KINDS: Final = ("view", "like", "comment", "share")
 _DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _TOP_AUTHORS: Final = 50
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """Knows what each report must show at an instant.
+    """The expected content of each report at an instant.
 
     Attributes:
         world: what is stored.
@@ -60,7 +69,7 @@ class Oracle:
     def trends(self, author_id: int) -> Row:
         """Return GET /author/{author_id}/trends of an author of the catalogue."""
         author = self.world.author[author_id]
-        own = self.world.of_author[author_id]
+        own = self._published(self.world.of_author[author_id])
         times = [e.at for post in own for e in self.world.of_post[post.post_id]]
         row: Row = {
             "author_id": author_id,
@@ -78,7 +87,7 @@ class Oracle:
     def categories(self, metric: str) -> list[Row]:
         """Return GET /categories/top?metric= without a limit."""
         rows = []
-        for category, posts in _grouped(self.world.posts, lambda post: post.category).items():
+        for category, posts in _grouped(self._published(), lambda post: post.category).items():
             by_author = _grouped(posts, lambda post: post.author_id)
             best = min(by_author, key=lambda a: (-self._total(by_author[a]), a))
             top = {"category": category, "top_author": self.world.author[best].name}
@@ -99,7 +108,7 @@ class Oracle:
                 **_plural(self._counts([post])),
                 "total_engagements": self._total([post]),
             }
-            for post in self.world.posts
+            for post in self._published()
         ]
         return sorted(rows, key=lambda row: (-row["total_engagements"], row["post_id"]))
 
@@ -113,7 +122,7 @@ class Oracle:
                 "author_id": author.author_id,
                 "name": author.name,
                 "category": author.category,
-                **self._sums(self.world.of_author[author.author_id]),
+                **self._sums(self._published(self.world.of_author[author.author_id])),
                 "performance_segment": segments.get(author.author_id, "Average"),
             }
             for author in self.world.authors
@@ -123,7 +132,7 @@ class Oracle:
     def top_authors(self) -> list[Row]:
         """Return GET /analytics/top-authors."""
         since = midnight_months_ago(3, self.zone, self.now)
-        recent = [post for post in self.world.posts if post.published >= since]
+        recent = [post for post in self._published() if post.published >= since]
         rows = []
         for key, posts in _grouped(recent, lambda post: (post.author_id, post.category)).items():
             author, sums = self.world.author[key[0]], self._sums(posts)
@@ -155,6 +164,7 @@ class Oracle:
                 local = engagement.at.astimezone(zone)
                 cells[local.isoweekday() % 7, local.hour].append(engagement)
         everything = sum(map(len, cells.values()))
+        quarters = _quarters([e.at for found in cells.values() for e in found], zone)
         rows = []
         for (day, hour), found in sorted(cells.items()):
             posts = {e.post_id for e in found}
@@ -169,6 +179,8 @@ class Oracle:
                     "active_users": len({e.user_id for e in found} - {None}),
                     "avg_engagement_per_post": rounded(Fraction(len(found), len(posts))),
                     "pct_of_total_engagement": rounded(Fraction(100 * len(found), everything)),
+                    "hours": quarters[day, hour] / 4,
+                    "engagements_per_hour": rounded(Fraction(4 * len(found), quarters[day, hour])),
                 }
             )
         return rows
@@ -176,7 +188,7 @@ class Oracle:
     def opportunity_authors(self) -> list[Row]:
         """Return GET /analytics/opportunity-authors."""
         since = midnight_days_ago(90, self.zone, self.now)
-        recent = [post for post in self.world.posts if post.published >= since]
+        recent = [post for post in self._published() if post.published >= since]
         rows = []
         for author_id, posts in _grouped(recent, lambda post: post.author_id).items():
             author = self.world.author[author_id]
@@ -193,6 +205,11 @@ class Oracle:
         return sorted(
             rows, key=lambda r: (-r["opportunity_score"], -r["total_posts"], r["author_id"])
         )
+
+    def _published(self, posts: Sequence[Post] | None = None) -> list[Post]:
+        """Return these posts, or all, without those that are scheduled for later."""
+        chosen = self.world.posts if posts is None else posts
+        return [post for post in chosen if post.published <= self.now]
 
     def _counts(self, posts: Iterable[Post]) -> Counter[str]:
         return Counter(e.kind for post in posts for e in self.world.of_post[post.post_id])
@@ -218,4 +235,15 @@ def _grouped(items: Iterable[Any], key: Callable[[Any], Hashable]) -> dict[Any, 
 
 
 def _plural(counts: Counter[str]) -> Row:
-    return {f"{kind}s": counts[kind] for kind in _KINDS}
+    return {f"{kind}s": counts[kind] for kind in TYPES}
+
+
+def _quarters(moments: Sequence[datetime], zone: ZoneInfo) -> Counter[tuple[int, int]]:
+    """Return how many quarters of each hour of the week there are from the first to the last."""
+    found: Counter[tuple[int, int]] = Counter()
+    if moments:
+        first, last = (int(each(moments).timestamp()) // 900 for each in (min, max))
+        for quarter in range(first, last + 1):
+            local = datetime.fromtimestamp(900 * quarter, zone)
+            found[local.isoweekday() % 7, local.hour] += 1
+    return found

@@ -1,4 +1,4 @@
-"""Every report of the read API compared, number by number, with what journals say it must be."""
+"""Comparison of every number of the reports with a recomputation from journals."""
 
 import asyncio
 import time
@@ -12,16 +12,19 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from loadgen.account import Account
+from loadgen.journal import Account
 from loadgen.ledger import ask_with_age
-from loadgen.progress import Progress
-from loadgen.verification.known import Known
 from loadgen.verification.oracle import PERIOD_DAYS, Oracle
-from loadgen.verification.world import Engagement, World
+from loadgen.verification.world import Author, Engagement, Post, World
+from runtime.progress import Progress
+from sql.command import connected
 
 ZONES: Final = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York")
 """Zones whose hours are compared, besides the reporting zone."""
 
+_SELECT_AUTHORS: Final = "SELECT author_id, name, author_category FROM authors ORDER BY author_id"
+_SELECT_POSTS: Final = """
+SELECT post_id, author_id, category, publish_timestamp, title FROM posts ORDER BY post_id"""
 _ATTEMPTS: Final = 3
 _POLL_SECONDS: Final = 0.2
 _MAX_EXAMPLES: Final = 3
@@ -34,8 +37,24 @@ Expect = Callable[[Oracle], Any]
 Refresh = Callable[[], Awaitable[object]]
 
 
+@dataclass(frozen=True)
+class Known:
+    """The part of the catalogue that reports need."""
+
+    authors: Sequence[Author]
+    posts: Sequence[Post]
+
+
+async def read_known(database_url: str) -> Known:
+    """Read the catalogue from the database. Raises as sql.command.connected does."""
+    async with connected(database_url) as connection:
+        authors = [Author(*row) for row in await connection.fetch(_SELECT_AUTHORS)]
+        posts = [Post(*row) for row in await connection.fetch(_SELECT_POSTS)]
+    return Known(authors, posts)
+
+
 class Question(NamedTuple):
-    """What to ask: the report's name, its path, and what the answer must be."""
+    """A report: its name, its path, and its expected content."""
 
     report: str
     path: str
@@ -44,7 +63,7 @@ class Question(NamedTuple):
 
 @dataclass
 class Recomputation:
-    """What came of the comparison.
+    """The result of the comparison.
 
     Attributes:
         numbers: how many values were compared, by report.
@@ -91,7 +110,7 @@ async def recompute(  # noqa: PLR0913, PLR0917  (verify's own)
 async def compare_all(
     reader: aiohttp.ClientSession, oracle: Callable[[], Oracle], progress: Progress
 ) -> Recomputation:
-    """Compare each report with what the oracle of that moment says. Raises likewise."""
+    """Compare each report with the oracle of that moment. Raises as ``recompute`` does."""
     result = Recomputation()
     questions = list(_questions(oracle()))
     differing = []
@@ -149,7 +168,7 @@ def _first(rows: int, expect: Expect) -> Expect:
 async def _compare(
     question: Question, reader: aiohttp.ClientSession, oracle: Callable[[], Oracle]
 ) -> tuple[Any, list[str]]:
-    """Return an answer and what is wrong with it; days may end between asking and computing."""
+    """Return a response and its differences. A day may end between request and computation."""
     for _ in range(_ATTEMPTS):
         before = oracle()
         answer = await ask_with_age(reader, question.path)
@@ -161,7 +180,7 @@ async def _compare(
 
 
 def _differences(shown: Any, want: Any) -> Iterator[str]:
-    """Yield where an answer differs; members that the oracle does not know are not judged."""
+    """Yield differences. Members that the oracle does not have are ignored."""
     if not isinstance(want, list):
         yield from _row_differences("", shown, want)
         return
@@ -196,7 +215,7 @@ async def _reporting_zone(reader: aiohttp.ClientSession) -> ZoneInfo:
 async def _view_is_fresh(
     reader: aiohttp.ClientSession, since: datetime, timeout_seconds: float
 ) -> None:
-    """Wait until reports of the view show what was true at *since*, or give it up."""
+    """Wait until reports of the stats view include *since*, or the timeout has passed."""
 
     async def as_of() -> datetime | None:
         answer = await ask_with_age(reader, "/sample/posts?limit=1")

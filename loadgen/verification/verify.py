@@ -9,12 +9,11 @@ from typing import Final
 
 import aiohttp
 
-from loadgen.account import Account, settle
+from loadgen.journal import Account, settle
 from loadgen.ledger import Totals, fetch_totals, open_reader
-from loadgen.progress import Progress, silent
 from loadgen.verification.compare import Comparison, choose
-from loadgen.verification.known import Known
-from loadgen.verification.recompute import Recomputation, Refresh, recompute
+from loadgen.verification.recompute import Known, Recomputation, Refresh, recompute
+from runtime.progress import Progress, silent
 from schema.errors import Unavailable
 
 _POLL_SECONDS: Final = 0.2
@@ -54,8 +53,26 @@ class Verification:
 
     @property
     def is_clean(self) -> bool:
-        """Whether sent = accepted = stored."""
         return not self.faults
+
+    def lines(self) -> list[str]:
+        """Return the comparison in words; the last line is the verdict."""
+        comparison = "equal" if self.is_exact else "at least"
+        numbers = (
+            f"sent {self.sent:,}, accepted {self.accepted:,} ({self.identities:,} distinct),"
+            f" stored {self.stored:,}, duplicates {self.duplicates:,}, unknown {self.unknown:,}"
+        )
+        posts = f"{self.posts_checked:,} posts compared ({comparison})"
+        lines = [numbers, f"{posts}, {self.posts_unknown:,} not in the catalogue"]
+        if self.reports:
+            counts = ", ".join(f"{name} {count:,}" for name, count in self.reports.items())
+            lines.append(f"numbers of reports recomputed from what was sent: {counts}")
+        else:
+            lines.append(f"reports not compared: {self.why_no_reports}")
+        if not self.is_clean:
+            return [*lines, *(f"FAULT: {fault}" for fault in self.faults), "not verified"]
+        agreed = ", and every report agrees" if self.reports else ""
+        return [*lines, f"verified: sent = accepted = stored{agreed}"]
 
 
 async def verify(  # noqa: PLR0913  (the command line's options)
@@ -70,26 +87,26 @@ async def verify(  # noqa: PLR0913  (the command line's options)
     timeout_seconds: float = 60.0,
     progress: Progress = silent,
 ) -> Verification:
-    """Wait until what the journals tell has arrived, then compare.
+    """Wait until the events of the journals are stored, then compare.
 
     Args:
         api_url: of the read API.
         read_key: a read key; None where none is needed.
-        journals: of all runs since the ledger stood as their first one noted.
+        journals: of all runs since the ledger that the first one recorded.
         known: the catalogue; None: the reports are not compared.
-        refresh: brings their view up to date; None: the refresher's next round is waited for.
+        refresh: refreshes the stats view; None: wait for the refresher.
         sample_posts: how many posts to compare; None: each post that was engaged with.
-        is_alone: nobody else sends, so what is stored beyond the journals is a fault.
-        timeout_seconds: how long to wait for the ledger to come to rest.
+        is_alone: there are no other senders, so that further stored events are an error.
+        timeout_seconds: how long to wait until all records are consumed.
         progress: called with the records arrived, then with the posts compared.
 
     Raises:
         Unavailable: the read API does not answer.
-        SetupError: the read key is refused, or there is no read API at the URL.
+        SetupError: the read key is rejected, or the URL is not that of a read API.
     """
     account = settle(journals)
     async with open_reader(api_url, read_key) as reader:
-        ledger = await _come_to_rest(reader, account, timeout_seconds, progress)
+        ledger = await _until_consumed(reader, account, timeout_seconds, progress)
         is_exact = ledger.stored <= len(account.identities) + len(account.unknown)
         posts = Comparison(account, is_exact=is_exact)
         await posts.run(reader, choose(account, sample_posts), progress)
@@ -97,27 +114,17 @@ async def verify(  # noqa: PLR0913  (the command line's options)
         if known and not reports.why_not:
             reports = await recompute(reader, account, known, progress, timeout_seconds, refresh)
     faults = (*_ledger_faults(account, ledger, is_alone=is_alone), *posts.faults(), *reports.faults)
-    return _verification(account, ledger, posts, reports, faults)
-
-
-def _verification(
-    account: Account,
-    ledger: Totals,
-    posts: Comparison,
-    reports: Recomputation,
-    faults: tuple[str, ...],
-) -> Verification:
-    before = account.before
+    new = ledger.since(account.before)
     return Verification(
         sent=account.sent,
         accepted=account.accepted,
         identities=len(account.identities),
         unknown=len(account.unknown),
-        stored=ledger.stored - (before.stored if before else 0),
-        duplicates=ledger.duplicates - (before.duplicates if before else 0),
+        stored=new.stored,
+        duplicates=new.duplicates,
         posts_checked=posts.checked,
         posts_unknown=posts.unknown,
-        is_exact=posts.is_exact,
+        is_exact=is_exact,
         reports=reports.numbers,
         why_no_reports=reports.why_not,
         faults=faults,
@@ -125,21 +132,21 @@ def _verification(
 
 
 def _why_no_reports(account: Account, ledger: Totals, known: Known | None) -> str:
-    """Return why reports cannot be recomputed from the journals, or nothing."""
+    """Return why reports cannot be recomputed from the journals, or an empty text."""
     if known is None:
         return "that is what `engage load verify` does"
     if account.unknown:
         return f"{len(account.unknown):,} events may be stored, or not"
     others = ledger.stored - len(account.identities)
     if others > 0:
-        return f"{others:,} stored events stand in no journal that is given"
+        return f"{others:,} stored events are in none of the journals"
     return "not all that was accepted is stored" if others else ""
 
 
-async def _come_to_rest(
+async def _until_consumed(
     reader: aiohttp.ClientSession, account: Account, timeout_seconds: float, progress: Progress
 ) -> Totals:
-    """Return the ledger when everything accepted went through, or as it is at the timeout."""
+    """Return the ledger once all accepted events are consumed, or at the timeout."""
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
@@ -158,51 +165,31 @@ async def _come_to_rest(
 
 def _arrived(account: Account, ledger: Totals) -> int:
     """Return how many records went through the consumer since the first run."""
-    arrived = ledger.stored + ledger.duplicates + ledger.dead_lettered
-    if before := account.before:
-        arrived -= before.stored + before.duplicates + before.dead_lettered
-    return arrived
+    new = ledger.since(account.before)
+    return new.stored + new.duplicates + new.dead_lettered
 
 
 def _ledger_faults(account: Account, ledger: Totals, *, is_alone: bool) -> list[str]:
     faults = [f"{count:,} times {what}" for what, count in account.surprises.items()]
     if ledger.in_flight != 0 and is_alone:
-        faults.append(f"{_shown(ledger.in_flight)} records are still in flight")
+        in_flight = "an unknown number of" if ledger.in_flight is None else f"{ledger.in_flight:,}"
+        faults.append(f"{in_flight} records are still in flight")
     if not ledger.is_balanced:
         faults.append("the ledger does not balance")
     if (arrived := _arrived(account, ledger)) < account.accepted:
         faults.append(f"{account.accepted:,} events were accepted but {arrived:,} arrived")
-    if account.before:
-        faults += _difference_faults(account, account.before, ledger, is_alone=is_alone)
-    elif ledger.stored < len(account.identities):
-        faults.append(
-            f"{len(account.identities):,} distinct events were accepted but the ledger knows"
-            f" {ledger.stored:,}"
-        )
-    return faults
-
-
-def _difference_faults(
-    account: Account, before: Totals, ledger: Totals, *, is_alone: bool
-) -> list[str]:
-    faults = []
-    stored = ledger.stored - before.stored
-    least = len(account.identities)
+    new, least = ledger.since(account.before), len(account.identities)
     most = least + len(account.unknown)
-    if stored < least:
+    if new.stored < least:
         faults.append(
-            f"{least:,} distinct events were accepted but {stored:,} stored:"
+            f"{least:,} distinct events were accepted but {new.stored:,} stored:"
             " lost, or sent before by a run whose journal is not given"
         )
-    if stored > most and is_alone:
+    if account.before and new.stored > most and is_alone:
         faults.append(
-            f"{stored:,} events were stored but at most {most:,} sent: stored twice,"
+            f"{new.stored:,} events were stored but at most {most:,} sent: stored twice,"
             " or sent by others"
         )
-    if dead := ledger.dead_lettered - before.dead_lettered:
-        faults.append(f"{dead:,} records became dead letters")
+    if account.before and new.dead_lettered:
+        faults.append(f"{new.dead_lettered:,} records became dead letters")
     return faults
-
-
-def _shown(count: int | None) -> str:
-    return "an unknown number of" if count is None else f"{count:,}"

@@ -17,7 +17,7 @@
 # against a stack of your own: `make notebook` starts one, fills it and executes this; or open it
 # in Jupyter with `ENGAGE_DIR` set to the folder of a stack that `engage up` keeps.
 #
-# It needs pandas, matplotlib and psycopg (`requirements-notebook.lock`), and nothing of this
+# It needs pandas, matplotlib and psycopg (`requirements/notebook.lock`), and nothing of this
 # project: two functions are all that an analyst needs.
 
 # %%
@@ -77,7 +77,7 @@ def question(name: str, **values: object) -> pd.DataFrame:
 # ## How much, and how does it go?
 #
 # Each report takes the same `period`, `tz` and filters. The period before comes along, so that a
-# rise can be told from a habit.
+# rise can be distinguished from a habit.
 
 # %%
 overview = report("/reports/overview", period="30d", tz="UTC").T
@@ -127,14 +127,17 @@ fig, axes = plt.subplots(figsize=(9, 6))
 axes.hlines(place, authors["low"], authors["high"], color=BLUE, alpha=0.5, lw=3)
 axes.plot(authors["index"], place, "o", color=BLUE)
 axes.axvline(1, color=GREY, lw=1)
-axes.set(yticks=place, yticklabels=authors["author_name"], title="Authors at equal age; 1 is usual")
+axes.set(
+    yticks=place, yticklabels=authors["author_name"], title="Authors at equal age; 1 is the mean"
+)
 plt.show()
 
 # %% [markdown]
 # ## When to publish, which is not when readers are there
 #
 # Left, when readers engage. Right, how posts did by the hour in which they were published, beside
-# the same authors' other posts: only where the whole interval is on one side of 0 is it coloured.
+# the same authors' other posts: only where hours differ, and the whole interval is on one side of
+# 0, is it coloured.
 
 # %%
 patterns = report("/analytics/engagement-patterns", tz="UTC")
@@ -151,10 +154,13 @@ def grid(rows: pd.DataFrame, value: str) -> np.ndarray:
 
 clear = slots.assign(lift=slots["lift_pct"].where(slots["verdict"].isin(["good", "weak"])))
 fig, (left, right) = plt.subplots(1, 2, figsize=(13, 3.2))
-left.imshow(np.log1p(grid(patterns, "total_engagements")), cmap="Blues", aspect="auto")
+left.imshow(np.log1p(grid(patterns, "engagements_per_hour")), cmap="Blues", aspect="auto")
 most = max(1.0, clear["lift"].abs().max())
 right.imshow(grid(clear, "lift"), cmap="PuOr", vmin=-most, vmax=most, aspect="auto")
-for axes, title in ((left, "Engagement (log scale)"), (right, "Lift of publishing then, if clear")):
+for axes, title in (
+    (left, "Engagements per hour (log scale)"),
+    (right, "Lift of publishing then, if clear"),
+):
     axes.set(title=title, yticks=range(7), yticklabels=week, xticks=range(0, 24, 3))
     axes.grid(visible=False)
 plt.show()
@@ -177,25 +183,25 @@ plt.show()
 # %% [markdown]
 # ## Check it
 #
-# Each number of the API is the answer of one file in `sql/`, and can be counted anew from the raw
+# Each number of the API is the answer of one file in `sql/`, and can be recounted from the raw
 # events. Here the 30 days up to yesterday are, by a statement that shares nothing with the API.
 
 # %%
 yesterday = pd.Timestamp.now("UTC").date() - pd.Timedelta(days=1)
 month = {"start": yesterday - pd.Timedelta(days=29), "end": yesterday, "tz": "UTC"}
-told = report("/reports/overview", **month).iloc[0]
+overview = report("/reports/overview", **month).iloc[0]
 raw = ask(
     """
     SELECT count(*) AS total, count(DISTINCT e.post_id) AS posts, count(DISTINCT e.user_id) AS users
       FROM engagements AS e JOIN posts AS p ON p.post_id = e.post_id
      WHERE e.engaged_timestamp >= :'start' AND e.engaged_timestamp < :'end'
     """,
-    start=told["start"],
-    end=told["end"],
+    start=overview["start"],
+    end=overview["end"],
 ).iloc[0]
-assert raw["total"] == told["current.total_engagements"]
-assert raw["posts"] == told["current.posts_engaged"]
-assert raw["users"] == told["current.active_users"]
+assert raw["total"] == overview["current.total_engagements"]
+assert raw["posts"] == overview["current.posts_engaged"]
+assert raw["users"] == overview["current.active_users"]
 raw
 
 # %% [markdown]
