@@ -1,6 +1,5 @@
-"""The command line, the embedded stack and its supervisor: all a person needs to run the product.
+"""The command line, the embedded servers and the supervisor of a stack.
 
-``engage up`` starts a real Kafka, a real PostgreSQL and every service in one folder, restarts
-whatever is killed, and leaves no process behind. Services know nothing of it: each is a module
-configured by its environment alone.
+``engage up`` starts Kafka, PostgreSQL and every service in one folder, restarts processes that end,
+and leaves none behind. Services do not depend on it: each is configured by its environment alone.
 """

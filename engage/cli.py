@@ -1,36 +1,110 @@
-"""The command line ``engage``: what there is; each command stands in a module of its own."""
+"""The command line ``engage``: the list of its commands, each in a module of engage.commands."""
 
+import sys
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from engage.commands import (
-    archive,
-    charts,
-    config,
-    consumer,
-    db,
-    dead_letters,
-    demo,
-    experiment,
-    imports,
-    keys,
-    ledger,
-    load,
-    monitor,
-    report,
-    stack,
-    users,
-)
+from engage.terminal import exit_code
+from schema.errors import EngagementError
+
+_INTERRUPTED: Final = 130
+
+
+class Command(NamedTuple):
+    """A command, or a group of commands: its panel, its place in engage.commands, its summary."""
+
+    panel: str
+    module: str
+    attribute: str
+    summary: str
+
+
+RUN, DATA, OPERATE = "Run", "Data", "Operate"
+COMMANDS: Final = {
+    "demo": Command(RUN, "demo", "demo", "Start a stack with data, and show its reports."),
+    "up": Command(RUN, "stack", "up", "Start Kafka, PostgreSQL and every service."),
+    "down": Command(RUN, "stack", "down", "Stop a stack."),
+    "status": Command(RUN, "stack", "status", "Show the processes of a stack, and its lag."),
+    "env": Command(RUN, "stack", "env", "Print addresses and keys of a stack for a shell."),
+    "doctor": Command(RUN, "stack", "doctor", "Check whether this machine can run a stack."),
+    "seed": Command(DATA, "load", "seed", "Create a catalogue of authors, posts and users."),
+    "import": Command(DATA, "imports", "app", "Import a catalogue or past events from files."),
+    "load": Command(DATA, "load", "app", "Send events over HTTP, and verify that each is stored."),
+    "report": Command(DATA, "report", "app", "Print a report."),
+    "experiment": Command(DATA, "experiment", "app", "Plan, start and read an experiment."),
+    "ledger": Command(DATA, "ledger", "ledger", "Print the account of every record of the topic."),
+    "monitor": Command(OPERATE, "monitor", "monitor", "Run health checks and print the alerts."),
+    "db": Command(OPERATE, "db", "app", "Migrate, verify and inspect the database."),
+    "dead-letters": Command(OPERATE, "dead_letters", "app", "Records that could not be stored."),
+    "consumer": Command(OPERATE, "consumer", "app", "Resume halted partitions."),
+    "events": Command(OPERATE, "events", "app", "Retract events."),
+    "users": Command(OPERATE, "users", "app", "Export and erase personal data."),
+    "archive": Command(OPERATE, "archive", "app", "List, check, restore and scrub expired days."),
+    "fetch-charts": Command(OPERATE, "stack", "fetch_charts", "Download the chart library."),
+    "keys": Command(OPERATE, "keys", "app", "Create, list and revoke API keys."),
+    "config": Command(OPERATE, "config", "app", "Settings."),
+}
+
+
+def load_command(name: str) -> Any:
+    found = getattr(
+        import_module(f"engage.commands.{COMMANDS[name].module}"), COMMANDS[name].attribute
+    )
+    if isinstance(found, typer.Typer):
+        return typer.main.get_group(found)
+    single = typer.Typer(add_completion=False)
+    single.command(name)(found)
+    return typer.main.get_command(single)
+
+
+class _Root(TyperGroup):
+    """Imports a command when it is run: together they take seconds to import.
+
+    An error of the project becomes one line on stderr and an exit code.
+    """
+
+    @property  # type: ignore[override]
+    def commands(self) -> dict[str, Any]:
+        return {name: load_command(name) for name in COMMANDS}
+
+    @commands.setter
+    def commands(self, commands: dict[str, Any]) -> None:
+        """Ignore the commands that typer collects."""
+
+    def list_commands(self, _context: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _context: Any, name: str) -> TyperCommand | None:
+        """Return a command with the summary alone."""
+        if (found := COMMANDS.get(name)) is None:
+            return None
+        return TyperCommand(name, help=found.summary, rich_help_panel=found.panel)
+
+    def resolve_command(self, context: Any, arguments: list[str]) -> Any:
+        name, _, rest = super().resolve_command(context, arguments)
+        return name, load_command(str(name)), rest
+
+    def invoke(self, context: Any) -> Any:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            raise typer.Exit(_INTERRUPTED) from None
+        except EngagementError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(exit_code(error)) from None
+
 
 app = typer.Typer(
     name="engage",
-    help="Views, likes, comments and shares, through Kafka into PostgreSQL exactly once,"
-    " and out again as reports.",
+    cls=_Root,
+    help="Collect views, likes, comments and shares, store each exactly once, and report on them.",
     epilog="Begin with `engage demo`, or `engage up`. Every command that needs a running stack"
     " takes --dir DIR (or ENGAGE_DIR). Exit codes: 0 ok, 1 a check failed, 2 wrong usage,"
-    " 3 something is unreachable. Data go to stdout, everything else to stderr.",
+    " 3 a service is unreachable. Data go to stdout, everything else to stderr.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -49,33 +123,8 @@ def engage(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Hold the options that belong to no command."""
-
-
-RUN, DATA, CARE = "Run", "Data", "Look after"
-
-app.command(rich_help_panel=RUN)(demo.demo)
-app.command(rich_help_panel=RUN)(stack.up)
-app.command(rich_help_panel=RUN)(stack.down)
-app.command(rich_help_panel=RUN)(stack.status)
-app.command(rich_help_panel=RUN)(stack.env)
-app.command(rich_help_panel=RUN)(stack.doctor)
-app.command(rich_help_panel=DATA)(load.seed)
-app.add_typer(imports.app, name="import", rich_help_panel=DATA)
-app.add_typer(load.app, name="load", rich_help_panel=DATA)
-app.add_typer(report.app, name="report", rich_help_panel=DATA)
-app.add_typer(experiment.app, name="experiment", rich_help_panel=DATA)
-app.command(rich_help_panel=DATA)(ledger.ledger)
-app.command(rich_help_panel=CARE)(monitor.monitor)
-app.add_typer(db.app, name="db", rich_help_panel=CARE)
-app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=CARE)
-app.add_typer(consumer.app, name="consumer", rich_help_panel=CARE)
-app.add_typer(users.app, name="users", rich_help_panel=CARE)
-app.add_typer(archive.app, name="archive", rich_help_panel=CARE)
-app.command(rich_help_panel=CARE)(charts.fetch_charts)
-app.add_typer(keys.app, name="keys", rich_help_panel=CARE)
-app.add_typer(config.app, name="config", rich_help_panel=CARE)
+    """Define the options that belong to no command."""

@@ -1,93 +1,124 @@
-"""Asking the read API, for commands that show what it says."""
+"""HTTP requests of commands: to the project's services, and to webhooks."""
 
 import http.client
 import json
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from schema.errors import EngagementError, Unavailable
 
-_ANSWER_SECONDS: Final = 15.0
-_PATIENCE_SECONDS: Final = 60.0
+_TIMEOUT_SECONDS: Final = 15.0
+_RETRY_SECONDS: Final = 60.0
 
 
-class Refused(EngagementError):  # noqa: N818  (named for what it is)
-    """The service answered, and said no."""
+class RequestRejected(EngagementError):  # noqa: N818  (named for what is wrong)
+    """A service rejected the request. The message is its detail, *status* its HTTP status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
-def get_json(url: str, path: str, key: str | None, **parameters: Any) -> Any:
-    """GET *path* of the service at *url* and read the JSON; raises what get_text does."""
-    return json.loads(get_text(url, path, key, **parameters))
+class Response(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
-
-def get_text(url: str, path: str, key: str | None, **parameters: Any) -> str:
-    """GET *path* of the service at *url*; parameters that are None are left out.
-
-    Raises:
-        Unavailable: it does not answer, or answers 5xx.
-        Refused: it answers 4xx; the message is its detail.
-    """
-    query = urlencode({name: value for name, value in parameters.items() if value is not None})
-    target = f"{path}?{query}" if query else path
-    status, body, _ = _exchange(url, "GET", target, key)
-    if status >= 500:
-        raise Unavailable(f"{url}{path} answers HTTP {status}")
-    if status != 200:
-        raise Refused(f"{url}{path}: {_detail(body) or f'HTTP {status}'}")
-    return body.decode()
-
-
-def post_lines(url: str, path: str, key: str | None, lines: Sequence[bytes]) -> list[Any]:
-    """POST NDJSON until it has an answer, and return the errors of the lines refused.
-
-    Lines must mean the same when they are sent again: a lost answer is no answer.
-
-    Raises:
-        Unavailable: there was none for a minute.
-        Refused: nothing of the kind may be sent with this key, or to this address.
-    """
-    body = b"\n".join(lines)
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
+    @property
+    def detail(self) -> str:
+        """The detail of a problem document, else the status."""
         try:
-            status, answer, retry_after = _exchange(url, "POST", path, key, body)
-        except Unavailable:
-            status, answer, retry_after = 503, b"", 1.0
-        errors = json.loads(answer).get("errors") if status in (200, 202, 207, 422) else None
-        if errors is not None and not any(e["error"] == "unavailable" for e in errors):
-            return list(errors)
-        if status in (400, 401, 403, 404, 413, 415) or (status == 422 and errors is None):
-            raise Refused(f"{url}{path}: {_detail(answer) or f'HTTP {status}'}")
-        if time.monotonic() > deadline:
-            raise Unavailable(f"{url}{path} answers HTTP {status}")
-        time.sleep(retry_after)
+            return str(json.loads(self.body)["detail"])
+        except (ValueError, KeyError, TypeError):
+            return f"HTTP {self.status}"
 
 
-def _exchange(
-    url: str, method: str, target: str, key: str | None, body: bytes | None = None
-) -> tuple[int, bytes, float]:
-    """Return the status, the body and the seconds to wait. Raises Unavailable."""
+def send(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    timeout_seconds: float = _TIMEOUT_SECONDS,
+) -> Response:
+    """Send one request. Redirects are not followed. Raises Unavailable."""
     address = urlsplit(url)
-    kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
-    connection = kind(address.netloc, timeout=_ANSWER_SECONDS)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    if body is not None:
-        headers["Content-Type"] = "application/x-ndjson"
+    is_tls = address.scheme == "https"
+    kind = http.client.HTTPSConnection if is_tls else http.client.HTTPConnection
+    connection = kind(address.netloc, timeout=timeout_seconds)
+    target = address._replace(scheme="", netloc="", path=address.path or "/").geturl()
     try:
-        connection.request(method, target, body=body, headers=headers)
-        answer = connection.getresponse()
-        seconds = answer.headers.get("Retry-After", "1")
-        return answer.status, answer.read(), float(seconds) if seconds.isdigit() else 1.0
+        connection.request(method, target, body=body, headers=dict(headers or {}))
+        found = connection.getresponse()
+        return Response(found.status, found.headers, found.read())  # type: ignore[arg-type]
     except (OSError, http.client.HTTPException) as error:
-        raise Unavailable(f"{url} does not answer: {type(error).__name__}") from error
+        origin = f"{address.scheme}://{address.netloc}"
+        raise Unavailable(f"{origin} does not respond: {type(error).__name__}") from error
     finally:
         connection.close()
 
 
-def _detail(body: bytes) -> str | None:
-    try:
-        return str(json.loads(body)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return None
+def get_text(
+    url: str,
+    key: str | None = None,
+    *,
+    timeout_seconds: float = _TIMEOUT_SECONDS,
+    **parameters: Any,
+) -> str:
+    """GET a URL of a service, with the parameters that are not None.
+
+    Raises:
+        Unavailable: it does not respond, or responds with 5xx.
+        RequestRejected: it responds with 4xx.
+    """
+    query = urlencode({name: value for name, value in parameters.items() if value is not None})
+    target = f"{url}?{query}" if query else url
+    response = send("GET", target, headers=_authorization(key), timeout_seconds=timeout_seconds)
+    if response.status >= 500:
+        raise Unavailable(f"{url} responds with HTTP {response.status}")
+    if response.status != 200:
+        raise RequestRejected(f"{url}: {response.detail}", response.status)
+    return response.body.decode()
+
+
+def post_lines(url: str, key: str | None, lines: Sequence[bytes]) -> list[Any]:
+    """POST NDJSON until the service has processed it, and return the errors of rejected lines.
+
+    The lines must be idempotent: a request without a response is sent again.
+
+    Raises:
+        Unavailable: the service did not process them within a minute.
+        RequestRejected: the service rejects the whole request, for example its key.
+    """
+    return _post(url, key, b"\n".join(lines), "application/x-ndjson")
+
+
+def post_array(url: str, key: str | None, elements: Sequence[bytes]) -> list[Any]:
+    """POST a JSON array, in all else like ``post_lines``."""
+    return _post(url, key, b"[%b]" % b",".join(elements), "application/json")
+
+
+def _post(url: str, key: str | None, body: bytes, media_type: str) -> list[Any]:
+    headers = _authorization(key) | {"Content-Type": media_type}
+    give_up = time.monotonic() + _RETRY_SECONDS
+    while True:
+        try:
+            response = send("POST", url, headers=headers, body=body)
+        except Unavailable:
+            response = Response(503, {}, b"")
+        status = response.status
+        errors = json.loads(response.body).get("errors") if status in (200, 202, 207, 422) else None
+        if errors is not None and not any(e["error"] == "unavailable" for e in errors):
+            return list(errors)
+        if status in (400, 401, 403, 404, 413, 415) or (status == 422 and errors is None):
+            raise RequestRejected(f"{url}: {response.detail}", status)
+        if time.monotonic() > give_up:
+            raise Unavailable(f"{url} responds with HTTP {status}")
+        seconds = response.headers.get("Retry-After", "1")
+        time.sleep(float(seconds) if seconds.isdigit() else 1.0)
+
+
+def _authorization(key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}

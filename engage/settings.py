@@ -1,49 +1,63 @@
-"""What the commands read from the environment."""
+"""Settings of the commands."""
 
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-from engage.monitoring.notices import QuietHours
-from engage.monitoring.webhook import Webhook, key_of
+from engage.alerts import QuietHours
+from engage.webhook import Webhook, key_of
+from runtime.settings import Settings, TimeZoneSettings
 from schema.errors import SetupError
-from schema.settings import Settings, TimeZoneSettings
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class ClientSettings(Settings):
-    """Where commands find a system that was not started by `engage up`."""
+    """Addresses and keys of a system that `engage up` did not start."""
 
-    ingest_url: str | None = Field(default=None, description="Ingest service, for commands.")
-    api_url: str | None = Field(default=None, description="Read API, for commands.")
-    catalogue_url: str | None = Field(default=None, description="Catalogue service, for commands.")
+    ingest_url: str | None = Field(
+        default=None, description="URL of the ingest service, for commands."
+    )
+    api_url: str | None = Field(default=None, description="URL of the read API, for commands.")
+    catalogue_url: str | None = Field(
+        default=None, description="URL of the catalogue service, for commands."
+    )
     ingest_key: SecretStr | None = Field(default=None, description="Ingest key, for commands.")
     read_key: SecretStr | None = Field(default=None, description="Read key, for commands.")
     admin_key: SecretStr | None = Field(default=None, description="Admin key, for commands.")
 
 
 class MonitorSettings(TimeZoneSettings):
-    """Where findings are sent, and when."""
+    """Where alerts are sent, and when."""
 
     webhook_url: str | None = Field(
-        default=None, description="Where `engage monitor` POSTs findings; unset: nowhere."
+        default=None,
+        description="URL to which `engage monitor` posts alerts. Unset: it posts none.",
     )
     webhook_secret: SecretStr | None = Field(
-        default=None, description="What it signs them with: whsec_ and base64 of 24 bytes or more."
+        default=None,
+        description=(
+            "Secret that signs webhook requests: `whsec_` and base64 of at least 24 bytes."
+        ),
     )
     webhook_timeout_seconds: float = Field(
-        default=5.0, gt=0, le=60, description="How long one attempt may take."
+        default=5.0, gt=0, le=60, description="Seconds before one delivery attempt fails."
     )
-    webhook_attempts: int = Field(default=3, ge=1, le=10, description="Attempts at most.")
+    webhook_attempts: int = Field(
+        default=3, ge=1, le=10, description="Maximum delivery attempts of one alert."
+    )
     webhook_cooldown_seconds: float = Field(
-        default=14_400.0, ge=0, description="The same finding is sent no more often."
+        default=14_400.0,
+        ge=0,
+        description="Minimum seconds between two notifications of the same alert.",
     )
     webhook_quiet_hours: str = Field(
         default="",
-        description="When only what is critical is sent: two times in the reporting zone, such as"
-        " 22:00-07:00.",
+        description=(
+            "Hours, in the reporting time zone, in which only critical alerts are sent,"
+            " such as 22:00-07:00."
+        ),
     )
 
     @model_validator(mode="after")
@@ -59,7 +73,7 @@ class MonitorSettings(TimeZoneSettings):
 
     @property
     def webhook(self) -> Webhook | None:
-        """Where findings go; None: nowhere."""
+        """The webhook; None: alerts are not sent."""
         if self.webhook_url is None or self.webhook_secret is None:
             return None
         return Webhook(
@@ -74,4 +88,6 @@ def _require_safe(url: str) -> None:
     address = urlsplit(url)
     is_plain = address.scheme == "http" and address.hostname in _LOOPBACK
     if not address.hostname or not (address.scheme == "https" or is_plain):
-        raise SetupError("ENGAGE_WEBHOOK_URL: https://…; http only to this machine")
+        raise SetupError(
+            "ENGAGE_WEBHOOK_URL must be an https URL; http is allowed on this machine only"
+        )

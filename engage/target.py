@@ -1,107 +1,132 @@
-"""The running system a command speaks to: the stack of a folder, else the environment's."""
+"""The system a command uses: the stack of a folder, else that of the environment."""
 
+import asyncio
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from pydantic import SecretStr
+
+import sql
+from engage.client import get_text
+from engage.embedded.scram import Login
+from engage.settings import ClientSettings
 from engage.stack.layout import Layout, StackFile
+from engage.stack.services import kafka_settings
+from runtime.settings import DatabaseSettings, KafkaSettings, is_in_secrets_folder
 from schema.errors import SetupError, Unavailable
+from sql.command import connected
 
-if TYPE_CHECKING:
-    from engage.settings import ClientSettings
+
+async def fetch(url: str, name: str, **values: Any) -> list[dict[str, Any]]:
+    """Run sql/<name>.sql. Raises as ``connected`` does."""
+    async with connected(url) as connection:
+        return [dict(row) for row in await sql.load(name).fetch(connection, **values)]
+
+
+async def fetch_value(url: str, name: str, **values: Any) -> Any:
+    """Run sql/<name>.sql and return its single value. Raises as ``connected`` does."""
+    async with connected(url) as connection:
+        return await sql.load(name).fetchval(connection, **values)
 
 
 @dataclass(frozen=True)
 class Target:
-    """Addresses and keys; asking for one that nobody named raises SetupError."""
+    """Addresses and keys. Reading one that is not configured raises Unavailable.
+
+    A key of None means that the service needs none.
+    """
 
     folder: Path
     stack: StackFile | None
-    settings: "ClientSettings"
+    settings: ClientSettings
 
     @property
     def ingest_url(self) -> str:
-        """The ingest service."""
-        found = self.stack.ingest_url if self.stack else self.settings.ingest_url
-        return found or self._missing("ENGAGE_INGEST_URL")
+        return self._url("ingest_url")
 
     @property
     def api_url(self) -> str:
-        """The read API."""
-        found = self.stack.api_url if self.stack else self.settings.api_url
-        return found or self._missing("ENGAGE_API_URL")
+        return self._url("api_url")
 
     @property
     def catalogue_url(self) -> str:
-        """The catalogue service."""
-        found = self.stack.catalogue_url if self.stack else self.settings.catalogue_url
-        return found or self._missing("ENGAGE_CATALOGUE_URL")
-
-    @property
-    def admin_key(self) -> str | None:
-        """What the catalogue service lets in; None: it asks for no key."""
-        if self.stack:
-            return self.stack.admin_key
-        key = self.settings.admin_key
-        return key.get_secret_value() if key else None
+        return self._url("catalogue_url")
 
     @property
     def ingest_key(self) -> str | None:
-        """What the ingest service lets in; None: it asks for no key."""
-        if self.stack:
-            return self.stack.ingest_key
-        key = self.settings.ingest_key
-        return key.get_secret_value() if key else None
+        return self._key("ingest_key")
 
     @property
     def read_key(self) -> str | None:
-        """What the read API lets in; None: it asks for no key."""
-        if self.stack:
-            return self.stack.read_key
-        key = self.settings.read_key
-        return key.get_secret_value() if key else None
+        return self._key("read_key")
+
+    @property
+    def admin_key(self) -> str | None:
+        return self._key("admin_key")
 
     @property
     def database_url(self) -> str:
-        """The database, for its owner."""
+        """The URL of the database for its owner."""
         if self.stack:
             return self.stack.database_url
-        if "ENGAGE_DATABASE_URL" not in os.environ:
+        if not _is_given("ENGAGE_DATABASE_URL"):
             return self._missing("ENGAGE_DATABASE_URL")
-        from schema.settings import DatabaseSettings
-
         return DatabaseSettings.load().database_url.get_secret_value()
 
     @property
-    def kafka_bootstrap_servers(self) -> str:
-        """The brokers."""
+    def kafka(self) -> KafkaSettings:
         if self.stack:
-            return self.stack.kafka_bootstrap_servers
-        if "ENGAGE_KAFKA_BOOTSTRAP_SERVERS" not in os.environ:
-            return self._missing("ENGAGE_KAFKA_BOOTSTRAP_SERVERS")
-        from schema.settings import KafkaSettings
-
-        return KafkaSettings.load().kafka_bootstrap_servers
+            password = self.stack.kafka_sasl_password
+            return kafka_settings(
+                self.stack.kafka_sasl_bootstrap_servers or self.stack.kafka_bootstrap_servers,
+                Login(password) if password else None,
+            )
+        if not _is_given("ENGAGE_KAFKA_BOOTSTRAP_SERVERS"):
+            self._missing("ENGAGE_KAFKA_BOOTSTRAP_SERVERS")
+        return KafkaSettings.load()
 
     @property
     def topic(self) -> str:
-        """The topic the events stand in."""
-        from schema.settings import KafkaSettings
-
         return self.stack.topic if self.stack else KafkaSettings.load().topic
+
+    def query(self, name: str, **values: Any) -> list[dict[str, Any]]:
+        """Run sql/<name>.sql and return its rows. Raises as ``connected`` does."""
+        return asyncio.run(fetch(self.database_url, name, **values))
+
+    def get_text(self, path: str, **parameters: Any) -> str:
+        """GET a path of the read API. Raises as ``client.get_text`` does."""
+        return get_text(self.api_url + path, self.read_key, **parameters)
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """GET a path of the read API and parse its JSON. Raises as ``client.get_text`` does."""
+        return json.loads(self.get_text(path, **parameters))
+
+    def _url(self, name: str) -> str:
+        found: str | None = getattr(self.stack or self.settings, name)
+        return found or self._missing(f"ENGAGE_{name.upper()}")
+
+    def _key(self, name: str) -> str | None:
+        if self.stack:
+            return str(getattr(self.stack, name))
+        key: SecretStr | None = getattr(self.settings, name)
+        return key.get_secret_value() if key else None
 
     def _missing(self, variable: str) -> str:
         raise Unavailable(
             f"no stack runs in {self.folder} and {variable} is not set:"
-            " start one with `engage up`, or name one with --dir"
+            " start one with `engage up`, name one with --dir, or set the variable"
         )
+
+
+def _is_given(variable: str) -> bool:
+    return variable in os.environ or is_in_secrets_folder(variable)
 
 
 def find(folder: Path) -> Target:
     """Return what the folder's stack.json names, or the environment. Raises SetupError."""
-    from engage.settings import ClientSettings
-
     path = Layout(folder).stack_file
     stack = StackFile.read(path) if path.exists() else None
     return Target(folder, stack, ClientSettings.load())
@@ -114,7 +139,17 @@ def key_file(folder: Path) -> Path:
     if given and not path.exists():
         return Path(given)
     if not folder.is_dir():
-        raise SetupError(
-            f"no stack is in {folder}: set ENGAGE_API_KEYS_FILE, or name it with --dir"
-        )
+        raise SetupError(f"{folder} has no stack: name one with --dir, or set ENGAGE_API_KEYS_FILE")
     return path
+
+
+def key_uses_folders(folder: Path) -> list[Path]:
+    """Return where the services of ``key_file`` record when each key was last used.
+
+    ENGAGE_KEY_USES_DIR may name several here, as the services of one host have one each.
+    """
+    layout = Layout(folder)
+    if key_file(folder) == layout.keys_file:
+        return [layout.key_uses]
+    given = os.environ.get("ENGAGE_KEY_USES_DIR", "")
+    return [Path(part) for part in given.split(os.pathsep) if part]

@@ -1,80 +1,115 @@
-"""`engage db`: the tables, their partitions, and whether every number is right."""
+"""`engage db`: migrations, partitions, the stats view, and verification of every rollup."""
 
 import asyncio
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
 import typer
 
-from engage.target import find
-from engage.terminal.options import (
+import sql
+from engage.stack.backends import migrate_database, pending_migrations
+from engage.target import fetch_value, find
+from engage.terminal import (
     CHECK_FAILED,
     DEFAULT_DIR,
     Dir,
+    DryRun,
     Output,
     OutputOption,
-    failing_well,
+    print_rows,
 )
+from runtime.logging import configure_logging
+from runtime.settings import MigrateSettings
+from sql.command import connected
 
-app = typer.Typer(help="Look after the database.", no_args_is_help=True)
+_PREFIX: Final = "verify_"
+
+app = typer.Typer(help="Migrate, verify and inspect the database.", no_args_is_help=True)
 
 
 @app.command()
-@failing_well
-def migrate(folder: Dir = DEFAULT_DIR) -> None:
-    """Bring the database to this version, while the one before still runs.
+def migrate(folder: Dir = DEFAULT_DIR, is_dry_run: DryRun = False) -> None:
+    """Apply the migrations of this version. Services of the previous version can keep running.
 
-    Doing so again changes nothing. Tables that are in use are waited for, five minutes at most.
+    Running it again changes nothing. It waits up to five minutes for tables that are in use.
     """
-    from engage.stack.bootstrap import migrate_database
-    from schema.telemetry import configure_logging
-
+    if is_dry_run:
+        names = asyncio.run(pending_migrations(find(folder).database_url))
+        print("\n".join(f"would apply {name}" for name in names) or "nothing to apply")
+        return
     configure_logging("migrate")
-    applied = asyncio.run(migrate_database(find(folder).database_url))
+    passwords = MigrateSettings.load().passwords
+    applied = asyncio.run(migrate_database(find(folder).database_url, passwords))
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
 
 
 @app.command()
-@failing_well
 def verify(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
-    """Recompute every rollup and the ledger in one snapshot. Exit code 1: a number is wrong."""
-    from engage.terminal.output import print_rows
-    from engage.verification import verify as check
-
-    checks = asyncio.run(check(find(folder).database_url))
+    """Recompute every rollup and the ledger in one snapshot. Exit code 1: a number differs."""
+    checks = asyncio.run(run_checks(find(folder).database_url))
     print_rows([one.as_row() for one in checks], output)
     if not all(one.is_right for one in checks):
         raise typer.Exit(CHECK_FAILED)
 
 
 @app.command()
-@failing_well
 def partitions(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """List the daily partitions of engagements."""
-    from engage.database import fetch
-    from engage.terminal.output import print_rows
-
-    print_rows(asyncio.run(fetch(find(folder).database_url, "partition_sizes")), output)
+    print_rows(find(folder).query("partition_sizes"), output)
 
 
 @app.command()
-@failing_well
 def refresh(folder: Dir = DEFAULT_DIR) -> None:
-    """Refresh the reports' view at once, whether or not something changed."""
-    from engage.database import fetch_value
-
-    outcome = asyncio.run(fetch_value(find(folder).database_url, "refresh_now"))
-    print("another session is refreshing it" if outcome == "busy" else outcome)
+    """Refresh the stats view now, also when no event arrived since the last refresh."""
+    outcome = asyncio.run(fetch_value(find(folder).database_url, "refresh_stats_view"))
+    print("another session is refreshing the stats view" if outcome == "busy" else outcome)
 
 
 @app.command()
-@failing_well
 def orphans(
     folder: Dir = DEFAULT_DIR,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of posts.")] = 100,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List posts that were engaged with but are not in the catalogue."""
-    from engage.database import fetch
-    from engage.terminal.output import print_rows
+    """List IDs of posts that have events but are not in the catalogue."""
+    print_rows(find(folder).query("orphans")[:limit], output)
 
-    print_rows(asyncio.run(fetch(find(folder).database_url, "orphans"))[:limit], output)
+
+@dataclass(frozen=True)
+class Check:
+    """The result of a check: how many rows differ, and the first of them."""
+
+    name: str
+    differences: int
+    example: str
+
+    @property
+    def is_right(self) -> bool:
+        return self.differences == 0
+
+    def as_row(self) -> dict[str, Any]:
+        return {
+            "check": self.name,
+            "verdict": "ok" if self.is_right else "WRONG",
+            "differences": self.differences,
+            "example": self.example,
+        }
+
+
+async def run_checks(database_url: str) -> list[Check]:
+    """Run every sql/verify_*.sql in one snapshot; each returns the rows that differ.
+
+    Raises as sql.command.connected does.
+    """
+    names = [name for name in sql.names() if name.startswith(_PREFIX)]
+    checks = []
+    async with (
+        connected(database_url) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        for name in names:
+            wrong = await connection.fetch(sql.load(name).text)
+            example = ", ".join(f"{k} {v}" for k, v in wrong[0].items()) if wrong else ""
+            title = name.removeprefix(_PREFIX).replace("_", " ")
+            checks.append(Check(title, len(wrong), example))
+    return checks

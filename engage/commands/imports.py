@@ -1,26 +1,27 @@
-"""`engage import`: a catalogue, or past events, from files."""
+"""`engage import`: import a catalogue or past events from files."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from engage.deliveries import Fault, RestartPoint, Way, rehearse, send
-from engage.importing import Line, identified, of_kind, read
+from catalogue_service.models import MODELS
+from engage.import_file import Line, identified, of_kind, read
+from engage.import_sender import Endpoint, Fault, RestartPoint, dry_run, send
 from engage.stack.layout import Layout
-from engage.terminal.options import CHECK_FAILED, DEFAULT_DIR, Dir, failing_well
+from engage.target import find
+from engage.terminal import CHECK_FAILED, DEFAULT_DIR, Dir
+from runtime.progress import shown
+from schema.event import Draft
 
 app = typer.Typer(
     name="import",
-    help="Take a catalogue, or past events, from CSV or NDJSON files. Importing a file again"
-    " changes nothing; one that was interrupted goes on where it was.",
+    help="Import a catalogue or past events from CSV or NDJSON files. Importing a file again"
+    " changes nothing; an interrupted import continues.",
     no_args_is_help=True,
 )
-_FAULTS_SHOWN: Final = 50
-_RANGES_SHOWN: Final = 8
 
 Lines = Callable[[], Iterator[Line]]
 """Reads a file from its beginning."""
@@ -33,16 +34,14 @@ File = Annotated[
         dir_okay=False,
     ),
 ]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Store nothing; tell everything that is wrong.")
-]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Store nothing; report all errors.")]
 Afresh = Annotated[
-    bool, typer.Option("--afresh", help="Begin with the first line, also after an interruption.")
+    bool, typer.Option("--afresh", help="Start from the first line, also after an interruption.")
 ]
 
 
 class Kind(StrEnum):
-    """What the lines of a catalogue's file are."""
+    """The kind of all lines of a catalogue's file."""
 
     AUTHOR = "author"
     POST = "post"
@@ -50,107 +49,97 @@ class Kind(StrEnum):
 
 
 @app.command()
-@failing_well
 def catalogue(
     file: File,
     folder: Dir = DEFAULT_DIR,
     kind: Annotated[
-        Kind | None, typer.Option(help="What all lines are; unset: each has its own `kind`.")
+        Kind | None, typer.Option(help="Kind of all lines. Default: each line has a `kind`.")
     ] = None,
     is_dry_run: DryRun = False,
     is_afresh: Afresh = False,
 ) -> None:
-    """Put authors, posts and users into the catalogue; authors before their posts.
+    """Import authors, posts and users into the catalogue; authors before their posts.
 
     author  id, name, author_category, joined_date
     post    id, author, category, title, publish_timestamp; content_length,
             has_media, tags, is_promoted, language if there are any
     user    id, signup_date, user_segment; country if known
 
-    An id of digits is a number, anything else your own text. Tags are separated by semicolons.
+    An ID of digits is an ID of the catalogue, any other an external ID. Tags are separated by
+    semicolons. Titles are normalised: line breaks and runs of white space become one space.
     """
-    from engage.target import find
 
     def lines() -> Iterator[Line]:
         return of_kind(read(file, _columns_of(kind)), kind)
 
     system = find(folder)
-    way = Way(system.catalogue_url, "/catalogue/batch", system.admin_key)
+    endpoint = Endpoint(f"{system.catalogue_url}/catalogue/batch", system.admin_key)
     if is_dry_run:
-        _rehearse(lines, way)
+        _dry_run(lines, endpoint)
     else:
-        _send(lines, way, _restart_point(folder, file, way, kind), is_afresh=is_afresh)
+        _send(lines, endpoint, _restart_point(folder, file, endpoint, kind), is_afresh=is_afresh)
 
 
 @app.command()
-@failing_well
 def events(
     file: File,
     folder: Dir = DEFAULT_DIR,
     is_dry_run: DryRun = False,
     is_afresh: Afresh = False,
 ) -> None:
-    """Send past events the way all events go.
+    """Send past events to the ingest service.
 
-    Columns: post, type, engaged_timestamp; user and event_id if there are any. Post and user are
-    numbers, or your own texts. Without event_id a line is an identity of its own: the same file
-    again changes nothing.
+    Columns: post, type, engaged_timestamp, and optionally user and event_id. Post and user are IDs
+    of the catalogue or external IDs. Without event_id, the content of a line is its identity, so
+    that importing the file again changes nothing.
     """
-    from engage.target import find
-    from schema.event import Draft
 
     def lines() -> Iterator[Line]:
-        return identified(read(file, Draft.__struct_fields__))
+        return identified(read(file, Draft.__struct_fields__, may_span_lines=False))
 
     system = find(folder)
-    way = Way(system.ingest_url, "/events/batch", system.ingest_key)
+    endpoint = Endpoint(f"{system.ingest_url}/events/batch", system.ingest_key)
     if is_dry_run:
-        _rehearse(lines, way)
+        _dry_run(lines, endpoint)
     else:
-        _send(lines, way, _restart_point(folder, file, way), is_afresh=is_afresh)
+        _send(lines, endpoint, _restart_point(folder, file, endpoint), is_afresh=is_afresh)
 
 
-def _restart_point(folder: Path, file: Path, way: Way, *what: str | None) -> RestartPoint:
-    return RestartPoint(Layout(folder).imports, file, way.url, way.path, *what)
+def _restart_point(folder: Path, file: Path, endpoint: Endpoint, *what: str | None) -> RestartPoint:
+    return RestartPoint(Layout(folder).imports, file, endpoint.url, *what)
 
 
 def _columns_of(kind: Kind | None) -> Collection[str]:
     """Return the columns of a file of this kind, or of one whose lines name theirs."""
-    from catalogue_service.models import MODELS
-
     kinds = [kind] if kind else list(MODELS)
     own = () if kind else ("kind",)
     names = (name for each in kinds for name in MODELS[each].model_fields)  # type: ignore[index]
     return list(dict.fromkeys((*own, "id", *names, "delete")))
 
 
-def _rehearse(lines: Lines, way: Way) -> None:
-    """Tell what is wrong with a file, storing nothing; fail if anything is."""
-    from loadgen.progress import shown
-
+def _dry_run(lines: Lines, endpoint: Endpoint) -> None:
+    """Print the errors of a file without storing anything. Exit with 1 if there are any."""
     with shown() as progress:
-        found = rehearse(lines(), way, _count(lines), progress)
-    _tell(found.faults)
-    print(f"{len(found.refused):,} of {found.lines:,} lines are wrong; nothing was stored")
-    if found.refused:
+        found = dry_run(lines(), endpoint, _count(lines), progress, report=_report)
+    print(f"{found.rejected:,} of {found.lines:,} lines are invalid; nothing was stored")
+    if found.rejected:
         raise typer.Exit(CHECK_FAILED)
 
 
-def _send(lines: Lines, way: Way, point: RestartPoint, *, is_afresh: bool) -> None:
-    """Send a file from where it was, and tell which lines were refused; fail if any were."""
-    from loadgen.progress import shown
-
+def _send(lines: Lines, endpoint: Endpoint, point: RestartPoint, *, is_afresh: bool) -> None:
+    """Send a file from its restart point; print rejected lines and exit with 1 if there are any."""
     begin = 0 if is_afresh else point.line()
     if begin:
-        print(f"going on after line {begin:,}, where it was interrupted (--afresh begins anew)")
+        print(f"continuing after line {begin:,}, where it was interrupted (--afresh starts over)")
     left = (line for line in lines() if line.number > begin)
     with shown() as progress:
-        found = send(left, way, _count(lines), progress, point.note)
+        found = send(
+            left, endpoint, _count(lines), progress, report=_report, checkpoint=point.write
+        )
     point.clear()
-    _tell(found.faults)
-    print(f"taken {found.lines - len(found.refused):,} of {found.lines:,} lines")
-    if found.refused:
-        print("mend the others and import the file again: what was taken does not change")
+    print(f"imported {found.lines - found.rejected:,} of {found.lines:,} lines")
+    if found.rejected:
+        print("correct the others and import the file again: imported lines do not change")
         raise typer.Exit(CHECK_FAILED)
 
 
@@ -158,18 +147,16 @@ def _count(lines: Lines) -> int:
     return sum(1 for _ in lines())
 
 
-def _tell(faults: Iterable[Fault]) -> None:
-    """Print what was wrong, each sentence once with its lines."""
+def _report(faults: Iterable[Fault]) -> None:
+    """Print the errors of a batch, each message once with its lines."""
     lines_of: dict[str, list[int]] = {}
     for number, sentence in faults:
         lines_of.setdefault(sentence, []).append(number)
-    for sentence, numbers in islice(lines_of.items(), _FAULTS_SHOWN):
-        print(f"{told_lines(numbers)}: {sentence}")
-    if len(lines_of) > _FAULTS_SHOWN:
-        print(f"and {len(lines_of) - _FAULTS_SHOWN:,} other things")
+    for sentence, numbers in lines_of.items():
+        print(f"{line_ranges(numbers)}: {sentence}")
 
 
-def told_lines(numbers: list[int]) -> str:
+def line_ranges(numbers: list[int]) -> str:
     """Name lines by their numbers, ascending: ``line 7``, ``lines 2-4, 9``."""
     ranges: list[list[int]] = []
     for number in numbers:
@@ -177,7 +164,5 @@ def told_lines(numbers: list[int]) -> str:
             ranges[-1][1:] = [number]
         else:
             ranges.append([number])
-    texts = ["-".join(map(str, found)) for found in ranges[:_RANGES_SHOWN]]
-    more = sum(found[-1] - found[0] + 1 for found in ranges[_RANGES_SHOWN:])
-    named = f"{'line' if len(numbers) == 1 else 'lines'} {', '.join(texts)}"
-    return f"{named} and {more:,} more" if more else named
+    texts = ["-".join(map(str, found)) for found in ranges]
+    return f"{'line' if len(numbers) == 1 else 'lines'} {', '.join(texts)}"

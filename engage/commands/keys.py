@@ -1,70 +1,77 @@
-"""`engage keys`: who may come in."""
+"""`engage keys`: create, list and revoke API keys."""
 
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 import typer
 
-from engage.target import key_file
-from engage.terminal.options import (
+from engage.target import key_file, key_uses_folders
+from engage.terminal import (
     CHECK_FAILED,
     DEFAULT_DIR,
     Dir,
     Output,
     OutputOption,
-    failing_well,
+    print_rows,
 )
+from web.auth import Scope, create_key, last_uses, read_keys
+from web.cors import parse_origins
+from web.key_file import add
+from web.key_file import revoke as revoke_key
+from web.rate_limit import parse_rate
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-app = typer.Typer(help="API keys. Services notice a change within a minute.", no_args_is_help=True)
+app = typer.Typer(
+    help="Create, list and revoke API keys. Services apply a change within a minute.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
-@failing_well
 def create(
     scope: Annotated[
         str,
         typer.Option(
-            help="ingest: send events; read: reports and dashboard; admin: all, and the catalogue."
+            help="ingest: send events. read: reports and dashboard. admin: both, and the catalogue."
         ),
     ],
     folder: Dir = DEFAULT_DIR,
-    label: Annotated[str, typer.Option(help="Whose it is, for `list`.")] = "",
+    label: Annotated[str, typer.Option(help="Note about its owner, which `list` shows.")] = "",
     origin: Annotated[
         list[str] | None,
         typer.Option(
-            help="For web pages of this origin alone, such as https://www.example.com; repeat it"
-            " for several. Programs need a key without."
+            help="Accept the key only from web pages of this origin, such as https://www.example.com."
+            " Repeatable. Keys of programs have none."
         ),
     ] = None,
     rate: Annotated[
-        str, typer.Option(help="Most requests a second to each process, such as 50/s.")
+        str,
+        typer.Option(
+            help="Maximum requests per second to each process, such as 50/s. Default: no limit."
+        ),
     ] = "",
 ) -> None:
-    """Make a key and print it; it is shown this once and kept as a hash.
+    """Create a key and print it once. Only its hash is stored.
 
-    It goes into the header `Authorization: Bearer eng_...`. More in docs/keys.md.
+    Send it in the header `Authorization: Bearer eng_...`: docs/keys.md.
     """
-    from schema.http.keys import Scope, add, mint
-    from schema.http.origins import parse_origins
-    from schema.http.rate_limit import parse_rate
-
     if scope not in list(Scope):
         raise typer.BadParameter(f"scope: one of {', '.join(Scope)}")
     if origin and scope == Scope.ADMIN:
-        raise typer.BadParameter("origin: an admin key does not belong into a page")
-    minted = mint(
+        raise typer.BadParameter("origin: an admin key must not be used in web pages")
+    created = create_key(
         Scope(scope),
         label=label,
         origins=_parsed("origin", parse_origins, origin or []),
         rate_per_second=_parsed("rate", parse_rate, rate) if rate else None,
     )
-    add(key_file(folder), minted.entry)
-    print(minted.plaintext)
+    add(key_file(folder), created.entry)
+    print(created.plaintext)
     typer.echo(
-        f"keep it now: it is not shown again. `engage keys revoke {minted.entry.key_id}` ends it",
+        f"store it now: it is not shown again. Revoke it with"
+        f" `engage keys revoke {created.entry.key_id}`",
         err=True,
     )
 
@@ -77,15 +84,10 @@ def _parsed(option: str, parse: Callable[[T], R], given: T) -> R:
 
 
 @app.command("list")
-@failing_well
 def list_keys(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
-    """List the keys: their ids, never the keys themselves."""
-    from engage.terminal.output import print_rows
-    from schema.http.keys import read_keys
-    from schema.http.last_use import last_uses
-
+    """List the keys by ID. The keys themselves are not stored."""
     path = key_file(folder)
-    used = last_uses(path)
+    used = last_uses(key_uses_folders(folder))
     rows = [
         {
             "key_id": key.key_id,
@@ -103,14 +105,12 @@ def list_keys(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) ->
 
 
 @app.command()
-@failing_well
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="As `list` shows it.")], folder: Dir = DEFAULT_DIR
+    key_id: Annotated[str, typer.Argument(help="ID of the key, as `list` shows it.")],
+    folder: Dir = DEFAULT_DIR,
 ) -> None:
-    """Revoke a key; services refuse it within a minute."""
-    from schema.http.keys import revoke as revoke_key
-
+    """Revoke a key. Services reject it within a minute."""
     if not revoke_key(key_file(folder), key_id):
-        typer.echo(f"error: no key {key_id} is in force", err=True)
+        typer.echo(f"error: there is no active key {key_id}: see `engage keys list`", err=True)
         raise typer.Exit(CHECK_FAILED)
     print(f"revoked {key_id}")

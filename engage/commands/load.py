@@ -1,79 +1,96 @@
-"""`engage seed`, `load` and `load verify`: a catalogue and traffic, as in life."""
+"""`engage seed`, `load` and `load verify`: create a catalogue, send traffic, verify it."""
 
 import asyncio
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from engage.stack.layout import Layout
 from engage.target import find
-from engage.terminal.options import (
+from engage.terminal import (
     CHECK_FAILED,
     DEFAULT_DIR,
     Dir,
+    DryRun,
     Output,
     OutputOption,
-    failing_well,
+    print_facts,
 )
-from loadgen.wire import Format
-
-if TYPE_CHECKING:
-    from loadgen.plan import Plan
+from loadgen.events import Format, Mix, Wire
+from loadgen.ledger import snapshot
+from loadgen.load import run_loads
+from loadgen.plan import Plan
+from loadgen.seed import read_facts
+from loadgen.seed import seed as create_catalogue
+from loadgen.send import Target
+from loadgen.traffic import Shape
+from loadgen.verification.recompute import read_known
+from loadgen.verification.verify import verify as compare
+from runtime.progress import shown
+from schema.errors import SetupError
 
 app = typer.Typer(
-    help="Send events over HTTP, and check that each one arrived.", invoke_without_command=True
+    help="Send events over HTTP, and verify that each is stored.", invoke_without_command=True
 )
 
 _POSTS_COMPARED: Final = 50
 
-Events = Annotated[int, typer.Option(min=1, help="Distinct valid events.")]
+Events = Annotated[int, typer.Option(min=1, help="Number of distinct valid events.")]
 HistoryDays = Annotated[
-    int | None, typer.Option(min=1, max=399, help="Spread over these days. Unset: now.")
+    int | None,
+    typer.Option(
+        min=1, max=399, help="Spread the events over this many past days. Default: they happen now."
+    ),
 ]
-Rate = Annotated[float | None, typer.Option(min=0.001, help="Events a second. Unset: all out.")]
-BatchEvents = Annotated[int, typer.Option(min=1, max=1000, help="In a request.")]
+Rate = Annotated[
+    float | None, typer.Option(min=0.001, help="Events per second. Default: as fast as possible.")
+]
+BatchEvents = Annotated[int, typer.Option(min=1, max=1000, help="Events per request.")]
 Format_ = Annotated[
-    Format, typer.Option("--format", help="single: each event in a request of its own.")
+    Format, typer.Option("--format", help="Format of requests. single: one event per request.")
 ]
 Compressed = Annotated[bool, typer.Option("--gzip", help="Compress requests.")]
-Connections = Annotated[int, typer.Option(min=1, help="At a time, in each process.")]
-Processes = Annotated[int, typer.Option(min=1, help="That send.")]
-Share = Annotated[float, typer.Option(min=0, max=1)]
+Connections = Annotated[int, typer.Option(min=1, help="Connections of each process.")]
+Processes = Annotated[int, typer.Option(min=1, help="Number of sending processes.")]
+Duplicates = Annotated[float, typer.Option(min=0, max=1, help="Share of events sent again.")]
+Invalid = Annotated[float, typer.Option(min=0, max=1, help="Share of additional invalid events.")]
+Late = Annotated[float, typer.Option(min=0, max=1, help="Share of events with an earlier time.")]
+UnknownPosts = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of events for posts not in the catalogue.")
+]
 Watched = Annotated[
-    bool, typer.Option("--watch/--no-watch", help="Wait until all is stored, and compare.")
+    bool, typer.Option("--watch/--no-watch", help="Wait until all events are stored, and compare.")
 ]
 
 
-@failing_well
 def seed(  # noqa: PLR0913, PLR0917  (the command line's options)
     folder: Dir = DEFAULT_DIR,
-    posts: Annotated[int, typer.Option(min=0)] = 30_000,
-    authors: Annotated[int, typer.Option(min=0)] = 50,
-    users: Annotated[int, typer.Option(min=0)] = 5_000,
-    seed_number: Annotated[int, typer.Option("--seed", help="Same seed, same rows.")] = 42,
+    posts: Annotated[int, typer.Option(min=0, help="Number of posts.")] = 30_000,
+    authors: Annotated[int, typer.Option(min=0, help="Number of authors.")] = 50,
+    users: Annotated[int, typer.Option(min=0, help="Number of users.")] = 5_000,
+    seed_number: Annotated[
+        int, typer.Option("--seed", help="Random seed. The same seed creates the same rows.")
+    ] = 42,
+    is_dry_run: DryRun = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Write what is missing of the catalogue: authors, posts with metadata, users.
+    """Create a catalogue of authors, posts with metadata and users.
 
-    Rows that are there stay, so that running it again changes nothing.
+    Existing rows stay, so that running it again changes nothing.
     """
-    from engage.terminal.output import print_facts
-    from loadgen.progress import shown
-    from loadgen.seed import seed as write
-
     with shown() as progress:
-        result = asyncio.run(
-            write(
-                find(folder).database_url,
-                authors=authors,
-                posts=posts,
-                users=users,
-                seed=seed_number,
-                progress=progress,
-            )
+        creating = create_catalogue(
+            find(folder).database_url,
+            authors=authors,
+            posts=posts,
+            users=users,
+            seed=seed_number,
+            progress=progress,
+            is_dry_run=is_dry_run,
         )
+        result = asyncio.run(creating)
     added = {
         "authors_added": result.authors,
         "posts_added": result.posts,
@@ -84,7 +101,6 @@ def seed(  # noqa: PLR0913, PLR0917  (the command line's options)
 
 
 @app.callback()
-@failing_well
 def load(  # noqa: PLR0913, PLR0917  (the command line's options)
     context: typer.Context,
     folder: Dir = DEFAULT_DIR,
@@ -96,25 +112,22 @@ def load(  # noqa: PLR0913, PLR0917  (the command line's options)
     is_compressed: Compressed = False,
     connections: Connections = 4,
     processes: Processes = 1,
-    duplicates: Share = 0.0,
-    invalid: Share = 0.0,
-    late: Share = 0.0,
-    unknown_posts: Share = 0.0,
-    seed_number: Annotated[int, typer.Option("--seed")] = 1,
+    duplicates: Duplicates = 0.0,
+    invalid: Invalid = 0.0,
+    late: Late = 0.0,
+    unknown_posts: UnknownPosts = 0.0,
+    seed_number: Annotated[
+        int, typer.Option("--seed", help="Random seed. The same seed creates the same events.")
+    ] = 1,
     is_watched: Watched = True,
 ) -> None:
-    """Send events over HTTP, each until it has an answer, and see them stored.
+    """Send events over HTTP, retrying each until it has a response, and wait until all are stored.
 
-    What was sent is noted in DIR/loads; `engage load verify` compares all of it with what is
-    stored and shown. Exit code 1: something was refused, lost or stored twice.
+    DIR/loads has journals of the events; `engage load verify` compares them with the database and
+    the reports. Exit code 1: an event was rejected, lost or stored twice.
     """
     if context.invoked_subcommand:
         return
-    from loadgen.mixture import Mix
-    from loadgen.plan import Plan
-    from loadgen.traffic import Shape
-    from loadgen.wire import Wire
-
     plan = Plan(
         events=events,
         history_days=history_days,
@@ -132,31 +145,20 @@ def load(  # noqa: PLR0913, PLR0917  (the command line's options)
         raise typer.Exit(CHECK_FAILED)
 
 
-async def _send(folder: Path, plan: "Plan", connections: int, journals: list[Path]) -> bool:
-    """Send, and print what came of it; whether each event got the answer it should get."""
-    from loadgen.ledger import snapshot
-    from loadgen.parallel import run_loads
-    from loadgen.progress import shown
-    from loadgen.seed import read_facts
-    from loadgen.send import Target
-    from loadgen.summary import load_lines
-
+async def _send(folder: Path, plan: Plan, connections: int, journals: list[Path]) -> bool:
+    """Send the events and print the result. Return whether each got the expected response."""
     system = find(folder)
     target = Target(system.ingest_url, system.ingest_key, connections)
     facts = await read_facts(system.database_url)
     before = await snapshot(system.api_url, system.read_key)
     with shown() as progress:
         result = await run_loads(target, plan, facts, journals, ledger=before, progress=progress)
-    print("\n".join(load_lines(result)))
+    print("\n".join(result.lines()))
     return not (result.surprises or result.unknown)
 
 
 async def _watch(folder: Path, journals: list[Path]) -> bool:
-    """Wait until what the journals tell is stored, and print it; whether it is all there."""
-    from loadgen.progress import shown
-    from loadgen.summary import verification_lines
-    from loadgen.verification.verify import verify as compare
-
+    """Wait until the events of the journals are stored. Return whether all are."""
     system = find(folder)
     with shown() as progress:
         stored = await compare(
@@ -167,54 +169,49 @@ async def _watch(folder: Path, journals: list[Path]) -> bool:
             is_alone=False,
             progress=progress,
         )
-    print("\n".join(verification_lines(stored)))
+    print("\n".join(stored.lines()))
     return stored.is_clean
 
 
 @app.command()
-@failing_well
 def verify(
     folder: Dir = DEFAULT_DIR,
-    posts: Annotated[int, typer.Option(min=0, help="How many to compare; 0: each one.")] = 500,
+    posts: Annotated[
+        int, typer.Option(min=0, help="Number of posts to compare. 0 compares all.")
+    ] = 500,
     journals: Annotated[
-        list[Path] | None, typer.Option("--journal", help="Default: all of DIR/loads.")
+        list[Path] | None,
+        typer.Option(
+            "--journal", help="Journal to compare. Repeatable. Default: all in DIR/loads."
+        ),
     ] = None,
 ) -> None:
-    """Compare what `engage load` sent with what is stored and shown. Exit code 1: they differ.
+    """Compare the events of `engage load` with database and reports. Exit code 1: they differ.
 
-    Every report is recomputed from the notes and compared number by number, if they tell all
-    that is stored.
+    Every report is recomputed and compared number by number when the journals have all stored
+    events.
     """
-    from loadgen.progress import shown
-    from loadgen.summary import verification_lines
-    from loadgen.verification.known import read_known
-    from loadgen.verification.verify import Verification
-    from loadgen.verification.verify import verify as compare
-    from schema.errors import SetupError
-
     system = find(folder)
     journals = journals or sorted(Layout(folder).loads.glob("*.jsonl"))
     if not journals:
-        raise SetupError(f"nothing was sent by `engage load --dir {folder}` yet")
+        raise SetupError(f"{folder} has no journals: run `engage load --dir {folder}` first")
 
-    async def run() -> Verification:
-        with shown() as progress:
-            return await compare(
-                system.api_url,
-                system.read_key,
-                journals,
-                known=await read_known(system.database_url),
-                sample_posts=posts or None,
-                progress=progress,
-            )
-
-    verification = asyncio.run(run())
-    print("\n".join(verification_lines(verification)))
+    known = asyncio.run(read_known(system.database_url))
+    with shown() as progress:
+        comparing = compare(
+            system.api_url,
+            system.read_key,
+            journals,
+            known=known,
+            sample_posts=posts or None,
+            progress=progress,
+        )
+        verification = asyncio.run(comparing)
+    print("\n".join(verification.lines()))
     if not verification.is_clean:
         raise typer.Exit(CHECK_FAILED)
 
 
 def new_journals(folder: Path, count: int) -> list[Path]:
-    """Return where the senders of a new load note what they send."""
     started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     return [Layout(folder).loads / f"{started}-{part}.jsonl" for part in range(count)]

@@ -1,62 +1,90 @@
-"""`engage up`, `down`, `status`, `env`, `doctor`: a stack's life."""
+"""`engage up`, `down`, `status`, `env`, `doctor`, `fetch-charts`: operate a stack."""
 
+import asyncio
+import shlex
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
+from engage.embedded import warmup
+from engage.embedded.doctor import examine
+from engage.embedded.jars import CHART_LIBRARY, JarStore
+from engage.stack import status as stack_status
+from engage.stack.launch import (
+    Outcome,
+    Report,
+    end_stack,
+    in_background,
+    open_log,
+    run_until_stopped,
+    running,
+    running_processes,
+    wipe_files,
+)
 from engage.stack.layout import Layout, StackFile, StackKind, StackSpec
-from engage.terminal.options import (
+from engage.stack.services import variables
+from engage.terminal import (
     CHECK_FAILED,
     DEFAULT_DIR,
     Dir,
+    DryRun,
     Output,
     OutputOption,
     exit_code,
-    failing_well,
+    print_json,
+    print_rows,
 )
-
-if TYPE_CHECKING:
-    from engage.stack.detach import Report
+from runtime.progress import shown
+from schema.errors import EngagementError
 
 _Port = typer.Option(
-    min=0, max=65535, help="This very port; 0: any free one. Default: the usual one if free."
+    min=0, max=65535, help="Port to listen on. 0 picks a free port. Default: the usual one if free."
 )
 
 
-@failing_well
 def up(  # noqa: PLR0913, PLR0917  (the command line's options)
     folder: Dir = DEFAULT_DIR,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once ready.")] = False,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", "-d", help="Return when the stack is ready, and keep it running."),
+    ] = False,
     stack: Annotated[
         StackKind,
-        typer.Option(help="external: use ENGAGE_KAFKA_BOOTSTRAP_SERVERS and ENGAGE_DATABASE_URL."),
+        typer.Option(
+            help="embedded: start Kafka and PostgreSQL. external: use those of"
+            " ENGAGE_KAFKA_BOOTSTRAP_SERVERS and ENGAGE_DATABASE_URL."
+        ),
     ] = StackKind.EMBEDDED,
     ingest_port: Annotated[int | None, _Port] = None,
     api_port: Annotated[int | None, _Port] = None,
-    ingest_workers: Annotated[int, typer.Option(min=1, help="Processes that take events.")] = 1,
+    ingest_workers: Annotated[int, typer.Option(min=1, help="Number of ingest processes.")] = 1,
     consumers: Annotated[
-        int, typer.Option(min=0, help="Processes that store events; 0: they wait in Kafka.")
+        int,
+        typer.Option(
+            min=0, help="Number of consumer processes. 0 starts none: events stay in Kafka."
+        ),
     ] = 2,
 ) -> None:
-    """Start Kafka, PostgreSQL and every service; restart whatever ends, until Ctrl-C.
+    """Start Kafka, PostgreSQL and every service, and restart processes that end, until Ctrl-C.
 
-    When all is ready, DIR/stack.json says where everything is.
+    DIR/stack.json has the addresses, keys and process IDs as soon as all are ready.
     """
     spec = StackSpec(folder, stack, ingest_port, api_port, ingest_workers, consumers)
+    Layout(folder).prepare_folder()
     fetch(spec)
     if sys.stderr.isatty():
         print("starting ...", file=sys.stderr)
     if not detach:
         _up(spec, speaks=True)
         return
-    from engage.stack.detach import in_background
-
     layout = Layout(folder)
 
-    def work(report: "Report") -> None:
+    def work(report: Report) -> None:
         _up(spec, speaks=False, report=report)
 
     outcome = in_background(layout.log("supervisor"), work)
@@ -73,88 +101,72 @@ def _warn(decisions: Iterable[str]) -> None:
 
 
 def fetch(spec: StackSpec) -> None:
-    """Download and prepare what is needed once for each user, showing how far it is."""
+    """Download Kafka and prepare its start-up cache, once per user, with progress."""
     if spec.kind is StackKind.EXTERNAL:
         return
-    from rich.console import Console
-
-    from engage.embedded import jars, warmup
-    from engage.embedded.progress import shown
-
     with shown(Console(stderr=True)) as report:
-        jars.JarStore().ensure(report)
+        JarStore().ensure(report)
         warmup.ensure(report)
 
 
-def _up(spec: StackSpec, *, speaks: bool, report: "Report | None" = None) -> None:
-    from engage.stack.launch import run_until_stopped
-    from engage.stack.logs import open_log
-    from schema.errors import EngagementError
-
+def _up(spec: StackSpec, *, speaks: bool, report: Report | None = None) -> None:
     open_log(Layout(spec.folder).log("supervisor"), speaks=speaks)
     try:
         run_until_stopped(_keep_up(spec, report))
     except EngagementError as error:
         if report is None:
             raise
-        from engage.stack.detach import Outcome
-
         report(Outcome(exit_code(error), str(error)))
 
 
-async def _keep_up(spec: StackSpec, report: "Report | None") -> None:
-    import asyncio
-
-    from engage.stack.detach import Outcome
-    from engage.stack.launch import running
-
+async def _keep_up(spec: StackSpec, report: Report | None) -> None:
     async with running(spec) as supervisor:
         if report is None:
             print_addresses(supervisor.stack, spec.folder)
             _warn(supervisor.decisions)
-            print("Ctrl-C ends it.", file=sys.stderr)
+            print("Press Ctrl-C to stop it.", file=sys.stderr)
         else:
             report(Outcome(0, "\n".join(supervisor.decisions)))
         await asyncio.Event().wait()
 
 
 def print_addresses(stack: StackFile, folder: Path) -> None:
-    """Say where to go, the page for people first."""
     print(f"dashboard  {stack.api_url}/dashboard#key={stack.read_key}")
     print(f"read API   {stack.api_url}/docs")
     print(f"ingest     {stack.ingest_url}/docs")
     print(f"catalogue  {stack.catalogue_url}/docs")
-    print(f"the rest   {folder / 'stack.json'}")
+    print(f"all URLs   {folder / 'stack.json'}")
 
 
-@failing_well
 def down(
     folder: Dir = DEFAULT_DIR,
     wipe: Annotated[bool, typer.Option(help="Delete the stack's data as well.")] = False,
+    is_dry_run: DryRun = False,
 ) -> None:
-    """End a stack, and whatever a killed one left behind."""
-    from engage.stack import teardown
-
+    """Stop a stack, and processes that a killed supervisor left behind."""
     layout = Layout(folder)
-    was_running = teardown.end_stack(layout)
-    print(f"ended the stack in {folder}" if was_running else f"no stack was running in {folder}")
+    layout.require_own_folder()
+    if is_dry_run:
+        for process in running_processes(layout):
+            print(f"would stop process {process.pid}")
+        for path in filter(Path.exists, layout.everything if wipe else ()):
+            print(f"would delete {path}")
+        return
+    was_running = end_stack(layout)
+    print(f"stopped the stack in {folder}" if was_running else f"no stack was running in {folder}")
     if wipe:
-        teardown.wipe(layout)
+        wipe_files(layout)
         print("deleted its data")
 
 
-@failing_well
 def status(
     folder: Dir = DEFAULT_DIR,
-    is_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show each process, the lag of each partition, the age of the reports' view.
+    """Show each process, the lag of each partition and the age of the stats view.
 
-    Exit code 1: something is not ready.
+    Exit code 1: a process is not ready.
     """
-    from engage.stack import status as stack_status
-    from engage.terminal.output import print_json
-
     found = stack_status.read(folder)
     if is_json:
         print_json(found)
@@ -165,8 +177,6 @@ def status(
 
 
 def _print_status(found: dict[str, Any]) -> None:
-    from engage.terminal.output import print_rows
-
     rows = [
         {
             "process": process["name"],
@@ -181,9 +191,9 @@ def _print_status(found: dict[str, Any]) -> None:
     print_rows(rows)
     lag = found["lag"]
     shown = ", ".join(f"{p}: {'?' if n is None else n}" for p, n in lag.items()) if lag else "?"
-    print(f"\nnot yet stored, by partition  {shown}")
+    print(f"\nlag by partition  {shown}")
     age = found["view_age_seconds"]
-    print(f"reports' view                 {'?' if age is None else f'{age:.0f} s old'}")
+    print(f"stats view        {'?' if age is None else f'{age:.0f} s old'}")
 
 
 def _lasting(seconds: float | None) -> str:
@@ -198,37 +208,38 @@ def _megabytes(size_bytes: int | None) -> str:
     return "-" if size_bytes is None else f"{size_bytes / 2**20:,.0f} MiB"
 
 
-@failing_well
 def env(folder: Dir = DEFAULT_DIR) -> None:
-    """Print a stack's addresses and keys for a shell: `eval "$(engage env)"`.
+    """Print the addresses and keys of a stack for a shell: `eval "$(engage env)"`.
 
-    That sets ENGAGE_INGEST_URL, ENGAGE_INGEST_KEY and so on, as commands and services read them.
-    ENGAGE_DATABASE_URL is the owner's, also for psql; its password stays in DIR/pgpass.
+    This sets ENGAGE_INGEST_URL, ENGAGE_INGEST_KEY and so on, which commands and services read. It
+    also sets ENGAGE_DATABASE_URL, for `psql` too; the password is in DIR/pgpass.
     """
-    import shlex
-
-    from engage.stack.shell import variables
-
     for name, value in variables(Layout(folder)).items():
         print(f"export {name}={shlex.quote(value)}")
 
 
-@failing_well
 def doctor(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
-    """Check whether this machine can run the stack, one line a thing. Exit code 1: it cannot."""
-    from dataclasses import asdict
-
-    from engage.embedded.doctor import examine
-    from engage.terminal.output import print_rows
-
+    """Check whether this machine can run the embedded stack. Exit code 1: it cannot."""
     findings = examine(folder)
     if output is Output.TABLE:
         width = max(len(finding.name) for finding in findings)
         for finding in findings:
             mark = "ok  " if finding.ok else "FAIL"
-            fix = f"; to fix it: {finding.fix}" if finding.fix else ""
+            fix = f"; {finding.fix}" if finding.fix else ""
             print(f"{mark}  {finding.name:<{width}}  {finding.detail}{fix}")
     else:
         print_rows([asdict(finding) for finding in findings], output)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(CHECK_FAILED)
+
+
+def fetch_charts(
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to copy it to. Default: the cache folder.")
+    ] = None,
+) -> None:
+    """Download uPlot, verify its hash and print its path, for ENGAGE_CHART_LIBRARY.
+
+    `engage up` does so itself. Without uPlot the dashboard draws simpler charts.
+    """
+    print(JarStore().fetch_webjar(CHART_LIBRARY, to))

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
             _change_user(plan["uid"], plan["gid"], plan["capability"])
     except OSError as error:
         sys.exit(
-            f"PostgreSQL refuses to run as root, and this root can become nobody else "
+            f"PostgreSQL refuses to run as root, and this root cannot change its user "
             f"({error.strerror}): run as a normal user"
         )
     os.execv(arguments[1], arguments[1:])  # noqa: S606  (the supervisor's own command)

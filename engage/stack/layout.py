@@ -1,5 +1,7 @@
-"""What a stack is: the options it was started with, the files of its folder, its stack.json."""
+"""The files of a stack: its options, state.json, stack.json and the layout of its folder."""
 
+import os
+import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -7,26 +9,79 @@ from typing import Final
 
 import msgspec
 
-from engage.embedded.files import write_whole
+from engage.embedded.machine import StackError, explain_os_error
+from engage.embedded.processes import ProcessId
+from runtime.files import replace_file
 from schema import topics
 from schema.errors import SetupError, Unavailable
 
+_NUMBERED: Final = ("ingest", "consumer")
+
+
+class MemberState(msgspec.Struct):
+    """A member of the stack and its process.
+
+    Attributes:
+        role: its kind, a key of stack.json's processes.
+        slot: number among its kind, from 0.
+        process: its process; None while none runs.
+        began_seconds: start time of the process in seconds since 1970.
+        restarts: number of restarts by the supervisor.
+        metrics_port: where /readyz and /metrics are on loopback; 0: Kafka and PostgreSQL have none.
+        is_looping: it is in a crash loop.
+    """
+
+    role: str
+    slot: int
+    process: ProcessId | None = None
+    began_seconds: float = 0.0
+    restarts: int = 0
+    metrics_port: int = 0
+    is_looping: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.role}-{self.slot}" if self.role in _NUMBERED else self.role
+
+
+class State(msgspec.Struct):
+    supervisor: ProcessId
+    members: list[MemberState]
+
+    def write(self, path: Path) -> None:
+        replace_file(path, msgspec.json.encode(self))
+
+    @classmethod
+    def read(cls, path: Path) -> "State | None":
+        """Return the file's content, or None when it is missing or damaged."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    @property
+    def is_running(self) -> bool:
+        return self.supervisor.is_running()
+
+    def leftovers(self) -> list[ProcessId]:
+        """Return the recorded processes that still run, without the supervisor."""
+        return [m.process for m in self.members if m.process and m.process.is_running()]
+
+
 ROLES: Final = (
-    "kafka", "postgres", "ingest", "consumer", "refresher", "api", "catalogue",
+    "kafka", "kafka-gateway", "postgres", "ingest", "consumer", "refresher", "api", "catalogue",
 )  # fmt: skip
 """The kinds of processes, in the order they are listed in."""
 
 
 class StackKind(StrEnum):
-    """Where Kafka and PostgreSQL come from."""
-
     EMBEDDED = "embedded"
     EXTERNAL = "external"
 
 
 @dataclass(frozen=True)
 class StackSpec:
-    """What `engage up` was asked for. A port is None for "the usual one if free", 0 for any."""
+    """The options of `engage up`. A port of None is the usual one if free, 0 any free one."""
 
     folder: Path
     kind: StackKind = StackKind.EMBEDDED
@@ -36,90 +91,88 @@ class StackSpec:
     consumers: int = 2
 
 
-@dataclass(frozen=True)
 class Layout:
-    """The files of a stack's folder."""
+    """The paths in the folder of a stack.
 
-    folder: Path
+    Attributes:
+        stack_file: URLs, keys and pids for other programs; it exists only while the stack is ready.
+        state_file: processes and their restarts, for `status` and `down`.
+        ports_file: the ports of the last run, which the next one prefers.
+        secrets_file: the generated database passwords and plain keys.
+        password_file: the owner's database password for libpq, written by `engage env`.
+        keys_file: the hashed API keys that the services read.
+        key_uses: when each key was last used, one file per process.
+        lock_file: the lock that the supervisor holds while it runs.
+        logs: one log per process.
+        imports: restart points of imports.
+        loads: journals of `engage load`.
+        everything: all paths that a stack may create.
+    """
 
-    @property
-    def stack_file(self) -> Path:
-        """What the outside reads: URLs, keys, pids. There only while the stack is ready."""
-        return self.folder / "stack.json"
-
-    @property
-    def state_file(self) -> Path:
-        """What `status` and `down` read: each process, its restarts, its supervisor."""
-        return self.folder / "state.json"
-
-    @property
-    def ports_file(self) -> Path:
-        """The ports of the last run, taken again by the next one."""
-        return self.folder / "ports.json"
-
-    @property
-    def secrets_file(self) -> Path:
-        """The database passwords and the plain keys that were generated for this stack."""
-        return self.folder / "secrets.json"
-
-    @property
-    def password_file(self) -> Path:
-        """The owner's database password, as libpq reads it; there once a shell asked for it."""
-        return self.folder / "pgpass"
-
-    @property
-    def keys_file(self) -> Path:
-        """The hashed API keys that the services read."""
-        return self.folder / "api_keys.json"
-
-    @property
-    def lock_file(self) -> Path:
-        """Held by the supervisor as long as it lives."""
-        return self.folder / "lock"
-
-    @property
-    def logs(self) -> Path:
-        """One log a process."""
-        return self.folder / "logs"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stack_file = folder / "stack.json"
+        self.state_file = folder / "state.json"
+        self.ports_file = folder / "ports.json"
+        self.secrets_file = folder / "secrets.json"
+        self.password_file = folder / "pgpass"
+        self.keys_file = folder / "api_keys.json"
+        self.key_uses = folder / "key_uses"
+        self.lock_file = folder / "lock"
+        self.logs = folder / "logs"
+        self.imports = folder / "imports"
+        self.loads = folder / "loads"
+        self.postgres = folder / "postgres"
+        self.everything = (
+            *(self.stack_file, self.state_file, self.ports_file, self.secrets_file),
+            *(self.password_file, self.keys_file, folder / "api_keys.json.lock", self.key_uses),
+            *(self.lock_file, folder / "postgres.password", self.logs, self.imports, self.loads),
+            *(folder / "kafka", self.postgres),
+        )
 
     def log(self, name: str) -> Path:
-        """Return the log of a process."""
         return self.logs / f"{name}.log"
 
-    @property
-    def imports(self) -> Path:
-        """How far imports of files went."""
-        return self.folder / "imports"
+    def prepare_folder(self) -> None:
+        """Create the folder if it is missing, and check that it is the caller's.
 
-    @property
-    def loads(self) -> Path:
-        """The journals of `engage load`."""
-        return self.folder / "loads"
+        Raises:
+            StackError: it cannot be created, or root would work in a folder of other users, who
+                could lead it to any file, or name any process to be ended.
+        """
+        try:
+            self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self.logs.mkdir(mode=0o700, exist_ok=True)
+            self.logs.chmod(0o700)
+        except OSError as error:
+            raise explain_os_error(error, self.folder) from error
+        self.require_own_folder()
 
-    @property
-    def kafka(self) -> Path:
-        """Kafka's data."""
-        return self.folder / "kafka"
-
-    @property
-    def postgres(self) -> Path:
-        """PostgreSQL's data."""
-        return self.folder / "postgres"
-
-    @property
-    def everything(self) -> tuple[Path, ...]:
-        """All that a stack ever puts into its folder."""
-        from schema.http.last_use import folder_of
-
-        files = (self.stack_file, self.state_file, self.ports_file, self.secrets_file)
-        uses = folder_of(self.keys_file)
-        passwords = (self.password_file, self.folder / "postgres.password")
-        others = (self.keys_file, uses, self.lock_file, *passwords)
-        return (*files, *others, self.logs, self.loads, self.imports, self.kafka, self.postgres)
+    def require_own_folder(self) -> None:
+        """Raise StackError where root would work in a folder that other users may change."""
+        if os.geteuid() != 0 or not self.folder.is_dir():
+            return
+        found = self.folder.stat()
+        if found.st_uid != 0:
+            raise StackError(
+                f"{self.folder} belongs to the user with the id {found.st_uid}, and root must not"
+                f" trust what is in it: run this as that user, `chown root {self.folder}`, or"
+                " choose another --dir"
+            )
+        if found.st_mode & stat.S_IWOTH:
+            raise StackError(
+                f"every user may write into {self.folder}, and root must not trust what is in it:"
+                f" `chmod o-w {self.folder}`, or choose another --dir"
+            )
 
 
 class StackFile(msgspec.Struct, frozen=True):
-    """The content of stack.json. Its pids are always those of living processes."""
+    """The content of stack.json. Its pids are always those of running processes.
+
+    ``kafka_bootstrap_servers`` needs no password where this system can tell whose a connection
+    is: it lets in the stack's owner and root. ``kafka_sasl_*`` name the same broker for clients
+    that log in; they are null when the broker is not the stack's own.
+    """
 
     ingest_url: str
     api_url: str
@@ -132,10 +185,13 @@ class StackFile(msgspec.Struct, frozen=True):
     catalogue_url: str
     admin_key: str
     topic: str = topics.EVENTS_TOPIC
+    kafka_sasl_bootstrap_servers: str | None = None
+    kafka_sasl_mechanism: str | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: str | None = None
 
     def write(self, path: Path) -> None:
-        """Replace the file atomically, readable by its owner only."""
-        write_whole(path, msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+        replace_file(path, msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
 
     @classmethod
     def read(cls, path: Path) -> "StackFile":

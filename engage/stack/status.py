@@ -1,28 +1,70 @@
-"""How a stack fares: each process, the lag of each partition, the age of the reports' view."""
+"""The state of a stack: its processes, the lag of each partition, the age of the stats view."""
 
 import asyncio
-import subprocess
+import json
+import socket
 import time
-from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from engage.client import get_json
-from engage.stack import readiness
-from engage.stack.layout import Layout, StackFile
-from engage.stack.state import MemberState, State
-from schema.errors import EngagementError, Unavailable
+import psutil
 
-_PAGE_KIB: Final = 1024
-_STATUS: Final = "/proc/{}/status"
+from engage.client import get_text, send
+from engage.embedded.ports import LOOPBACK
+from engage.stack.layout import Layout, MemberState, StackFile, State
+from engage.target import fetch_value
+from schema.errors import EngagementError, Unavailable
+from web.health import NEEDS_OPERATOR
+
+_READY_SECONDS: Final = 2.0
+_TIMEOUT_SECONDS: Final = 5.0
+_MAX_REASON_BYTES: Final = 200
+
+
+class Readiness(NamedTuple):
+    """The readiness of a process.
+
+    Attributes:
+        reason: why it is not ready; None when it is.
+        needs_operator: it waits for a decision of the operator and for nothing else.
+    """
+
+    reason: str | None
+    needs_operator: bool = False
+
+
+def ask(metrics_port: int) -> Readiness:
+    """Ask the process with this metrics port; blocks for two seconds at most."""
+    url = f"http://{LOOPBACK}:{metrics_port}/readyz"
+    try:
+        response = send("GET", url, timeout_seconds=_READY_SECONDS)
+    except Unavailable:
+        return Readiness("does not respond")
+    if response.status == 200:
+        return Readiness(None)
+    reason = response.body[:_MAX_REASON_BYTES].decode(errors="replace").strip()
+    needs_operator = NEEDS_OPERATOR in response.headers.get("content-type", "")
+    return Readiness(reason or f"HTTP {response.status}", needs_operator)
+
+
+def accepts(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=_READY_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """Return the status of the stack in *folder*.
+    """Return the status of the stack in *folder*, within a few seconds.
+
+    Processes are asked in parallel, so that one that does not respond delays the rest by
+    one timeout at most.
 
     Returns:
-        ``ready``: whether every process does its work. ``processes``: one object each.
+        ``ready``: whether every process is ready. ``processes``: one object each.
         ``lag``: records not yet stored, by partition; null: unknown. ``view_age_seconds``.
 
     Raises:
@@ -33,18 +75,21 @@ def read(folder: Path) -> dict[str, Any]:
     if state is None or not state.is_running:
         if state is not None and (left := state.leftovers()):
             raise Unavailable(
-                f"nobody watches over the stack in {folder}, of which {len(left)} processes still"
-                " run: `engage up` puts it in order, `engage down` ends it"
+                f"the supervisor of {folder} is not running, but {len(left)} of its processes are:"
+                " run `engage up` to recover or `engage down` to stop them"
             )
         raise Unavailable(f"no stack runs in {folder}: start one with `engage up`")
     stack = StackFile.read(layout.stack_file) if layout.stack_file.exists() else None
-    processes = [_process(member, stack) for member in state.members]
+    with ThreadPoolExecutor(len(state.members) + 2) as threads:
+        lag = threads.submit(_lag, stack)
+        view_age = threads.submit(_view_age, stack)
+        processes = list(threads.map(lambda member: _process(member, stack), state.members))
     return {
         "ready": stack is not None and all(p["not_ready"] is None for p in processes),
         "supervisor_pid": state.supervisor.pid,
         "processes": processes,
-        "lag": _lag(stack),
-        "view_age_seconds": _view_age(stack),
+        "lag": lag.result(),
+        "view_age_seconds": view_age.result(),
     }
 
 
@@ -62,47 +107,47 @@ def _process(member: MemberState, stack: StackFile | None) -> dict[str, Any]:
 
 def _why_not_ready(member: MemberState, stack: StackFile | None) -> str | None:
     if member.is_looping:
-        return "crash loop: ends as soon as it is started"
+        return "crash loop"
     if member.process is None:
-        return "being started"
-    if member.side_port:
-        return readiness.ask(member.side_port).reason
+        return "starting"
+    if member.metrics_port:
+        return ask(member.metrics_port).reason
     if stack is None:
-        return "being started"
-    is_kafka = member.role == "kafka"
-    address = stack.kafka_bootstrap_servers if is_kafka else urlsplit(stack.database_url).netloc
+        return "starting"
+    if member.role == "kafka-gateway":
+        # The supervisor holds its socket, which accepts connections in any case.
+        return None
+    kafka = stack.kafka_sasl_bootstrap_servers or stack.kafka_bootstrap_servers
+    address = kafka if member.role == "kafka" else urlsplit(stack.database_url).netloc
     host, _, port = address.rpartition("@")[2].rpartition(":")
-    return None if readiness.accepts(host, int(port)) else "does not answer"
+    return None if accepts(host, int(port)) else "does not respond"
 
 
 def _resident_bytes(pid: int) -> int | None:
     try:
-        lines = Path(_STATUS.format(pid)).read_text().splitlines()
-    except OSError:
-        command = ["/bin/ps", "-o", "rss=", "-p", str(pid)]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        return int(answer.stdout) * _PAGE_KIB if answer.stdout.strip().isdigit() else None
-    sizes: Iterable[str] = (line for line in lines if line.startswith("VmRSS:"))
-    return next((int(line.split()[1]) * _PAGE_KIB for line in sizes), None)
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return None
 
 
 def _lag(stack: StackFile | None) -> dict[str, int | None] | None:
     if stack is None:
         return None
     try:
-        ledger = get_json(stack.api_url, "/ops/ledger", stack.read_key)
+        ledger = get_text(
+            f"{stack.api_url}/ops/ledger", stack.read_key, timeout_seconds=_TIMEOUT_SECONDS
+        )
     except EngagementError:
         return None
-    return {str(row["partition"]): row["in_flight"] for row in ledger["partitions"]}
+    return {str(row["partition"]): row["in_flight"] for row in json.loads(ledger)["partitions"]}
 
 
 def _view_age(stack: StackFile | None) -> float | None:
     if stack is None:
         return None
-    from engage.database import fetch_value
-
+    age_of_view = fetch_value(stack.database_url, "stats_view_age")
     try:
-        age = asyncio.run(fetch_value(stack.database_url, "view_age"))
-    except EngagementError:
+        age = asyncio.run(asyncio.wait_for(age_of_view, _TIMEOUT_SECONDS))
+    except (EngagementError, TimeoutError):
         return None
     return None if age is None else round(float(age), 1)

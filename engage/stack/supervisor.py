@@ -1,29 +1,30 @@
-"""Starting a stack, keeping it alive, and ending it in order."""
+"""Starting, supervising and stopping the processes of a stack."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from engage.embedded.errors import ServerFailed
+from engage.embedded.machine import StackError
 from engage.embedded.ports import LOOPBACK
 from engage.embedded.processes import ProcessId
-from engage.stack import readiness
-from engage.stack.backends import Backend
-from engage.stack.bootstrap import Secrets
-from engage.stack.layout import ROLES, Layout, StackFile
+from engage.embedded.programs import log_tail, rotate_logs
+from engage.stack.backends import Backend, Secrets
+from engage.stack.layout import ROLES, Layout, MemberState, StackFile, State
 from engage.stack.member import Member
-from engage.stack.services import service
-from engage.stack.state import MemberState, State
-from schema.telemetry import get_logger
+from engage.stack.services import kafka_fields, service
+from engage.stack.status import ask
+from loadgen.ledger import fetch_totals, open_reader
+from runtime.logging import get_logger
+from schema.errors import EngagementError
 
 _READY_SECONDS: Final = 60.0
-_LOOK_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.05
 _DRAIN_SECONDS: Final = 5.0
+_ROTATION_SECONDS: Final = 2.0
 _SERVICE_STOP_SECONDS: Final = 20.0
 _SERVER_STOP_SECONDS: Final = 20.0
-_TAIL_LINES: Final = 12
-_TAIL_BYTES: Final = 8192
 
 logger = get_logger("supervisor")
 
@@ -32,12 +33,12 @@ class Supervisor:
     """The processes of one stack.
 
     Args:
-        layout: the stack's files; its lock is held by the caller.
-        backend: its servers.
+        layout: the stack's files, whose lock the caller holds.
+        backend: its Kafka and PostgreSQL.
         secrets: its keys.
-        places: what services there shall be, with their side ports.
+        places: the services to start, with their metrics ports.
         listeners: by role, the file descriptor and the port of the HTTP services' sockets.
-        me: the process that supervises.
+        me: the supervisor's own process.
     """
 
     def __init__(  # noqa: PLR0913  (wired in one place, engage.stack.launch)
@@ -56,26 +57,32 @@ class Supervisor:
         self._listeners = listeners
         self._is_ready = False
         self.decisions: list[str] = []
-        """What waited for a person at the start."""
-        self._keeping: list[asyncio.Task[None]] = []
+        """Conditions at the start that the operator must decide on."""
+        self._supervising: list[asyncio.Task[None]] = []
         self._members = [
-            Member(MemberState(role, 0), program, self._note)
+            Member(MemberState(role, 0), program, self._write_state)
             for role, program in backend.programs.items()
         ]
         for place in places:
             listen_fd = listeners[place.role][0] if place.role in listeners else None
-            program = service(place, wiring=backend.wiring, layout=layout, listen_fd=listen_fd)
-            self._members.append(Member(place, program, self._note))
+            program = service(
+                place,
+                wiring=backend.wiring,
+                layout=layout,
+                derived_id_secret=secrets.derived_id_secret,
+                listen_fd=listen_fd,
+            )
+            self._members.append(Member(place, program, self._write_state))
         self._state = State(me, [member.state for member in self._members])
 
     @property
     def stack(self) -> StackFile:
-        """What the outside may know of the stack, as of this moment."""
+        """The content of stack.json at this moment."""
         return StackFile(
             ingest_url=self._url("ingest"),
             api_url=self._url("api"),
             catalogue_url=self._url("catalogue"),
-            kafka_bootstrap_servers=self._backend.wiring.kafka_bootstrap_servers,
+            **kafka_fields(self._backend.wiring),
             database_url=self._backend.database_url,
             topic=self._backend.wiring.topic,
             ingest_key=self._secrets.keys["ingest"],
@@ -86,13 +93,13 @@ class Supervisor:
         )
 
     async def start(self) -> None:
-        """Start everything and return when all of it is ready.
+        """Start all processes and return when all are ready.
 
-        What does not depend on each other starts at the same time. A service may start before
-        Kafka, which it waits for, but not before its login exists.
+        Independent processes start in parallel. A service may start before Kafka, which it waits
+        for, but not before its login exists.
 
         Raises:
-            StackError, Unavailable: something did not get ready; the rest still runs.
+            StackError, Unavailable: a process did not become ready; the others still run.
         """
         database = asyncio.create_task(self._start_database())
         try:
@@ -104,11 +111,13 @@ class Supervisor:
             database.cancel()
             await asyncio.gather(database, return_exceptions=True)
         self._is_ready = True
-        self._note()
-        self._keeping = [asyncio.create_task(member.keep()) for member in self._members]
+        self._write_state()
+        supervising = [member.supervise() for member in self._members]
+        supervising.append(self._keep_rotating())
+        self._supervising = [asyncio.create_task(each) for each in supervising]
 
     async def stop(self) -> None:
-        """End everything in order: no more events, then the rest of them stored, then the rest."""
+        """Stop ingest, drain the consumers, then stop all other processes."""
         self._layout.stack_file.unlink(missing_ok=True)
         was_ready, self._is_ready = self._is_ready, False
         await self._stop("ingest")
@@ -116,14 +125,14 @@ class Supervisor:
             await self._drain()
         await self._stop("consumer")
         await self._stop("refresher", "api", "catalogue")
-        await self._stop("kafka", "postgres", timeout_seconds=_SERVER_STOP_SECONDS)
-        for task in self._keeping:
+        await self._stop("kafka-gateway", "kafka", "postgres", timeout_seconds=_SERVER_STOP_SECONDS)
+        for task in self._supervising:
             task.cancel()
-        await asyncio.gather(*self._keeping, return_exceptions=True)
+        await asyncio.gather(*self._supervising, return_exceptions=True)
         self._layout.state_file.unlink(missing_ok=True)
 
     async def _start_kafka(self) -> None:
-        await self._start("kafka")
+        await self._start("kafka", "kafka-gateway")
         await self._backend.prepare_kafka()
 
     async def _start_database(self) -> None:
@@ -139,41 +148,35 @@ class Supervisor:
         await asyncio.gather(*(member.stop(timeout_seconds) for member in members))
 
     async def _wait_ready(self) -> None:
-        """Wait until every process works; what waits for a person is told and does not hinder.
+        """Wait until every process is ready, or waits for a decision of the operator only.
 
-        Raises ServerFailed, quoting the log of what ended or did not get ready.
+        Raises StackError with the end of the log of a process that ended or is not ready in time.
         """
         deadline = time.monotonic() + _READY_SECONDS
-        waiting = [member for member in self._members if member.state.side_port]
+        waiting = [member for member in self._members if member.state.metrics_port]
         while waiting:
             answers = await asyncio.gather(
-                *(readiness.ask_soon(member.state.side_port) for member in waiting)
+                *(asyncio.to_thread(ask, member.state.metrics_port) for member in waiting)
             )
             asked, waiting = waiting, []
             for member, answer in zip(asked, answers, strict=True):
                 if not member.is_running:
-                    raise self._failure(member, "ended while it was started")
-                if answer.is_for_a_person:
+                    raise self._failure(member, "ended during its start")
+                if answer.needs_operator:
                     self.decisions.append(f"{member.state.name}: {answer.reason}")
                 elif answer.reason:
                     waiting.append(member)
                     if time.monotonic() > deadline:
                         what = f"not ready after {_READY_SECONDS:.0f} s: {answer.reason}"
                         raise self._failure(member, what)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
-    def _failure(self, member: Member, what: str) -> ServerFailed:
+    def _failure(self, member: Member, what: str) -> StackError:
         path = self._layout.log(member.state.name)
-        with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            lines = log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
-        return ServerFailed("\n".join([f"{member.state.name} {what}; see {path}", *lines]))
+        return StackError(f"{member.state.name} {what}; see {path}\n{log_tail(path)}")
 
     async def _drain(self) -> None:
-        """Wait until the consumers stored all that was accepted; what is left waits in Kafka."""
-        from loadgen.ledger import fetch_totals, open_reader
-        from schema.errors import EngagementError
-
+        """Wait until the consumers stored all accepted events, or the timeout has passed."""
         deadline = time.monotonic() + _DRAIN_SECONDS
         async with open_reader(self._url("api"), self._secrets.keys["read"]) as reader:
             while time.monotonic() < deadline:
@@ -184,11 +187,18 @@ class Supervisor:
                     return
                 if not totals.in_flight:
                     return
-                await asyncio.sleep(_LOOK_SECONDS)
-        logger.warning("stopped before all was stored", in_flight=totals.in_flight)
+                await asyncio.sleep(_POLL_SECONDS)
+        logger.warning("drain timed out", in_flight=totals.in_flight)
 
-    def _note(self) -> None:
-        """Write down what changed; stack.json only names the living."""
+    async def _keep_rotating(self) -> None:
+        """Rotate the logs whenever one is over its limit, until cancelled."""
+        while True:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(rotate_logs, self._layout.logs)
+            await asyncio.sleep(_ROTATION_SECONDS)
+
+    def _write_state(self) -> None:
+        """Write state.json, and stack.json with the running processes."""
         self._state.write(self._layout.state_file)
         if self._is_ready:
             self.stack.write(self._layout.stack_file)
@@ -201,7 +211,7 @@ class Supervisor:
         return [state.process.pid for state in states if state.process]
 
     def _metrics(self, role: str) -> list[str]:
-        ports = (member.state.side_port for member in self._of(role))
+        ports = (member.state.metrics_port for member in self._of(role))
         return [f"http://{LOOPBACK}:{port}/metrics" for port in ports if port]
 
     def _url(self, role: str) -> str:

@@ -1,19 +1,14 @@
-"""Exporting all there is about a user, a row at a time."""
+"""Export of all stored data of a user, row by row."""
 
 import base64
 import csv
 import json
-import os
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import date, datetime
-from pathlib import Path
 from typing import IO, Any, Final
 
 import sql
-from engage.erasing import Names, Subject, as_eraser, ask, bounds, days, names_of, naming
-from schema.errors import SetupError
+from engage.erasure import Names, Subject, as_eraser, ask, bounds, days, names_of, naming
 from sql.pool import Connection
 
 _PREFETCH_ROWS: Final = 500
@@ -23,10 +18,10 @@ _COLUMNS: Final = (
     "dead_letter_id", "reason", "detail", "record_timestamp", "dead_lettered_timestamp",
     "topic", "partition", "offset", "key", "value",
 )  # fmt: skip
-# What a spreadsheet would take for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# Starts of cells that a spreadsheet takes for a formula, and of those escaped here.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 
-Thing = Mapping[str, Any]
+Row = Mapping[str, Any]
 
 
 async def export(
@@ -34,11 +29,11 @@ async def export(
     subject: Subject,
     *,
     requested_by: str,
-    write: Callable[[Thing], None],
+    write: Callable[[Row], None],
 ) -> dict[str, int]:
-    """Give all there is about a user to *write*, from one snapshot; return how many of what.
+    """Pass all stored data of a user to *write*, from one snapshot. Return the counts by kind.
 
-    Raises as engage.erasing.as_eraser does; SetupError: the two names are different users'.
+    Raises as engage.erasure.as_eraser does; SetupError when the two IDs belong to different users.
     """
     async with as_eraser(url) as connection:
         user = await names_of(connection, subject)
@@ -47,9 +42,9 @@ async def export(
         )
         counts: dict[str, int] = {}
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            async for thing in _all_of(connection, user):
-                write(thing)
-                counts[thing["kind"]] = counts.get(thing["kind"], 0) + 1
+            async for row in _all_of(connection, user):
+                write(row)
+                counts[row["kind"]] = counts.get(row["kind"], 0) + 1
         await ask(
             connection,
             "finish_export",
@@ -60,7 +55,7 @@ async def export(
     return counts
 
 
-async def _all_of(connection: Connection, user: Names) -> AsyncIterator[Thing]:
+async def _all_of(connection: Connection, user: Names) -> AsyncIterator[Row]:
     for name in user.external_ids:
         yield {"kind": "external_id", "user_id": user.user_id, "external_id": name}
     if user.user_id is not None:
@@ -76,7 +71,7 @@ async def _all_of(connection: Connection, user: Names) -> AsyncIterator[Thing]:
         }
 
 
-async def _events(connection: Connection, user_id: int) -> AsyncIterator[Thing]:
+async def _events(connection: Connection, user_id: int) -> AsyncIterator[Row]:
     query = sql.load("events_of_user")
     for day in await days(connection):
         values = query.bind(user_id=user_id, **bounds(day))
@@ -84,43 +79,19 @@ async def _events(connection: Connection, user_id: int) -> AsyncIterator[Thing]:
             yield dict(row)
 
 
-@contextmanager
-def destination(name: str) -> Iterator[IO[str]]:
-    """Yield a new file that only its owner may read, or stdout for ``-``. Raises SetupError.
-
-    The file has its name when all is in it, never half of it.
-    """
-    if name == "-":
-        yield sys.stdout
-        return
-    path = Path(name)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.unlink(missing_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise SetupError(f"{part} cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            yield file
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def writer(file: IO[str], *, is_csv: bool) -> Callable[[Thing], None]:
-    """Return what writes a thing to *file*, as CSV or as NDJSON."""
+def writer(file: IO[str], *, is_csv: bool) -> Callable[[Row], None]:
+    """Return a function that writes a row to *file*, as CSV or as NDJSON."""
     if not is_csv:
-        return lambda thing: print(json.dumps(_plain(thing), ensure_ascii=False), file=file)
+        return lambda row: print(json.dumps(_plain(row), ensure_ascii=False), file=file)
     rows = csv.DictWriter(file, fieldnames=_COLUMNS, lineterminator="\n")
     rows.writeheader()
-    return lambda thing: rows.writerow(
-        {name: _harmless(value) for name, value in _plain(thing).items()}
+    return lambda row: rows.writerow(
+        {name: _harmless(value) for name, value in _plain(row).items()}
     )
 
 
-def _plain(thing: Thing) -> dict[str, Any]:
-    return {name: _readable(value) for name, value in thing.items()}
+def _plain(row: Row) -> dict[str, Any]:
+    return {name: _readable(value) for name, value in row.items()}
 
 
 def _readable(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Erasing a user: remembered first, then day by day, so that no lock lasts and nothing is lost."""
+"""Erasure of a user: recorded first, then applied day by day, so that no lock is held for long."""
 
 import asyncio
 import secrets
@@ -11,25 +11,25 @@ from typing import Any, Final
 import asyncpg
 
 import sql
-from consumer.scrub import scrub
-from engage.database import connected
-from loadgen.progress import Progress, silent
+from consumer.erasure import redact
+from runtime.progress import Progress, silent
 from schema.errors import SetupError, Unavailable
+from sql.command import connected
 from sql.pool import Connection
 
 _ROLE: Final = "engage_eraser"
-# Shorter than the consumer waits for a lock: who waits for a batch must not fail the others.
+# Shorter than the consumer's timeout: while this waits for a batch, other batches wait behind it.
 _LOCK_TIMEOUT: Final = "3s"
 _ATTEMPTS: Final = 10
 _PAUSE_SECONDS: Final = 0.5
 _LETTERS_AT_ONCE: Final = 50
-# JSON may spell any letter so, and UTF-16 is full of zeros.
-_MAY_HIDE_NAMES: Final = (b"\\u", b"\x00")
+# JSON may escape any character, and must escape some; UTF-16 is full of zeros.
+_MAY_HIDE_NAMES: Final = (b"\\", b"\x00")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The user a person names: by the number, by the external id, or by both."""
+    """A user, named by ID, external ID or both."""
 
     user_id: int | None = None
     external_id: str | None = None
@@ -37,30 +37,26 @@ class Subject:
 
 @dataclass(frozen=True)
 class Names:
-    """What a user is known by."""
-
     user_id: int | None
     external_ids: tuple[str, ...]
 
-    def has_number(self, number: float) -> bool:
-        """Tell whether it is the user's number."""
+    def has_user_id(self, number: float) -> bool:
         return number == self.user_id
 
-    def has_name(self, name: str) -> bool:
-        """Tell whether it is an external id of the user."""
+    def has_external_id(self, name: str) -> bool:
         return name in self.external_ids
 
     @property
     def needles(self) -> list[bytes]:
-        """What bytes that name the user contain."""
+        """Byte strings of which one is in every text that names the user."""
         number = [str(self.user_id).encode()] if self.user_id is not None else []
         names = [name.encode() for name in self.external_ids]
-        return [*number, *names, *(_MAY_HIDE_NAMES if names else _MAY_HIDE_NAMES[1:])]
+        return [*number, *names, *_MAY_HIDE_NAMES]
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a user has, or what an erasure did."""
+    """Counts of a user's data, or of erased data."""
 
     events: int
     dead_letters: int
@@ -71,7 +67,7 @@ class Found:
 async def as_eraser(url: str) -> AsyncIterator[Connection]:
     """Yield a connection that may erase and export, and nothing else.
 
-    Raises as engage.database.connected does; SetupError as well where the login may not be it.
+    Raises as sql.command.connected does; SetupError as well where the login may not be it.
     """
     async with connected(url) as connection:
         try:
@@ -86,15 +82,15 @@ async def as_eraser(url: str) -> AsyncIterator[Connection]:
 
 
 async def names_of(connection: Connection, subject: Subject) -> Names:
-    """Look up what the user is known by. Raises SetupError: the two are different users."""
-    [row] = await ask(connection, "user_names", **asdict(subject))
-    if row["stands_for"] not in (None, row["user_id"]):
-        raise SetupError("the external id stands for another user: erase or export each alone")
+    """Look up the user's IDs. Raises SetupError when the two belong to different users."""
+    [row] = await ask(connection, "user_identifiers", **asdict(subject))
+    if row["id_of_external_id"] not in (None, row["user_id"]):
+        raise SetupError("--user-id and --external-id belong to different users: name one of them")
     return Names(row["user_id"], tuple(row["external_ids"]))
 
 
-async def look(url: str, subject: Subject) -> Found:
-    """Count what there is of a user. Changes nothing. Raises as ``as_eraser`` does."""
+async def count(url: str, subject: Subject) -> Found:
+    """Count a user's data without a change. Raises as ``as_eraser`` does."""
     async with as_eraser(url) as connection:
         user = await names_of(connection, subject)
         events = 0
@@ -124,36 +120,36 @@ async def erase(
     is_linked: bool,
     progress: Progress = silent,
 ) -> Found:
-    """Erase a user; an erasure that was interrupted goes on where it was.
+    """Erase a user, or continue an interrupted erasure.
 
     Args:
         url: the database.
-        subject: the user; external ids that the catalogue knows need not be named.
-        requested_by: for the audit.
-        is_linked: whether a stand-in keeps the user's events together.
-        progress: told of the days.
+        subject: the user; the catalogue's external IDs of the user are included.
+        requested_by: for the audit record.
+        is_linked: whether a pseudonym links the user's events.
+        progress: called with the days that are done.
 
-    Raises as ``as_eraser`` does; SetupError: the external id is another user's.
+    Raises as ``as_eraser`` does; SetupError when the external ID belongs to another user.
     """
-    stand_in = -1 - secrets.randbelow(2**63 - 1) if is_linked else None
+    pseudonym_id = -1 - secrets.randbelow(2**63 - 1) if is_linked else None
     async with as_eraser(url) as connection:
         await connection.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
         work = await _begin(
             connection,
             **asdict(subject),
             requested_by=requested_by,
-            stand_in=stand_in,
+            pseudonym_id=pseudonym_id,
         )
         number = work["erasure_id"]
         await connection.execute("SET lock_timeout = 0")
         if work["user_id"] is not None:
-            await _erase_days(connection, number, work["done_through"], progress)
+            await _erase_days(connection, number, work["erased_through"], progress)
         user = Names(work["user_id"], tuple(work["external_ids"] or ()))
         async for letter in naming(connection, user):
-            key, value, detail = scrub(letter["key"], letter["value"], letter["detail"], user)
+            key, value, detail = redact(letter["key"], letter["value"], letter["detail"], user)
             await ask(
                 connection,
-                "erase_in_dead_letter",
+                "redact_dead_letter",
                 erasure_id=number,
                 dead_letter_id=letter["dead_letter_id"],
                 key=key,
@@ -165,34 +161,35 @@ async def erase(
 
 
 async def has_archive(url: str) -> bool:
-    """Tell whether days are archived, which an erasure does not reach. Raises as ``as_eraser``."""
+    """Whether days are archived; an erasure does not change them. Raises as ``as_eraser`` does."""
     async with as_eraser(url) as connection:
         [row] = await ask(connection, "has_archive")
         return bool(row["has_archive"])
 
 
 async def _begin(connection: Connection, **values: Any) -> Any:
-    """Wait for the batches under way, a little at a time, so that nothing waits for us long."""
+    """Record the erasure between two batches; give up the lock again and again while waiting."""
     for _ in range(_ATTEMPTS):
         try:
             [work] = await ask(connection, "begin_erasure", **values)
         except asyncpg.LockNotAvailableError:
             await asyncio.sleep(_PAUSE_SECONDS)
         except asyncpg.InvalidParameterValueError:
-            raise SetupError("the external id stands for another user: erase each alone") from None
+            raise SetupError(
+                "--user-id and --external-id belong to different users: name one of them"
+            ) from None
         else:
             return work
-    raise Unavailable("a transaction that stores events does not end; nothing was begun")
+    raise Unavailable("timed out waiting for a running write transaction; nothing was changed")
 
 
 async def _erase_days(
-    connection: Connection, erasure: int, done_through: date | None, progress: Progress
+    connection: Connection, erasure: int, erased_through: date | None, progress: Progress
 ) -> None:
-    """Go through the days, each in a transaction of its own."""
     todo = await days(connection)
     events = 0
     for count, day in enumerate(todo, 1):
-        if done_through is None or day > done_through:
+        if erased_through is None or day > erased_through:
             [row] = await ask(connection, "erase_day", erasure_id=erasure, day=day)
             events += row["events"]
         progress("days", count, len(todo), f"{events:,} events")
@@ -204,14 +201,14 @@ async def naming(connection: Connection, user: Names) -> AsyncIterator[Any]:
     while True:
         found = await ask(
             connection,
-            "dead_letters_with",
+            "dead_letters_containing",
             needles=user.needles,
             after=after,
             rows=_LETTERS_AT_ONCE,
         )
         for letter in found:
             was = (letter["key"], letter["value"], letter["detail"])
-            if scrub(*was, user) != was:
+            if redact(*was, user) != was:
                 yield letter
         if len(found) < _LETTERS_AT_ONCE:
             return
@@ -224,13 +221,11 @@ async def days(connection: Connection) -> list[date]:
 
 
 def bounds(day: date) -> dict[str, datetime]:
-    """Return the instants a UTC day lies between, as the questions name them."""
     since = datetime.combine(day, time(), UTC)
     return {"since": since, "before": since + timedelta(days=1)}
 
 
 async def ask(connection: Connection, question: str, /, **values: Any) -> Sequence[Any]:
-    """Ask sql/<question>.sql."""
     query = sql.load(question)
     rows: Sequence[Any] = await connection.fetch(query.text, *query.bind(**values))
     return rows

@@ -1,1 +1,0 @@
-"""`engage monitor`: what is wrong or unusual, and whom it is told."""
