@@ -1,21 +1,19 @@
-"""The reference's page of tables, from a migrated database and the migrations' comments."""
+"""The reference's page of tables, from the catalogs of a migrated database."""
 
-import re
 import tempfile
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 
-from docs.markdown import page, table
+from docs.markdown import page, text_block
 from engage.embedded import ports
 from engage.embedded.postgres import PostgresServer
 from schema.migrate import migrate
 
 _COLUMNS: Final = """
-SELECT c.relname AS relation, c.relkind, a.attname AS name,
-       format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS is_required,
+SELECT c.relname AS relation, c.relkind, obj_description(c.oid, 'pg_class') AS purpose,
+       a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS is_required,
        coalesce(a.attnum = ANY (k.conkey), false) AS is_key
   FROM pg_class AS c
   JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -44,44 +42,28 @@ async def tables(connection: Any) -> str:
     rights: dict[str, list[str]] = {}
     for row in await connection.fetch(_RIGHTS):
         rights.setdefault(row["relation"], []).append(f"`{row['grantee']}` {row['rights']}")
-    purposes = _purposes()
     blocks = []
     for relation in dict.fromkeys(row["relation"] for row in columns):
         of = [row for row in columns if row["relation"] == relation]
         kind = _KINDS[of[0]["relkind"].decode()]
-        blocks += [f"## {relation}", " ".join([f"A {kind}.", purposes.get(relation, "")]).strip()]
+        blocks += [f"## {relation}", " ".join([f"A {kind}.", of[0]["purpose"] or ""]).strip()]
         rows = [
             (
-                f"`{row['name']}`",
-                row["type"],
-                "key" if row["is_key"] else "required" if row["is_required"] else "",
+                row["name"],
+                row["type"].replace("timestamp with time zone", "timestamptz"),
+                "key" if row["is_key"] else "not null" if row["is_required"] else "",
             )
             for row in of
         ]
-        blocks.append(table(("column", "type", ""), rows))
+        blocks.append(text_block(rows))
         if relation in rights:
             blocks.append(f"Rights: {'; '.join(rights[relation])}.")
     return page(
         "Tables",
-        "What `engage db migrate` makes. The daily partitions of `engagements` look as it does.",
+        "Tables and views that `engage db migrate` creates."
+        " The daily partitions of `engagements` have the same columns.",
         *blocks,
     )
-
-
-def _purposes() -> dict[str, str]:
-    """Return what the migrations say of each relation, in the comment above it."""
-    found = {}
-    folder = resources.files("schema").joinpath("migrations")
-    for file in sorted(folder.iterdir(), key=lambda one: one.name):
-        matches = re.finditer(
-            r"^((?:-- .*\n)+)CREATE (?:OR REPLACE )?(?:TABLE|MATERIALIZED VIEW|VIEW) (\w+)",
-            file.read_text(encoding="utf-8"),
-            re.MULTILINE,
-        )
-        for match in matches:
-            said = match[1].replace("-- ", " ").replace("\n", "").strip()
-            found.setdefault(match[2], said)
-    return found
 
 
 async def of_a_fresh_database() -> str:
