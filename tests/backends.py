@@ -12,11 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
+
 KAFKA_VARIABLE = "ENGAGE_TEST_KAFKA_BOOTSTRAP_SERVERS"
 DATABASE_VARIABLE = "ENGAGE_TEST_DATABASE_URL"
 POSTGRES_VERSION_VARIABLE = "ENGAGE_TEST_POSTGRES_VERSION"
-KAFKA_IMAGE = "apache/kafka:4.1.0"
-POSTGRES_IMAGE = "postgres:18"
+KAFKA_IMAGE = "apache/kafka:4.4.0"
+POSTGRES_IMAGE = "postgres:18.6"
+WITHOUT_DURABILITY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+"""The tests' databases need not survive a power failure, and are created five times as fast."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ def backend(folder: Path) -> Iterator[Backend]:
     kafka, database = os.environ.get(KAFKA_VARIABLE), os.environ.get(DATABASE_VARIABLE)
     if kafka and database:
         yield Backend(kafka, database)
-    elif _docker_answers():
+    elif _is_docker_running():
         with _containers() as found:
             yield found
     else:
@@ -41,13 +45,13 @@ def backend(folder: Path) -> Iterator[Backend]:
             yield found
 
 
-def _docker_answers() -> bool:
+def _is_docker_running() -> bool:
     docker = shutil.which("docker")
     if docker is None:
         return False
     with contextlib.suppress(subprocess.TimeoutExpired):
-        asked = subprocess.run([docker, "info"], capture_output=True, check=False, timeout=5)
-        return asked.returncode == 0
+        found = subprocess.run([docker, "info"], capture_output=True, check=False, timeout=5)
+        return found.returncode == 0
     return False
 
 
@@ -77,13 +81,17 @@ def _containers() -> Iterator[Backend]:
         DockerContainer(POSTGRES_IMAGE)
         .with_exposed_ports(5432)
         .with_env("POSTGRES_PASSWORD", "tests-only")
-        .with_command("postgres -c max_locks_per_transaction=512")
+        .with_command(f"postgres -c max_locks_per_transaction=512 {_options()}")
     )
     with kafka, postgres:
         wait_for_logs(kafka, "Kafka Server started")
         wait_for_logs(postgres, r"database system is ready to accept connections(?s:.*)\1?")
         address = f"127.0.0.1:{postgres.get_exposed_port(5432)}"
         yield Backend(f"127.0.0.1:{port}", f"postgresql://postgres:tests-only@{address}/postgres")
+
+
+def _options() -> str:
+    return " ".join(f"-c {name}={value}" for name, value in WITHOUT_DURABILITY.items())
 
 
 @contextmanager
@@ -99,9 +107,18 @@ def _embedded(folder: Path) -> Iterator[Backend]:
     try:
         asyncio.run(_all(server.start() for server in servers))
         asyncio.run(_all(server.wait_ready() for server in servers))
+        asyncio.run(_set_without_durability(postgres.superuser_url))
         yield Backend(kafka.bootstrap_servers, postgres.superuser_url)
     finally:
         asyncio.run(_all(server.stop() for server in servers))
+
+
+async def _set_without_durability(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    for name, value in WITHOUT_DURABILITY.items():
+        await connection.execute(f"ALTER SYSTEM SET {name} = {value}")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
 
 
 async def _all(steps: Iterable[Awaitable[None]]) -> None:

@@ -8,7 +8,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from schema import topics
@@ -24,7 +25,7 @@ from tests.backends import Backend, backend
 
 _STARTED = pytest.StashKey[ExitStack]()
 _BACKEND = pytest.StashKey[Backend]()
-_WITHOUT_SERVERS = ("unit", "package")
+_WITHOUT_SERVERS = ("unit",)
 _STACKS = (
     "tests/e2e/",
     "tests/deploy/",
@@ -51,7 +52,9 @@ def _needs_servers(config: pytest.Config) -> bool:
 
 
 def pytest_configure() -> None:
-    """Forget what a shell knows of a stack: that is not to be tested on, nor changed."""
+    """Ignore the stack that a shell's variables name, and let examples take any time."""
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
     for name in [*os.environ]:
         if name.startswith("ENGAGE_") and not name.startswith("ENGAGE_TEST_"):
             del os.environ[name]
@@ -107,6 +110,10 @@ def kafka(servers: Backend) -> Kafka:
 @pytest.fixture
 async def topic(kafka: Kafka) -> str:
     """A new topic with the default number of partitions."""
+    return await new_topic(kafka)
+
+
+async def new_topic(kafka: Kafka) -> str:
     name = f"{topics.EVENTS_TOPIC}.{uuid.uuid4()}"
     await create_topic(kafka, name, topics.PARTITIONS)
     return name
@@ -116,7 +123,7 @@ async def create_topic(kafka: Kafka, name: str, partitions: int) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(name, partitions, 1)])
+        await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=topics.SETTINGS)])
     finally:
         await admin.close()
 
@@ -147,14 +154,21 @@ def template_database(servers: Backend) -> str:
     return name
 
 
-@pytest.fixture
-async def database(servers: Backend, template_database: str) -> AsyncIterator[Database]:
-    """A fresh migrated database; its URL is that of a superuser."""
+@asynccontextmanager
+async def new_database(servers: Backend, template: str) -> AsyncIterator[Database]:
+    """Create a migrated database, which is dropped after the block."""
     name = f"test_{uuid.uuid4().hex}"
-    create = f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY file_copy"
+    create = f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
     await _administer(servers.database_url, create)
     yield Database(database_url(servers, name))
     await _administer(servers.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(servers: Backend, template_database: str) -> AsyncIterator[Database]:
+    """A new migrated database; its URL is that of a superuser."""
+    async with new_database(servers, template_database) as database:
+        yield database
 
 
 def database_url(servers: Backend, name: str) -> str:

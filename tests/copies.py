@@ -1,21 +1,20 @@
-"""Copies of an embedded PostgreSQL that runs, made with its own programs as operators make them."""
+"""Copies of a running embedded PostgreSQL, made with its own programs."""
 
 import shutil
 import subprocess
 from pathlib import Path
 
 from engage.embedded import account, ports
-from engage.embedded.postgres import PostgresServer
-from engage.embedded.postgres_programs import environment, programs_folder
+from engage.embedded.postgres import PostgresServer, environment, programs_folder
 
 
 def run(server: PostgresServer, program: str, *arguments: str | Path) -> None:
     """Run one of PostgreSQL's programs in the server's folder, as the user that it runs as."""
     programs = programs_folder(server.version)
-    who = account.choose(server.folder / "data", programs)
-    who.own(server.folder)
-    answer = subprocess.run(
-        who.command([programs / program, *arguments]),
+    owner = account.choose(server.folder / "data", programs)
+    owner.own_folder(server.folder)
+    result = subprocess.run(
+        owner.command([programs / program, *arguments]),
         cwd=server.folder,
         env=environment(),
         capture_output=True,
@@ -23,7 +22,7 @@ def run(server: PostgresServer, program: str, *arguments: str | Path) -> None:
         timeout=120,
         check=False,
     )
-    assert answer.returncode == 0, answer.stderr
+    assert result.returncode == 0, result.stderr
 
 
 def copied(source: PostgresServer, folder: Path, *options: str) -> PostgresServer:
@@ -31,7 +30,7 @@ def copied(source: PostgresServer, folder: Path, *options: str) -> PostgresServe
     copy = PostgresServer(folder, port=ports.pick(), version=source.version)
     copy.folder.mkdir(mode=0o700, parents=True)
     shutil.copy(source.folder.parent / "postgres.password", folder)
-    # Where to is relative to the folder that the program runs in.
-    asked = ("-D", "data", "-d", source.superuser_url, "--checkpoint=fast", "--no-sync")
-    run(copy, "pg_basebackup", *asked, *options)
+    # The target is relative to the folder that the program runs in.
+    source_options = ("-D", "data", "-d", source.superuser_url, "--checkpoint=fast", "--no-sync")
+    run(copy, "pg_basebackup", *source_options, *options)
     return copy

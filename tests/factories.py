@@ -7,14 +7,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schema.event import Record
+from schema.validation import Window
 from schema.wire import encode
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+WINDOW = Window(past=timedelta(days=400), future=timedelta(seconds=300))
 _ids = itertools.count(1)
 
 
+class Clock:
+    """A monotonic clock that the test sets."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 def record(**fields: Any) -> Record:
-    """Return a valid record of NOW; each call has an identity of its own."""
+    """Return a valid record of NOW; each call has another event ID."""
     defaults: dict[str, Any] = {
         "event_id": uuid.UUID(int=(0x4 << 76) | next(_ids)),
         "post_id": 7,
@@ -27,7 +38,7 @@ def record(**fields: Any) -> Record:
 
 
 def value(**fields: Any) -> bytes:
-    """Return a valid record as the bytes that stand in Kafka."""
+    """Return a valid record as it is in Kafka."""
     return encode(record(**fields))
 
 

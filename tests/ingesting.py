@@ -1,9 +1,7 @@
 """A running ingest service, with a key, on a real broker."""
 
-import asyncio
 import io
 import json
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,15 +12,18 @@ from typing import Any
 
 import aiohttp
 from aiokafka import AIOKafkaConsumer
+from pydantic import SecretStr
 
 from ingest_service.app import create_app
 from ingest_service.settings import IngestSettings
-from schema.http.edge import Application
-from schema.http.keys import Scope
 from tests.conftest import Kafka
 from tests.serving import client, new_key, served
+from tests.waiting import until
+from web.asgi import Application
+from web.auth import Scope
 
 JSON = {"Content-Type": "application/json"}
+SECRET = "5ecret" * 8
 
 
 @dataclass
@@ -60,6 +61,10 @@ class Ingest:
             await consumer.stop()
         return found
 
+    async def values(self) -> list[Any]:
+        """Return the decoded value of every record."""
+        return [json.loads(record.value) for record in await self.records()]
+
 
 @asynccontextmanager
 async def ingesting(
@@ -79,14 +84,11 @@ async def ingesting(
         kafka_bootstrap_servers=kafka.bootstrap_servers,
         topic=topic,
         api_keys_file=str(keys),
-        **settings,
+        **({"derived_id_secret": SecretStr(SECRET)} | settings),
     )
     app, not_ready = create_app(given)
     async with served(wired(app), given) as url, client(url, key) as session:
-        deadline = time.monotonic() + 10
-        while not_ready() is not None:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
+        await until(lambda: not_ready() is None)
         yield Ingest(session, url, kafka, topic, keys, key)
 
 

@@ -1,4 +1,4 @@
-"""What deploy/ says of metrics: the names in the alert rules and on the dashboard."""
+"""Names of metrics in the alert rules and on the dashboard of deploy/."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def panels() -> list[dict[str, Any]]:
 
 
 def expressions() -> Iterator[tuple[str, str]]:
-    """The title of each rule and panel, with what it asks Prometheus."""
+    """Yield title and PromQL of each rule and panel."""
     for rule in rules():
         yield rule["alert"], rule["expr"]
     for panel in panels():
@@ -34,6 +34,6 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 def names_in(expression: str) -> set[str]:
-    """The metrics an expression names, a histogram by its own name."""
+    """Return the metrics in an expression; histograms without the suffix of their series."""
     found = re.findall(r"\b((?:engage|process)_\w+)", expression)
     return {_PARTS_OF_HISTOGRAMS.sub("", name) for name in found}

@@ -1,12 +1,12 @@
-"""Plain psql, as people have it."""
+"""Plain psql."""
 
 import asyncio
 
-from engage.embedded.postgres_programs import environment, programs_folder
+from engage.embedded.postgres import environment, programs_folder
 
 
 async def psql(database_url: str, script: str, *options: str) -> str:
-    """Run a script, which must succeed, and return what it prints: CSV, each result with a head."""
+    """Run a script, which must succeed, and return its results as CSV with header lines."""
     process = await asyncio.create_subprocess_exec(
         str(programs_folder(18) / "psql"),
         database_url,

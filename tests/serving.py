@@ -11,11 +11,13 @@ import aiohttp
 from pydantic import SecretStr
 
 from analytics_api.settings import ApiSettings
-from schema.http.edge import Application
-from schema.http.keys import Scope, add, mint
-from schema.http.server import Server, configure
-from schema.http.settings import HttpSettings
 from tests.conftest import Database, Kafka
+from web.asgi import Application
+from web.auth import Scope, create_key
+from web.key_file import add
+from web.server import Server
+from web.service import server_config
+from web.settings import HttpSettings
 
 
 @asynccontextmanager
@@ -23,9 +25,9 @@ async def served(app: Application, settings: HttpSettings | None = None) -> Asyn
     """Serve *app* on a free port of loopback while the block runs; yields its URL."""
     settings = settings or HttpSettings()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = Server(configure(app, settings), settings.arrival_deadline_seconds)
+        server = Server(server_config(app, settings), settings.arrival_timeout_seconds)
         serving = asyncio.create_task(server._serve([listener]))
-        while not server.started and not serving.done():  # noqa: ASYNC110  (it tells nobody)
+        while not server.started and not serving.done():  # noqa: ASYNC110  (no notification)
             await asyncio.sleep(0.005)
         assert server.started, "the service did not start"
         try:
@@ -58,6 +60,6 @@ def api_settings(
 
 def new_key(path: Path, scope: Scope, **how: Any) -> str:
     """Add a key of this scope to the file and return it."""
-    minted = mint(scope, **how)
-    add(path, minted.entry)
-    return minted.plaintext
+    made = create_key(scope, **how)
+    add(path, made.entry)
+    return made.plaintext

@@ -8,20 +8,26 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 import pytest
+from aiohttp import web
 from playwright.async_api import Browser, async_playwright
+from pydantic import SecretStr
 
+import ingest_service.app
 from analytics_api.app import create_app
 from engage.embedded.jars import CHART_LIBRARY, JarStore
-from schema.http.keys import Scope
+from ingest_service.settings import IngestSettings
 from tests.browser.newsroom import SCOPE, Dashboard, fill
+from tests.browser.site import FakePublisher, Gateway, Site
 from tests.conftest import Database, Kafka
+from tests.ingesting import SECRET
 from tests.integration.api.conftest import Api
 from tests.serving import api_settings, client, new_key, served
+from web.auth import Scope
 
 NAMED = "ENGAGE_TEST_BROWSER"
 # Ingest takes a browser that says it is headless for a bot.
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0"
-OPTIONS = ("--no-sandbox", f"--user-agent={AGENT}")
+OPTIONS = ("--no-sandbox", "--disable-gpu", f"--user-agent={AGENT}")
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +43,34 @@ def program() -> str:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def browser(program: str) -> AsyncIterator[Browser]:
     async with async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=program, args=OPTIONS)
         yield browser
         await browser.close()
+
+
+@pytest.fixture
+async def site(
+    tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Site]:
+    """A web site, and the ingest service that its pages send to, without a broker."""
+    publisher = FakePublisher()
+    monkeypatch.setattr(ingest_service.app, "Publisher", lambda _: publisher)
+    keys = tmp_path / "keys.json"
+    key = new_key(keys, Scope.INGEST)
+    settings = IngestSettings(api_keys_file=str(keys), derived_id_secret=SecretStr(SECRET))
+    gateway = Gateway(ingest_service.app.create_app(settings)[0])
+    async with served(gateway, settings) as url:
+        site = Site(url, gateway, publisher, browser, keys, key)
+        runner = web.ServerRunner(web.Server(site.respond))
+        await runner.setup()
+        listener = web.TCPSite(runner, "127.0.0.1", 0)
+        await listener.start()
+        site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield site
+        await runner.cleanup()
 
 
 @pytest.fixture(params=[True])

@@ -19,7 +19,7 @@ AUTHORS = (
     (5, "Eve Fry", "Tech"),
     (6, "Flo Gray", "Tech"),
 )
-POSTS = 160
+POSTS = 190
 USERS = 40
 SCOPE = "period=30d&tz=UTC"
 """What the page asks for where its address says nothing."""

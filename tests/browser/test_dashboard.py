@@ -26,8 +26,8 @@ async def test_the_tiles_are_the_overviews_numbers(dashboard: Dashboard) -> None
         tile = dashboard.page.locator(f"[data-tile={name}]")
         await expect(tile.locator(".value")).to_have_text(f"{found['current'][name]:,}")
         change = found["change_pct"][name]
-        told = "none before" if change is None else f"{said(abs(round(change, 1)))} %"
-        await expect(tile.locator(".change")).to_contain_text(told)
+        shown = "none before" if change is None else f"{said(abs(round(change, 1)))} %"
+        await expect(tile.locator(".change")).to_contain_text(shown)
 
 
 async def test_the_rankings_are_the_apis(dashboard: Dashboard) -> None:
@@ -75,9 +75,9 @@ async def test_the_authors_to_coach_are_the_apis_with_their_reasons(dashboard: D
     answer = "[data-answer=coach] li"
     assert await dashboard.texts(f"{answer} .who") == [each["author_name"] for each in found[:3]]
     assert await dashboard.texts(f"{answer} b") == [f"+{each['gain']:,}" for each in found[:3]]
-    for told, each in zip(await dashboard.texts(f"{answer} .why"), found, strict=False):
+    for shown, each in zip(await dashboard.texts(f"{answer} .why"), found, strict=False):
         reasons = [reason["sentence"] for reason in each["reasons"]]
-        assert (reasons or ["No single habit explains it"])[0].startswith(told)
+        assert (reasons or ["No single habit explains it"])[0].startswith(shown)
 
 
 async def test_what_rises_is_the_apis_with_its_cause(dashboard: Dashboard) -> None:
@@ -91,9 +91,9 @@ async def test_what_rises_is_the_apis_with_its_cause(dashboard: Dashboard) -> No
 
     assert found, "400 shares of one post in a moment should be unusual"
     for each in found:
-        told = dashboard.page.locator(f"#movers [data-key='{each['dimension']}:{each['key']}']")
-        await expect(told).to_contain_text(each["label"])
-        await expect(told.locator("p")).to_contain_text(
+        shown = dashboard.page.locator(f"#movers [data-key='{each['dimension']}:{each['key']}']")
+        await expect(shown).to_contain_text(each["label"])
+        await expect(shown.locator("p")).to_contain_text(
             each["sentence"].removeprefix(f"{each['label']}: ")
         )
     rises = [each for each in found if each["direction"] == "above" and each["dimension"] != "all"]
@@ -107,8 +107,8 @@ async def test_the_charts_table_is_the_series(dashboard: Dashboard) -> None:
     await dashboard.page.locator("#trend details summary").click()
     found = await dashboard.json(f"/reports/series?{SCOPE}&interval=day")
 
-    told = await dashboard.texts("#trend tbody td:nth-child(2)")
-    assert told == [f"{point['total_engagements']:,}" for point in found]
+    shown = await dashboard.texts("#trend tbody td:nth-child(2)")
+    assert shown == [f"{point['total_engagements']:,}" for point in found]
     await expect(dashboard.page.locator("#trend .uplot canvas")).to_have_count(1)
 
 
@@ -118,8 +118,8 @@ async def test_the_hours_of_readers_are_the_patterns(dashboard: Dashboard) -> No
 
     for cell in found[:20]:
         place = f"{cell['day_name'].strip()} {cell['hour_of_day']:02}:00"
-        told = dashboard.page.locator(f'#hours td[title^="{place}: "]')
-        await expect(told).to_have_attribute(
+        shown = dashboard.page.locator(f'#hours td[title^="{place}: "]')
+        await expect(shown).to_have_attribute(
             "title", re.compile(rf": {cell['total_engagements']:,} engagements?\b")
         )
     assert await dashboard.page.locator("#hours td.now").count() == 1
@@ -147,8 +147,8 @@ async def test_readers_and_their_steps_are_the_apis(dashboard: Dashboard) -> Non
     groups = await dashboard.json(f"/reports/audience?{SCOPE}&by=country")
 
     for step in steps:
-        told = dashboard.page.locator(f"#funnel [data-step={step['step']}] .figure")
-        await expect(told).to_contain_text(f"{step['readings']:,}")
+        shown = dashboard.page.locator(f"#funnel [data-step={step['step']}] .figure")
+        await expect(shown).to_contain_text(f"{step['readings']:,}")
     await dashboard.page.get_by_role("button", name="Country").click()
     await expect(dashboard.page.locator("#audience .rows .label").first).to_have_text(
         groups[0]["key"]
@@ -245,6 +245,11 @@ async def test_a_post_has_a_page_of_its_own(dashboard: Dashboard) -> None:
         await expect(dashboard.page.locator(f"#subject [data-fact={name}]")).to_contain_text(
             f"{found[name]:,}"
         )
+    benchmark = await dashboard.json(f"/reports/post-benchmark/{post}")
+    place = said(round(benchmark["percentile"], 1))
+    await expect(dashboard.page.locator("#subject [data-fact=percentile]")).to_contain_text(
+        f"better than {place} % of the last {benchmark['peers']} posts in "
+    )
     await expect(dashboard.page.locator("#post-ranking")).to_be_hidden()
     subject = dashboard.page.locator("#subject")
     await subject.get_by_role("button", name="How is this computed?").click()

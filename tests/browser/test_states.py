@@ -101,7 +101,7 @@ async def test_without_the_service_the_page_says_so(dashboard: Dashboard) -> Non
 
 
 async def test_without_events_the_page_tells_how_to_send_the_first(dashboard: Dashboard) -> None:
-    await dashboard.api.connection.execute("TRUNCATE engagements, post_totals, quarter_hours")
+    await dashboard.api.connection.execute("TRUNCATE engagements, post_totals, engagements_15m")
     await dashboard.api.connection.execute("SELECT refresh_engagement_stats(true)")
     await dashboard.open()
 
@@ -113,7 +113,7 @@ async def test_without_events_the_page_tells_how_to_send_the_first(dashboard: Da
 
 async def test_one_slow_report_says_so_in_its_place(dashboard: Dashboard) -> None:
     dashboard.expects_failures = True
-    late = {"code": "unavailable", "detail": "PostgreSQL does not answer in time"}
+    late = {"code": "report_timeout", "detail": "the report takes too long"}
     await dashboard.page.route(
         "**/reports/audience?**", lambda route: route.fulfill(status=503, json=late)
     )

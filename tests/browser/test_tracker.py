@@ -1,36 +1,19 @@
-"""The tracker in a real browser, on a page of another origin than the service's.
-
-Run by `make browser`. What the page did stands in Kafka, each event once.
-"""
+"""The tracker in a real browser, on a page of another origin than the service's."""
 
 import asyncio
-import json
-import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
-from aiohttp import web
-from playwright.async_api import Browser
+from playwright.async_api import Page, Route
 
-from schema.http.edge import Application, ASGIScope, Message, Receive, Send, send_problem
-from schema.http.keys import Scope
-from schema.http.problems import unavailable
-from tests.conftest import Kafka
-from tests.ingesting import Ingest, ingesting
-from tests.serving import new_key
+from tests.browser.site import HEAD, TIMEOUT_SECONDS, Site, posts, types
+from tests.serving import client, new_key
+from web.auth import Scope
 
-PATIENCE_SECONDS = 30
-ARTICLE = """<!doctype html><meta charset="utf-8"><title>A post</title>
-<script>{before}</script>
-<script defer src="{src}" data-key="{key}" {data}></script>
-<article><h1>A post</h1><button data-engage="like"><b>Like</b></button></article>
-<script>{after}</script>"""
+CLOCK = "Object.values(localStorage).some((value) => /^-?[0-9]+$/.test(value))"
 CLICK = 'document.querySelector("b").click();'
 
 
@@ -39,128 +22,14 @@ def when_ready(*statements: str) -> str:
     return f'document.addEventListener("DOMContentLoaded", () => {{ {"".join(statements)} }});'
 
 
-@dataclass
-class Wire:
-    """Between browser and service: notes beacon requests, breaks some, opens the answers."""
+async def test_view_and_click_are_sent_exactly_once(site: Site) -> None:
+    site.page(data='data-post="9007199254740993" data-user="7"', after=when_ready(CLICK))
+    async with site.opened() as page:
+        await site.events(lambda found: types(found) == ["like", "view"])
+        found = await site.events_before(page)
 
-    app: Application
-    failures: int = 0
-    opens_answers: bool = True
-    bodies: list[str] = field(default_factory=list)
-
-    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != "/events/beacon":
-            await self.app(scope, receive, send)
-            return
-
-        async def noting() -> Message:
-            message = await receive()
-            self.bodies.append(message.get("body", b"").decode())
-            return message
-
-        async def readable(message: Message) -> None:
-            if message["type"] == "http.response.start" and self.opens_answers:
-                message["headers"] = _readable(message["headers"])
-            await send(message)
-
-        if self.failures:
-            self.failures -= 1
-            await noting()
-            await send_problem(readable, unavailable("broken for this test"))
-        else:
-            await self.app(scope, noting, readable)
-
-
-def _readable(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Let the page read the answer where the service does not allow it by itself."""
-    given = list(headers)
-    if any(name == b"access-control-allow-origin" for name, _ in given):
-        return given
-    return [
-        *given,
-        (b"access-control-allow-origin", b"*"),
-        (b"access-control-expose-headers", b"Date, Retry-After"),
-    ]
-
-
-@dataclass
-class Site:
-    """A web site beside the service; its pages are what a test puts there."""
-
-    ingest: Ingest
-    wire: Wire
-    browser: Browser
-    pages: dict[str, str] = field(default_factory=dict)
-    url: str = ""
-    key: str = ""
-    asked: list[str] = field(default_factory=list)
-
-    def page(
-        self, path: str, *, data: str = 'data-post="42"', before: str = "", after: str = ""
-    ) -> None:
-        self.pages[path] = ARTICLE.format(
-            src=f"{self.ingest.url}/tracker.js",
-            key=self.key or self.ingest.key,
-            data=data,
-            before=before,
-            after=after,
-        )
-
-    @asynccontextmanager
-    async def opened(self, path: str) -> AsyncIterator[None]:
-        """Have the page open in the browser while the block runs."""
-        async with await self.browser.new_context() as context:
-            page = await context.new_page()
-            # A page may leave for another one while it loads.
-            await page.goto(self.url + path, wait_until="commit")
-            yield
-
-    async def events(self, until: Callable[[list[Any]], bool]) -> list[Any]:
-        """Return what stands in Kafka once it is as wanted."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not until(found := [json.loads(r.value) for r in await self.ingest.records()]):
-            assert time.monotonic() < deadline, f"in Kafka: {found}; sent: {self.wire.bodies}"
-            await asyncio.sleep(0.1)
-        return found
-
-
-@pytest.fixture
-async def site(kafka: Kafka, topic: str, tmp_path: Path, browser: Browser) -> AsyncIterator[Site]:
-    wires: list[Wire] = []
-
-    def wired(app: Application) -> Application:
-        wires.append(Wire(app))
-        return wires[0]
-
-    async with ingesting(kafka, topic, tmp_path / "keys.json", wired=wired) as ingest:
-        site = Site(ingest, wires[0], browser)
-
-        async def answer(request: web.BaseRequest) -> web.Response:
-            site.asked.append(request.path)
-            return web.Response(text=site.pages.get(request.path, ""), content_type="text/html")
-
-        runner = web.ServerRunner(web.Server(answer))
-        await runner.setup()
-        listener = web.TCPSite(runner, "127.0.0.1", 0)
-        await listener.start()
-        site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        yield site
-        await runner.cleanup()
-
-
-def types(found: list[Any]) -> list[str]:
-    return sorted(e["type"] for e in found)
-
-
-async def test_a_view_and_a_click_stand_in_kafka_exactly_once(site: Site) -> None:
-    site.page("/", data='data-post="9007199254740993" data-user="7"', after=when_ready(CLICK))
-    async with site.opened("/"):
-        found = await site.events(lambda found: types(found) == ["like", "view"])
-        sent = len(site.wire.bodies)
-        await asyncio.sleep(2)
-
-    assert len(site.wire.bodies) == sent <= 2, "what was accepted is sent again"
-    assert len(await site.ingest.records()) == 2
+    assert types(found) == ["like", "view"]
+    assert len(site.publisher.events) == 3, "an accepted event is sent again"
     for each in found:
         assert (each["post_id"], each["user_id"]) == (9007199254740993, 7)
         event_id = UUID(each["event_id"])
@@ -169,62 +38,36 @@ async def test_a_view_and_a_click_stand_in_kafka_exactly_once(site: Site) -> Non
         assert event_id.int >> 80 == round(engaged.timestamp() * 1000)
 
 
-async def test_a_key_bound_to_the_page_is_let_in_and_its_answer_read(site: Site) -> None:
-    site.wire.opens_answers = False
-    site.key = new_key(site.ingest.keys, Scope.INGEST, origins=(site.url,))
+async def test_key_bound_to_the_page_is_accepted_and_its_reply_read(site: Site) -> None:
+    site.gateway.has_readable_replies = False
+    site.key = new_key(site.keys, Scope.INGEST, origins=(site.url,))
     await known(site)
-    site.page("/", after=when_ready(CLICK))
-    async with site.opened("/"):
+    site.page(after=when_ready(CLICK))
+    async with site.opened() as page:
         await site.events(lambda found: types(found) == ["like", "view"])
-        sent = len(site.wire.bodies)
-        await asyncio.sleep(3)  # an answer that cannot be read is asked for again after 2 s
+        await site.events_before(page)
 
-    assert len(site.wire.bodies) == sent <= 2, "the answer could not be read"
-    assert len(await site.ingest.records()) == 2
+    assert len(site.publisher.events) == 3, "a reply could not be read"
 
 
 async def known(site: Site) -> None:
-    """Wait until the service has seen the key's origin in its file."""
-    asking = {"Origin": site.url, "Access-Control-Request-Method": "POST"}
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        async with site.ingest.session.options("/events/beacon", headers=asking) as answer:
-            if answer.status == 204:
-                return
-        assert time.monotonic() < deadline, "the service does not see the key"
-        await asyncio.sleep(0.1)
+    """Wait until the service has read the key's origin from its file."""
+    headers = {"Origin": site.url, "Access-Control-Request-Method": "POST"}
+    async with asyncio.timeout(TIMEOUT_SECONDS), client(site.service, None) as session:
+        while True:
+            async with session.options("/events/beacon", headers=headers) as answer:
+                if answer.status == 204:
+                    return
+            await asyncio.sleep(0.1)
 
 
-async def test_after_a_failure_the_same_events_are_sent_again(site: Site) -> None:
-    site.wire.failures = 2
-    site.page("/", after=when_ready(CLICK))
-    async with site.opened("/"):
-        found = await site.events(lambda found: len(found) >= 2)
-
-    assert types(found) == ["like", "view"]
-    first = json.loads(site.wire.bodies[0])
-    assert [e["event_id"] for e in first if e["type"] == "like"] == [
-        e["event_id"] for e in found if e["type"] == "like"
-    ]
-
-
-async def test_a_click_on_the_way_to_another_page_is_not_lost(site: Site) -> None:
-    site.page("/", after=when_ready(CLICK, "location.href = '/next';"))
+async def test_click_that_leaves_the_page_is_not_lost(site: Site) -> None:
+    site.page(after=when_ready(CLICK, "location.href = '/next';"))
     site.pages["/next"] = "<!doctype html><title>Next</title>"
-    async with site.opened("/"):
+    async with site.opened():
         found = await site.events(lambda found: len(found) >= 1)
 
-    assert {e["type"] for e in found} == {"like"}
-    assert len({(e["event_id"], e["engaged_timestamp"]) for e in found}) == 1
-
-
-async def test_a_clock_that_is_wrong_is_corrected_by_the_servers(site: Site) -> None:
-    site.page("/", before="const real = Date.now; Date.now = () => real() + 36e5;")
-    async with site.opened("/"):
-        [view] = await site.events(lambda found: len(found) == 1)
-
-    off = datetime.now(UTC) - datetime.fromisoformat(view["engaged_timestamp"])
-    assert timedelta(seconds=-5) < off < timedelta(seconds=PATIENCE_SECONDS)
+    assert types(found) == ["like"]
 
 
 @pytest.mark.parametrize(
@@ -235,58 +78,162 @@ async def test_a_clock_that_is_wrong_is_corrected_by_the_servers(site: Site) -> 
         ("", "data-ignore"),
     ],
 )
-async def test_nothing_is_sent_for_readers_who_do_not_want_it(
+async def test_nothing_is_sent_or_stored_when_the_reader_opts_out(
     site: Site, before: str, data: str
 ) -> None:
-    site.page(
-        "/",
-        before=before,
-        data=f'data-post="42" {data}',
-        after=when_ready(CLICK, "fetch('/clicked');"),
-    )
-    async with site.opened("/"):
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while "/clicked" not in site.asked:
-            assert time.monotonic() < deadline, "the page did not run"
-            await asyncio.sleep(0.1)
-        await asyncio.sleep(3)
+    site.page(before=before, data=f'data-post="42" {data}', after=when_ready(CLICK))
+    async with site.opened() as page:
+        await page.wait_for_function("!!window.engage")
+        await page.evaluate("engage('share')")
+        # Longer than until a view counts.
+        await asyncio.sleep(2)
+        assert await page.evaluate("localStorage.length + sessionStorage.length") == 0
 
-    assert site.wire.bodies == []
+    assert [(r.method, r.path) for r in site.gateway.requests] == [("GET", "/tracker.js")]
 
 
-async def test_what_a_page_gets_wrong_does_not_spoil_the_rest(site: Site) -> None:
+async def test_invalid_event_of_a_page_does_not_affect_the_others(site: Site) -> None:
     wrong = (
         """engage('li"ke'); engage(); engage("view", { post: '"}' });"""
-        """engage("like", { post: "a\\nb" });"""
+        """engage("like", { post: "a\\nb" }); engage("like", { post: "x".repeat(20000) });"""
     )
-    site.page("/", after=when_ready(wrong, CLICK))
-    async with site.opened("/"):
+    site.page(after=when_ready(wrong, CLICK))
+    async with site.opened() as page:
         found = await site.events(lambda found: types(found) == ["like", "view", "view"])
+        assert len(await site.events_before(page)) == 3
 
-    # A quote and a brace are a strange external id, but one.
+    # A quote and a brace are a strange external ID, but a valid one.
     assert {e.get("post_id") or e["post"] for e in found} == {42, '"}'}
-    assert len(site.wire.bodies[0].split("event_id")) == 1 + 5
+
+
+async def test_digits_beyond_a_post_id_are_an_external_id(site: Site) -> None:
+    site.page(data=f'data-post="{10**19}"')
+    async with site.opened():
+        [view] = await site.events(lambda found: len(found) == 1)
+
+    assert view["post"] == str(10**19)
 
 
 async def test_once_makes_a_repeated_like_one_event(site: Site) -> None:
-    site.page(
-        "/", data='data-post="42" data-user="7" data-once="like:1d"', after=when_ready(CLICK, CLICK)
+    site.page(data='data-post="42" data-user="7" data-once="like:1d"', after=when_ready(CLICK * 2))
+    async with site.opened() as page:
+        await site.events(lambda found: types(found) == ["like", "view"])
+        assert types(await site.events_before(page)) == ["like", "view"]
+
+    assert len(site.publisher.events) == 4
+
+
+async def test_element_is_counted_when_it_is_in_sight(site: Site) -> None:
+    site.pages["/"] = (
+        f"{HEAD}{site.tag(data='')}"
+        "<p data-engage-view data-engage-post=1>one</p>"
+        '<p data-engage-view data-engage-post=2 style="margin-top: 9000px">far below</p>'
     )
-    async with site.opened("/"):
-        found = await site.events(lambda found: types(found) == ["like", "like", "view"])
+    async with site.opened() as page:
+        await site.events(lambda found: len(found) == 1)
+        assert posts(await site.events_before(page)) == [1]
+        await page.evaluate("scrollTo(0, 9999)")
+        await site.events(lambda found: posts(found) == [1, 2])
 
-    assert len({e["event_id"] for e in found if e["type"] == "like"}) == 1
+
+async def test_click_takes_the_post_of_the_nearest_element(site: Site) -> None:
+    site.page()
+    site.pages["/"] += "<article data-engage-post=43><i data-engage=share>Share</i></article>"
+    async with site.opened() as page:
+        await page.click("i")
+        await page.click("b")
+        found = await site.events(lambda found: types(found) == ["like", "share", "view"])
+
+    assert (posts(found, "share"), posts(found, "like")) == ([43], [42])
 
 
-async def test_every_marked_element_counts_once_it_is_in_sight(site: Site) -> None:
-    site.page("/", data="", after="")
-    site.pages["/"] += (
-        '<p data-engage-view data-engage-post="1">one</p>'
-        '<p data-engage-view data-engage-post="2" style="margin-top: 9000px">far below</p>'
+# The reader's clock.
+
+
+def shifted(hours: float) -> str:
+    """Return a script that sets the reader's clock wrong."""
+    return f"const real = Date.now; Date.now = () => real() + {hours} * 36e5;"
+
+
+def is_now(event: dict[str, str]) -> bool:
+    age = datetime.now(UTC) - datetime.fromisoformat(event["engaged_timestamp"])
+    return timedelta(seconds=-5) < age < timedelta(seconds=TIMEOUT_SECONDS)
+
+
+@asynccontextmanager
+async def behind_a_cache(site: Site, *, date: datetime, age: bool) -> AsyncIterator[Page]:
+    """Open the page; every reply of the service has this Date, and perhaps an Age of an hour."""
+    headers = {"date": date.strftime("%a, %d %b %Y %H:%M:%S GMT")} | (
+        {"age": "3600"} if age else {}
     )
-    async with site.opened("/"):
-        found = await site.events(lambda found: len(found) >= 1)
-        await asyncio.sleep(2)
 
-    assert [e["post_id"] for e in found] == [1]
-    assert len(await site.ingest.records()) == 1
+    async def answer(route: Route) -> None:
+        reply = await route.fetch()
+        await route.fulfill(response=reply, headers=reply.headers | headers)
+
+    async with site.context() as context:
+        page = await context.new_page()
+        await page.route(f"{site.service}/**", answer)
+        await page.goto(site.url)
+        yield page
+        await page.unroute_all(behavior="wait")
+
+
+async def clock_is_known(page: Page) -> None:
+    """Wait until the tracker has seen a Date."""
+    await page.wait_for_function(CLOCK)
+
+
+@pytest.mark.parametrize("hours", [-20, -0.05, 0, 1])
+async def test_wrong_clock_is_corrected(site: Site, hours: float) -> None:
+    site.page(before=shifted(hours), data="")
+    async with site.opened() as page:
+        await clock_is_known(page)
+        await page.evaluate("engage('like', {post: '1'})")
+        found = await site.events(lambda found: len(found) == 1)
+
+    assert all(map(is_now, found))
+
+
+@pytest.mark.parametrize("age", [True, False])
+@pytest.mark.parametrize("hours", [-1, 0])
+async def test_right_clock_is_not_changed_behind_a_cache(site: Site, age: bool, hours: int) -> None:
+    site.page()
+    date = datetime.now(UTC) + timedelta(hours=hours)
+    async with behind_a_cache(site, date=date, age=age) as page:
+        await site.events(lambda found: len(found) == 1)
+        await page.click("b")
+        found = await site.events(lambda found: len(found) == 2)
+
+    assert all(map(is_now, found))
+
+
+async def test_clock_ahead_is_corrected_behind_a_cache_that_sends_an_age(site: Site) -> None:
+    site.page(before=shifted(3))
+    date = datetime.now(UTC) - timedelta(hours=1)
+    async with behind_a_cache(site, date=date, age=True):
+        found = await site.events(lambda found: len(found) == 1)
+
+    assert all(map(is_now, found))
+
+
+async def test_clock_that_is_right_again_is_not_corrected(site: Site) -> None:
+    site.page("/", before=shifted(-1), data="")
+    site.page("/later")
+    async with site.opened() as page:
+        await clock_is_known(page)
+        await page.goto(f"{site.url}/later")
+        found = await site.events(lambda found: len(found) == 1)
+
+    assert all(map(is_now, found))
+
+
+async def test_time_is_requested_once_when_the_clock_is_right(site: Site) -> None:
+    site.page(data="")
+    async with site.opened() as page:
+        await clock_is_known(page)
+        await page.goto(site.url)
+        await page.wait_for_function("!!window.engage")
+        await site.events_before(page)
+
+    assert len([r for r in site.gateway.requests if r.method == "HEAD"]) == 1

@@ -23,7 +23,7 @@ def program(name: str) -> str:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A running stack that is told of a proxy, with two ingest processes and a small catalogue."""
+    """A running stack behind a proxy, with two ingest processes and a small catalogue."""
     environment = {
         "ENGAGE_TRUSTED_PROXIES": PROXY,
         "ENGAGE_CLIENT_RATE_PER_SECOND": str(CLIENT_RATE),

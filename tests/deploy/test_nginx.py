@@ -106,11 +106,12 @@ def _lay_out(stack: Stack, proxy: Proxy) -> None:
         "127.0.0.1:8002;": f"127.0.0.1:{port_of(file['catalogue_url'])};",
         "listen 443 ": f"listen 127.0.0.1:{proxy.port} ",
         "listen 80;": f"listen 127.0.0.1:{proxy.plain_port};",
-        "/var/log/nginx/": f"{folder}/",
     }
     (conf / "engagement.conf").write_text(moved(CONF, places))
     for name in ("proxy.inc", "answers.inc"):
         shutil.copy(DEPLOY / "nginx" / name, conf)
+    logs = moved(DEPLOY / "nginx" / "logs.inc", {"/var/log/nginx/": f"{folder}/"})
+    (conf / "logs.inc").write_text(logs)
     tls = moved(DEPLOY / "nginx" / "tls.inc", {"/etc/engagement/tls/": f"{folder}/"})
     (conf / "tls.inc").write_text(tls)
     user = "user root;" if os.geteuid() == 0 else ""
@@ -120,7 +121,8 @@ def _lay_out(stack: Stack, proxy: Proxy) -> None:
     )
     (folder / "nginx.conf").write_text(
         f"{user} pid {folder}/nginx.pid; error_log {folder}/error.log; events {{}}"
-        f" http {{ {temporary} access_log off; include {conf}/*.conf; }}"
+        # As in Debian's own file: what is not said in ours is logged in full.
+        f" http {{ {temporary} access_log {folder}/access.log; include {conf}/*.conf; }}"
     )
 
 
@@ -252,6 +254,55 @@ def test_each_request_has_one_id_in_every_log(stack: Stack, proxy: Proxy) -> Non
         return any(json.loads(line)["request_id"] == request_id for line in lines)
 
     eventually(logged, "nginx has logged the request")
+
+
+def test_no_log_has_an_address_a_key_or_what_was_sent(stack: Stack, proxy: Proxy) -> None:
+    key, source = stack.file["ingest_key"], "127.0.9.77"
+    words = [key, source, "post-canary", "user-canary"]
+    query = f"key={key}&post=post-canary&user=user-canary&type=view"
+    # Each other one meets the process that is down.
+    for _ in range(4):
+        answer, _ = proxy.ask(COLLECT, f"/events/pixel.gif?{query}", source=source)
+        assert answer.status in (200, 429)
+    beacon = b"?" * (1024 * 1024 + 1)
+    assert (
+        proxy.ask(COLLECT, f"/events/beacon?{query}", body=beacon, source=source)[0].status == 413
+    )
+    assert proxy.ask(STATS, f"/dashboard?{query}", source=source)[0].status == 200
+    assert proxy.ask(CATALOGUE, f"/?{query}", source=source)[0].status == 200
+    for port in (proxy.port, proxy.plain_port):
+        for head in (f"GET /?{query} HTTP/1.1", f"GET /?{query} HTTP/9.9", f"G\x01T /?{query}"):
+            with socket.create_connection(("127.0.0.1", port), 15, (source, 0)) as plain:
+                plain.sendall(f"{head}\r\nHost: {COLLECT}\r\n\r\n".encode())
+                assert plain.recv(1024)
+    refused = _too_many_connections(proxy, f"/?{query}", source)
+    assert refused.status == 429
+    last = proxy.ask(STATS, "/")[0].headers["X-Request-Id"]
+
+    def logged() -> bool:
+        return last in (proxy.folder / "engagement.log").read_text()
+
+    eventually(logged, "nginx has logged the last request")
+    logs = {path.name: path.read_text() for path in proxy.folder.glob("*.log")}
+    assert len(logs) >= 3
+    for name, text in logs.items():
+        assert [word for word in words if word in text] == [], name
+    assert any('"status":413' in line for line in logs["engagement.log"].splitlines())
+
+
+def _too_many_connections(proxy: Proxy, path: str, source: str) -> http.client.HTTPResponse:
+    """Keep as many requests open as an address may have, and return the answer to one more."""
+    head = f"POST {path} HTTP/1.1\r\nHost: {STATS}\r\nContent-Length: 10\r\n\r\n".encode()
+    with contextlib.ExitStack() as held:
+        for _ in range(50):
+            connection = held.enter_context(proxy.connected(STATS, source))
+            connection.sock.sendall(head)
+        return eventually(lambda: _refused(proxy, path, source), "one more is refused")  # type: ignore[no-any-return]
+
+
+def _refused(proxy: Proxy, path: str, source: str) -> http.client.HTTPResponse | None:
+    answer, _ = proxy.ask(STATS, path, source=source)
+    return answer if answer.status == 429 else None
 
 
 def test_who_is_away_is_answered_as_the_services_would(stack: Stack, tmp_path: Path) -> None:

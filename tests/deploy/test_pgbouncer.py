@@ -15,15 +15,15 @@ import asyncpg
 import pytest
 
 from engage.embedded import ports
-from schema.http.keys import Scope
 from tests.backends import Backend
 from tests.conftest import Database, Kafka
 from tests.deploy.conftest import DEPLOY, program
 from tests.deploy.programs import moved, running
 from tests.e2e.stacks import eventually, is_open
-from tests.faults.rig import process
-from tests.integration.consumer.conftest import until
+from tests.processes import process
 from tests.serving import client, new_key
+from tests.waiting import until
+from web.auth import Scope
 
 SOURCE = DEPLOY / "pgbouncer"
 LOGINS = ("engage_api", "engage_catalogue")
@@ -50,14 +50,13 @@ class Pooled:
 
 @pytest.fixture
 async def logins(servers: Backend, database: Database) -> AsyncIterator[dict[str, str]]:
-    """The passwords of the logins that logins.sql makes; nobody else has them meanwhile."""
+    """The passwords of the logins that logins.sql creates."""
     passwords = {login: secrets.token_urlsafe(18) for login in LOGINS}
-    text = (SOURCE / "logins.sql").read_text()
-    for login, password in passwords.items():
-        text = text.replace(f":'{login.removeprefix('engage_')}_password'", f"'{password}'")
     owner = await asyncpg.connect(database.url)
     try:
-        await owner.execute(text)
+        await owner.execute((SOURCE / "logins.sql").read_text())
+        for login, password in passwords.items():
+            await owner.execute(f"ALTER ROLE {login} PASSWORD '{password}'")
         yield passwords
         await owner.execute(f"DROP OWNED BY {', '.join(LOGINS)}")
         await owner.execute(f"DROP ROLE {', '.join(LOGINS)}")
@@ -94,7 +93,7 @@ def pooled(database: Database, logins: dict[str, str], folder: Path) -> Iterator
         yield Pooled(port, name, logins)
 
 
-async def test_reports_and_the_catalogue_work_with_fewer_connections_than_processes_have(
+async def test_processes_share_fewer_connections_than_they_open(
     pooled: Pooled, database: Database, kafka: Kafka, topic: str, tmp_path: Path
 ) -> None:
     keys = tmp_path / "keys.json"
@@ -124,7 +123,7 @@ async def test_reports_and_the_catalogue_work_with_fewer_connections_than_proces
             await put_posts(session)
         owner = await asyncpg.connect(database.url)
         await owner.execute("SELECT refresh_engagement_stats()")
-        await asyncio.gather(*(ask_everything(address, read_key) for address in addresses))
+        await asyncio.gather(*(request_reports(address, read_key) for address in addresses))
         used = await owner.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE usename = 'engage_api'"
         )
@@ -158,7 +157,7 @@ async def put_posts(session: aiohttp.ClientSession) -> None:
             assert answer.status == 200, await answer.text()
 
 
-async def ask_everything(address: str, key: str) -> None:
+async def request_reports(address: str, key: str) -> None:
     async def ask(path: str) -> None:
         async with session.get(path) as answer:
             assert answer.status == 200, (path, await answer.text())
@@ -169,7 +168,7 @@ async def ask_everything(address: str, key: str) -> None:
             await asyncio.gather(*map(ask, paths))
 
 
-async def test_what_the_services_say_when_they_connect_is_the_logins_own(pooled: Pooled) -> None:
+async def test_logins_have_the_session_settings_of_the_services(pooled: Pooled) -> None:
     connection = await asyncpg.connect(pooled.url("engage_api"), statement_cache_size=0)
     try:
         asked = {

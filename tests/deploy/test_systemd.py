@@ -3,26 +3,30 @@
 import asyncio
 import os
 import re
+import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from engage.embedded import ports
-from schema.http.keys import Scope
+from schema.logins import set_passwords
 from tests.conftest import Database, Kafka
 from tests.deploy.conftest import DEPLOY, program
 from tests.faults.scene import text_of
 from tests.integration.consumer.conftest import until
 from tests.serving import client, new_key
+from web.auth import Scope
 
 SYSTEMD = DEPLOY / "systemd"
 PYTHON = "/opt/engagement/bin/python"
 INSTANCES = re.findall(r"[\w-]+@?\w*\.service", (SYSTEMD / "engagement.target").read_text())
 MOST_EXPOSED = 2.0
+ROLES = ("consumer", "refresher", "reader", "editor")
 
 
 @pytest.fixture
@@ -58,8 +62,8 @@ def test_a_service_can_do_little_besides_its_work(units: Path, name: str) -> Non
     assert float(exposure) <= MOST_EXPOSED
 
 
-def environment(name: str, places: dict[str, str]) -> dict[str, str]:
-    """What systemd gives a service: the unit's own settings, and those of its files over them."""
+def environment(name: str, places: dict[str, str], folder: Path) -> dict[str, str]:
+    """What systemd gives a service: the unit's own settings, those of its files, credentials."""
     stem, _, instance = name.removesuffix(".service").partition("@")
     unit = SYSTEMD / (f"{stem}@.service" if instance else name)
     text = unit.read_text().replace("%i", instance)
@@ -70,7 +74,16 @@ def environment(name: str, places: dict[str, str]) -> dict[str, str]:
     for variable in ("ENGAGE_PORT", "ENGAGE_METRICS_PORT"):
         if variable in found:
             found[variable] = str(ports.pick())
-    return {variable: places.get(variable, value) for variable, value in found.items()}
+    given = folder / f"{name}-credentials"
+    given.mkdir()
+    for credential, file in re.findall(
+        r"^LoadCredential=(\w+):/etc/engagement/secrets/(\w+)$", text, re.MULTILINE
+    ):
+        (given / credential).write_text(places[file])
+    found = {variable: places.get(variable, value) for variable, value in found.items()}
+    return {variable: value.replace("%S", str(folder)) for variable, value in found.items()} | {
+        "CREDENTIALS_DIRECTORY": str(given)
+    }
 
 
 @contextmanager
@@ -95,14 +108,25 @@ def started(name: str, variables: dict[str, str], folder: Path) -> Iterator[None
 
 
 @pytest.fixture
-def places(database: Database, kafka: Kafka, tmp_path: Path) -> dict[str, str]:
+async def places(database: Database, kafka: Kafka, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
     """What stands in the files of /etc/engagement, for servers of the tests."""
-    return {
-        "ENGAGE_DATABASE_URL": database.url,
+    passwords = {role: secrets.token_hex(32) for role in ROLES}
+    place = database.url.partition("@")[2]
+    owner = await asyncpg.connect(database.url)
+    await set_passwords(owner, {f"engage_{role}": text for role, text in passwords.items()})
+    yield {
+        f"{role}_database_url": f"postgresql://engage_{role}:{password}@{place}"
+        for role, password in passwords.items()
+    } | {
+        "kafka_sasl_password": "",
+        "derived_id_secret": secrets.token_hex(32),
         "ENGAGE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "ENGAGE_API_KEYS_FILE": str(tmp_path / "api_keys.json"),
         "ENGAGE_CHART_LIBRARY": "",
     }
+    for role in ROLES:
+        await owner.execute(f"ALTER ROLE engage_{role} NOLOGIN PASSWORD NULL")
+    await owner.close()
 
 
 async def test_what_the_units_start_takes_an_event_and_shows_it(
@@ -114,16 +138,17 @@ async def test_what_the_units_start_takes_an_event_and_shows_it(
     with ExitStack() as running:
         for name in INSTANCES:
             # Each run of the tests has a topic of its own.
-            variables = environment(name, places) | {"ENGAGE_TOPIC": topic}
+            variables = environment(name, places, tmp_path) | {"ENGAGE_TOPIC": topic}
             ports_of[name] = variables.get("ENGAGE_PORT", "")
             side.append(f"http://127.0.0.1:{variables['ENGAGE_METRICS_PORT']}/readyz")
             running.enter_context(started(name, variables, tmp_path))
-        await until(lambda: all_ready(side), within_seconds=60)
+        await until(lambda: all_ready(side), within_seconds=300)
 
         for name in ("engage-ingest@0.service", "engage-ingest@1.service"):
+            sent = {"post_id": 1, "user_id": int(name[-9]) + 1, "type": "like"}
             async with (
                 client(f"http://127.0.0.1:{ports_of[name]}", ingest_key) as session,
-                session.post("/events", json={"post_id": 1, "type": "like"}) as answer,
+                session.post("/events?once=like:1d", json=sent) as answer,
             ):
                 assert answer.status == 202, await answer.text()
 
@@ -132,7 +157,7 @@ async def test_what_the_units_start_takes_an_event_and_shows_it(
             async with client(url, read_key) as session, session.get("/ops/ledger") as answer:
                 return bool((await answer.json())["totals"]["stored"] == 2)
 
-        await until(both_are_stored)
+        await until(both_are_stored, within_seconds=60)
 
 
 async def all_ready(urls: list[str]) -> bool:

@@ -1,4 +1,4 @@
-"""A stack as its users see it: the command line, stack.json, HTTP, PostgreSQL."""
+"""A stack as its users see it: command line, stack.json and HTTP."""
 
 import contextlib
 import http.client
@@ -24,7 +24,7 @@ def engage(
     timeout_seconds: float = 120,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line, with *environment* as its only settings, and return what came of it."""
+    """Run the command line with *environment* as its only settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ENGAGE_")}
     return subprocess.run(
         [*ENGAGE, *map(str, arguments)],
@@ -36,7 +36,7 @@ def engage(
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stack:
     folder: Path
 
@@ -76,6 +76,10 @@ class Stack:
         stack = self.file
         return request(stack["api_url"], path, stack["read_key"])
 
+    def until_stored(self) -> None:
+        """Wait until no record is in flight."""
+        eventually(lambda: not self.get("/ops/ledger")[1]["totals"]["in_flight"], "all is stored")
+
 
 def request(
     url: str, path: str, key: str, body: Any = None, kind: str = "application/json"
@@ -105,7 +109,7 @@ def is_open(port: int) -> bool:
 def eventually(
     holds: Callable[[], Any], what: str, timeout_seconds: float = DEADLINE_SECONDS
 ) -> Any:
-    """Return the first true answer; fail when there is none in time."""
+    """Return the first true result; fail when there is none in time."""
     deadline = time.monotonic() + timeout_seconds
     while not (found := holds()):
         assert time.monotonic() < deadline, f"not within {timeout_seconds} s: {what}"
@@ -117,7 +121,7 @@ def eventually(
 def started(
     folder: Path, *options: str, environment: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Stack]:
-    """Yield a running stack; whatever a test did to it, it is ended afterwards."""
+    """Run a stack; it ends with the block."""
     stack = Stack(folder)
     try:
         stack.up(*options, environment=environment)

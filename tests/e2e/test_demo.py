@@ -1,4 +1,4 @@
-"""The demo ends by itself and shows something in each report."""
+"""The demo ends by itself and prints reports."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.e2e.stacks import engage
 
 
-def test_the_demo_ends_balanced_and_leaves_nothing_running(tmp_path: Path) -> None:
+def test_demo_ends_balanced_and_leaves_nothing_running(tmp_path: Path) -> None:
     sizes = ("--posts", "400", "--history", "2000", "--live", "500")
     answer = engage("demo", "--once", *sizes, "--dir", tmp_path / "demo")
 

@@ -1,4 +1,4 @@
-"""An event's way from POST to the report."""
+"""An event from POST to the report."""
 
 import subprocess
 import time
@@ -7,39 +7,28 @@ import uuid
 from tests.e2e.stacks import ENGAGE, Stack, eventually
 
 QUIET_POST = 299
-"""A post that the load hardly ever chooses; what it adds only shortens the wait."""
+"""A post that the load hardly ever chooses."""
 
 
-def test_an_accepted_event_shows_within_a_second(stack: Stack) -> None:
-    before = _views(stack, 11)
-    status, answer = stack.post({"post_id": 11, "type": "view"})
-    accepted_at = time.monotonic()
-    eventually(lambda: _views(stack, 11) == before + 1, "the view shows")
-    seconds = time.monotonic() - accepted_at
-
-    assert (status, answer["accepted"]) == (202, 1)
-    assert seconds < 1
-
-
-def test_events_show_within_a_second_while_500_a_second_come(stack: Stack) -> None:
+def test_event_shows_within_a_second_at_500_events_a_second(stack: Stack) -> None:
     sizes = ("--events", "3000", "--rate", "500", "--batch-events", "10")
     command = [*ENGAGE, "load", *sizes, "--dir", str(stack.folder)]
-    waited = []
+    seconds = []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as load:
         while load.poll() is None:
             before = _views(stack, QUIET_POST)
             stack.post({"post_id": QUIET_POST, "type": "view"})
             accepted_at = time.monotonic()
             eventually(lambda n=before: _views(stack, QUIET_POST) > n, "the view shows")
-            waited.append(time.monotonic() - accepted_at)
+            seconds.append(time.monotonic() - accepted_at)
             time.sleep(0.2)
 
     assert load.returncode == 0
-    assert len(waited) > 5
-    assert max(waited) < 1
+    assert len(seconds) > 5
+    assert max(seconds) < 1
 
 
-def test_an_event_sent_again_counts_once(stack: Stack) -> None:
+def test_repeated_event_counts_once(stack: Stack) -> None:
     event = {
         "event_id": str(uuid.uuid4()),
         "engaged_timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -20,7 +20,7 @@ LEAST_KILLS = 5
 
 @pytest.fixture
 def own_stack(tmp_path: Path) -> Iterator[Stack]:
-    """A stack that nobody else sends to."""
+    """A stack that only this module sends to."""
     with started(tmp_path, "--consumers", "2") as stack:
         answer = stack.engage("seed", "--posts", str(POSTS), "--users", "50")
         assert answer.returncode == 0, answer.stderr

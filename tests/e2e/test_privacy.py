@@ -1,4 +1,4 @@
-"""A user who was counted over HTTP is given what is stored, and is then erased for good."""
+"""A user's data are exported and then erased."""
 
 import json
 import uuid
@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.e2e.stacks import Stack, eventually
-from tests.e2e.test_operators import _produce
+from tests.e2e.stacks import Stack
+from tests.e2e.test_operators import produce
 
 USER = 424_242_424
 NAME = "crm-person-77"
@@ -17,7 +17,7 @@ NAME = "crm-person-77"
 
 @pytest.fixture(scope="module")
 def events(stack: Stack) -> list[dict[str, Any]]:
-    """Events that the user sent, under both names, on three days."""
+    """Events of the user, by number and external ID, on three days."""
     user = {"signup_date": "2024-01-01", "country": "AT", "user_segment": "free"}
     line = user | {"kind": "user", "id": USER, "external_id": NAME}
     assert stack.catalogue(line)[0] == 200
@@ -33,23 +33,25 @@ def events(stack: Stack) -> list[dict[str, Any]]:
     return made
 
 
-async def test_a_user_is_exported_and_erased_and_late_events_obey(
+async def test_user_is_exported_then_erased_also_from_late_events(
     stack: Stack, events: list[dict[str, Any]]
 ) -> None:
-    poison = {"user_id": USER, "post_id": 1, "type": "nothing", "event_id": str(uuid.uuid4())}
-    await _produce(stack, [json.dumps(poison).encode()])
-    until_stored(stack)
+    invalid = {"user_id": USER, "post_id": 1, "type": "nothing", "event_id": str(uuid.uuid4())}
+    await produce(stack, [json.dumps(invalid).encode()])
+    stack.until_stored()
     totals = stack.get("/engagement/5")[1]["likes"]
-    told = [json.loads(line) for line in run(stack, "export", str(USER)).splitlines()]
-    run(stack, "erase", str(USER), "--by", "ticket 1")
+    exported = [
+        json.loads(line) for line in run(stack, "export", "--user-id", str(USER)).splitlines()
+    ]
+    run(stack, "erase", "--user-id", str(USER), "--by", "ticket 1", "--yes")
     late = {"post_id": 6, "type": "view", "user_id": USER}
     assert stack.post(*events, late, late | {"user": NAME, "user_id": None})[0] == 202
-    until_stored(stack)
+    stack.until_stored()
 
-    kinds = sorted(thing["kind"] for thing in told)
+    kinds = sorted(row["kind"] for row in exported)
     assert kinds == ["dead_letter", "event", "event", "event", "external_id", "user"]
     assert stack.get("/engagement/5")[1]["likes"] == totals
-    assert await places_of_the_user(stack) == ["erased_users"]
+    assert await tables_with_the_user(stack) == ["erased_users"]
     assert stack.engage("db", "verify").returncode == 0
     assert stack.engage("ledger").stdout.endswith("balanced\n")
 
@@ -60,15 +62,8 @@ def run(stack: Stack, *arguments: str) -> str:
     return done.stdout
 
 
-def until_stored(stack: Stack) -> None:
-    def all_is() -> bool:
-        return bool(stack.get("/ops/ledger")[1]["totals"]["in_flight"] == 0)
-
-    eventually(all_is, "all is stored")
-
-
-async def places_of_the_user(stack: Stack) -> list[str]:
-    """Return the tables that hold the number or the name, also within bytes."""
+async def tables_with_the_user(stack: Stack) -> list[str]:
+    """Return the tables that contain the number or the external ID, also in bytea columns."""
     connection: Any = await asyncpg.connect(stack.file["database_url"])
     wanted = [str(USER), NAME]
     wanted += [text.encode().hex() for text in wanted]

@@ -19,7 +19,9 @@ from tests.security import misuse
 from tests.security.canary import command_lines, files_of, leaks
 
 WORD = "canary-7f3a9b-typed-by-a-client"
-KEEPERS = ("secrets.json", "stack.json", "postgres.password", "pgpass")
+KEEPERS = (
+    "secrets.json", "stack.json", "postgres.password", "pgpass", "kafka/server.properties",
+)  # fmt: skip
 """The files whose purpose is to hold secrets; readable by their owner alone."""
 SERVICES = {"ingest": "ingest_key", "api": "read_key", "catalogue": "admin_key"}
 WRONG = {
@@ -47,6 +49,7 @@ def secrets_of(stack: Stack) -> dict[str, str]:
     kept = json.loads((stack.folder / "secrets.json").read_text())
     found = {f"the password of {login}": text for login, text in kept["passwords"].items()}
     found |= {f"the {scope} key": text for scope, text in kept["keys"].items()}
+    found["the secret of derived ids"] = kept["derived_id_secret"]
     return found | {"the superuser's password": (stack.folder / "postgres.password").read_text()}
 
 
@@ -124,13 +127,15 @@ def test_commands_show_no_secret(stack: Stack) -> None:
         "ENGAGE_KAFKA_SASL_PASSWORD": WORD,
         "ENGAGE_READ_KEY": WORD,
     }
-    shown = [told(command, stack.engage(*command)) for command in OF_THE_STACK]
-    shown += [told(command, engage(*command, environment=given)) for command in OF_THE_ENVIRONMENT]
+    shown = [output_of(command, stack.engage(*command)) for command in OF_THE_STACK]
+    shown += [
+        output_of(command, engage(*command, environment=given)) for command in OF_THE_ENVIRONMENT
+    ]
 
     assert leaks(words_of(stack), shown) == []
 
 
-def told(command: tuple[str, ...], done: Any) -> tuple[str, bytes]:
+def output_of(command: tuple[str, ...], done: Any) -> tuple[str, bytes]:
     return " ".join(command), (done.stdout + done.stderr).encode()
 
 

@@ -12,7 +12,7 @@ def test_a_machine_that_runs_the_tests_is_healthy(tmp_path: Path) -> None:
     assert {"Java", "PostgreSQL 18", "PostgreSQL 16", "disk"} <= {f.name for f in findings}
 
 
-def test_what_is_missing_comes_with_its_fix(
+def test_missing_requirement_names_its_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a file").touch()

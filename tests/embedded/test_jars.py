@@ -1,4 +1,4 @@
-"""The jars of this user, served to a cache of the test's own by a mirror on loopback."""
+"""Downloads of jars from a mirror on loopback into a new cache."""
 
 import hashlib
 import http.server
@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from engage.embedded import ports
-from engage.embedded.errors import DownloadFailed, JarRefused
-from engage.embedded.jar_lock import LOCK_FILE, locked_jars
-from engage.embedded.jars import CHART_LIBRARY, JarStore
+from engage.embedded.jars import CHART_LIBRARY, LOCK_FILE, JarStore, locked_jars
+from engage.embedded.machine import StackError
 
 ENSURE = "from engage.embedded.jars import JarStore; JarStore().ensure()"
 
@@ -25,13 +24,13 @@ class Mirror(http.server.SimpleHTTPRequestHandler):
 
     folder: Path
     served: list[str]
-    instead_of_any = ""
+    replacement = ""
 
     def translate_path(self, path: str) -> str:
         filename = path.rpartition("/")[2]
         if filename.endswith(".jar"):
             self.served.append(filename)
-        return str(self.folder / (self.instead_of_any or filename))
+        return str(self.folder / (self.replacement or filename))
 
     def log_message(self, *arguments: object) -> None:
         pass
@@ -65,32 +64,34 @@ def cache(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def filled(mirror: type[Mirror], cache: Path) -> JarStore:
+def complete_store(mirror: type[Mirror], cache: Path) -> JarStore:
     store = JarStore(cache)
     store.ensure()
     mirror.served.clear()
     return store
 
 
-def test_what_is_fetched_is_complete_and_reported(mirror: type[Mirror], cache: Path) -> None:
-    fractions = []
+def test_fetched_jars_are_complete_and_their_progress_reported(
+    mirror: type[Mirror], cache: Path
+) -> None:
+    done = []
     store = JarStore(cache)
 
-    store.ensure(lambda _step, fraction, _detail="": fractions.append(fraction))
+    store.ensure(lambda _step, jars, total, _remark: done.append(jars / total))
 
     assert store.missing() == []
     assert store.webjar("uplot").is_file()
-    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
-    assert fractions == sorted(fractions)
+    assert (done[0], done[-1]) == (0.0, 1.0)
+    assert done == sorted(done)
 
 
-def test_a_second_start_asks_for_nothing(mirror: type[Mirror], filled: JarStore) -> None:
-    filled.ensure()
+def test_complete_cache_needs_no_download(mirror: type[Mirror], complete_store: JarStore) -> None:
+    complete_store.ensure()
 
     assert mirror.served == []
 
 
-def test_two_first_runs_at_once_fetch_each_jar_once(
+def test_parallel_first_runs_fetch_each_jar_once(
     mirror: type[Mirror], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "shared cache"))
@@ -101,42 +102,42 @@ def test_two_first_runs_at_once_fetch_each_jar_once(
     assert JarStore().missing() == []
 
 
-def test_a_jar_changed_under_its_old_size_and_time_is_fetched_again(
-    mirror: type[Mirror], filled: JarStore
+def test_changed_jar_of_the_same_size_and_time_is_fetched_again(
+    mirror: type[Mirror], complete_store: JarStore
 ) -> None:
     jar = locked_jars()[0]
-    path = filled.path(jar)
+    path = complete_store.path(jar)
     before = path.stat()
     path.write_bytes(bytes(before.st_size))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
-    assert filled.missing() == [jar]
-    filled.ensure()
+    assert complete_store.missing() == [jar]
+    complete_store.ensure()
 
     assert mirror.served == [jar.filename]
-    assert filled.missing() == []
+    assert complete_store.missing() == []
 
 
-def test_a_jar_that_differs_from_the_lock_is_refused(mirror: type[Mirror], cache: Path) -> None:
-    mirror.instead_of_any = locked_jars()[1].filename
+def test_jar_is_rejected_when_it_differs_from_the_lock(mirror: type[Mirror], cache: Path) -> None:
+    mirror.replacement = locked_jars()[1].filename
     store = JarStore(cache)
 
-    with pytest.raises(JarRefused, match="differs from the lock file"):
+    with pytest.raises(StackError, match="differs from the lock file"):
         store.ensure()
 
-    assert [path for path in cache.rglob("*.jar") if path.name != mirror.instead_of_any] == []
+    assert [path for path in cache.rglob("*.jar") if path.name != mirror.replacement] == []
 
 
-def test_without_network_and_cache_the_fix_is_named(
+def test_error_without_network_and_cache_names_the_remedy(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure_jgo(tmp_path, monkeypatch, ports.pick())
 
-    with pytest.raises(DownloadFailed, match="connect to the network once"):
+    with pytest.raises(StackError, match="connect to the network once"):
         JarStore(cache).ensure()
 
 
-def test_the_lock_belongs_to_what_is_wanted() -> None:
+def test_lock_file_matches_the_wanted_jars() -> None:
     wanted = LOCK_FILE.with_name("jgo.toml").read_bytes()
     lock = tomllib.loads(LOCK_FILE.read_text())
 
@@ -145,7 +146,7 @@ def test_the_lock_belongs_to_what_is_wanted() -> None:
     assert len({jar.filename for jar in locked_jars()}) == len(locked_jars())
 
 
-def test_a_pages_library_is_fetched_alone_and_checked(
+def test_chart_library_is_fetched_alone_and_checked(
     mirror: type[Mirror], cache: Path, tmp_path: Path
 ) -> None:
     store = JarStore(cache)

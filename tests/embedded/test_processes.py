@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engage.embedded import processes
-from engage.embedded.processes import ProcessId, Roster
+from engage.embedded import processes, programs
+from engage.embedded.processes import ProcessId
 
 IGNORES_SIGTERM = (
     "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)"
@@ -18,7 +18,7 @@ IGNORES_SIGTERM = (
 
 
 @pytest.fixture
-def stranger() -> Iterator[subprocess.Popen[bytes]]:
+def other_process() -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         yield process
         process.kill()
@@ -31,7 +31,7 @@ def identity(process: subprocess.Popen[bytes]) -> ProcessId:
 
 
 def spawn(tmp_path: Path, code: str) -> subprocess.Popen[bytes]:
-    return processes.spawn(
+    return programs.spawn(
         [sys.executable, "-c", code],
         log_path=tmp_path / "logs" / "child.log",
         folder=tmp_path,
@@ -39,51 +39,34 @@ def spawn(tmp_path: Path, code: str) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_for_output(log_path: Path) -> None:
+def read_words(log_path: Path, count: int) -> list[str]:
+    """Wait until a child has printed this number of words, and return them."""
     deadline = time.monotonic() + 10
-    while not log_path.read_bytes():
+    while len(words := log_path.read_text().split()) < count:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+    return words
 
 
-def test_a_reused_pid_is_never_signalled(stranger: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    recorded = replace(identity(stranger), started="an earlier life")
-    roster = Roster(tmp_path / "processes.json")
-    roster.write({"kafka": [recorded]})
+def test_reused_pid_is_never_signalled(other_process: subprocess.Popen[bytes]) -> None:
+    recorded = replace(identity(other_process), started="earlier")
 
     processes.end([recorded], grace_seconds=0)
     recorded.send(signal.SIGKILL)
 
-    assert roster.read() == {"kafka": []}
-    assert stranger.poll() is None
+    assert other_process.poll() is None
 
 
-def test_a_roster_gives_back_what_runs(stranger: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    roster = Roster(tmp_path / "processes.json")
-    roster.write({"kafka": [identity(stranger)]})
-
-    assert roster.read() == {"kafka": [identity(stranger)]}
-    roster.clear()
-    assert roster.read() == {}
-
-
-def test_a_damaged_roster_names_nobody(tmp_path: Path) -> None:
-    path = tmp_path / "processes.json"
-    path.write_text('{"kafka": [{"pid"')
-
-    assert Roster(path).read() == {}
-
-
-def test_a_zombie_does_not_run(stranger: subprocess.Popen[bytes]) -> None:
-    process = identity(stranger)
-    stranger.kill()
+def test_zombie_does_not_run(other_process: subprocess.Popen[bytes]) -> None:
+    process = identity(other_process)
+    other_process.kill()
 
     assert processes.wait_ended([process], timeout_seconds=10) == []
 
 
-def test_end_kills_what_does_not_listen(tmp_path: Path) -> None:
+def test_end_kills_a_process_that_ignores_sigterm(tmp_path: Path) -> None:
     child = spawn(tmp_path, f"{IGNORES_SIGTERM}; import time; time.sleep(60)")
-    wait_for_output(tmp_path / "logs" / "child.log")
+    read_words(tmp_path / "logs" / "child.log", 1)
     process = identity(child)
 
     processes.end([process], grace_seconds=0.1)
@@ -92,25 +75,21 @@ def test_end_kills_what_does_not_listen(tmp_path: Path) -> None:
     assert child.wait() == -signal.SIGKILL
 
 
-def test_stop_child_also_ends_what_the_child_forked(tmp_path: Path) -> None:
+def test_stop_child_also_ends_its_children(tmp_path: Path) -> None:
     fork = "import os, time; os.fork() or print(os.getpid(), flush=True); time.sleep(60)"
     child = spawn(tmp_path, f"{IGNORES_SIGTERM}; {fork}")
-    log_path = tmp_path / "logs" / "child.log"
-    deadline = time.monotonic() + 10
-    while len(lines := log_path.read_text().split()) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    grandchild = processes.identify(int(lines[-1]))
+    [_, pid] = read_words(tmp_path / "logs" / "child.log", 2)
+    grandchild = processes.identify(int(pid))
 
-    processes.stop_child(child, grace_seconds=0.1)
+    programs.stop_child(child, grace_seconds=0.1)
 
     assert grandchild is not None
     assert processes.wait_ended([grandchild], timeout_seconds=5) == []
 
 
-def test_what_is_frozen_ends_at_once_when_told_to(tmp_path: Path) -> None:
+def test_end_wakes_a_stopped_process(tmp_path: Path) -> None:
     for end in (
-        lambda child: processes.stop_child(child, grace_seconds=30),
+        lambda child: programs.stop_child(child, grace_seconds=30),
         lambda child: processes.end([identity(child)], grace_seconds=30),
     ):
         child = spawn(tmp_path, "import time; time.sleep(60)")
@@ -122,19 +101,19 @@ def test_what_is_frozen_ends_at_once_when_told_to(tmp_path: Path) -> None:
         assert child.wait() == -signal.SIGTERM
 
 
-def test_a_child_is_out_of_reach_of_the_terminals_ctrl_c(tmp_path: Path) -> None:
+def test_child_does_not_get_ctrl_c_of_the_terminal(tmp_path: Path) -> None:
     child = spawn(tmp_path, "import time; time.sleep(60)")
 
     assert os.getsid(child.pid) == child.pid
-    processes.stop_child(child, grace_seconds=5)
+    programs.stop_child(child, grace_seconds=5)
     assert child.returncode == -signal.SIGTERM
 
 
-def test_a_long_log_is_set_aside(tmp_path: Path) -> None:
+def test_long_log_is_rotated(tmp_path: Path) -> None:
     log_path = tmp_path / "logs" / "child.log"
     log_path.parent.mkdir()
     with log_path.open("wb") as log:
-        log.truncate(processes.LOG_LIMIT_BYTES + 1)
+        log.truncate(programs.LOG_LIMIT_BYTES + 1)
 
     spawn(tmp_path, "pass").wait()
 

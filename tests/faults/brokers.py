@@ -11,11 +11,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from engage.embedded import broker_settings, ports, warmup
-from engage.embedded.files import write_whole
+from engage.embedded import broker, ports
 from engage.embedded.kafka import KafkaServer
 from engage.embedded.postgres import PostgresServer
 from engage.embedded.warmup import Warmup
+from runtime.files import replace_file
 from tests.e2e.stacks import started
 from tests.faults.rig import DATABASE
 from tests.faults.scene import Scene
@@ -44,15 +44,17 @@ class Broker(KafkaServer):
         self._node = node
         self._controllers = controller_ports
         self._cluster = cluster_id
+        # All three begin with the same metadata.
+        self._password = cluster_id
 
     def _prepare_folder(self, prepared: Warmup) -> None:
         data = self.folder / "data"
         if not data.exists():
             data.mkdir(parents=True)
-            (data / warmup.BOOTSTRAP).write_bytes(prepared.bootstrap.read_bytes())
+            self._format(data, prepared)
             storage = {"version": 1, "cluster.id": self._cluster, "node.id": self._node}
-            storage["directory.id"] = broker_settings.new_id()
-            write_whole(data / "meta.properties", _properties(storage))
+            storage["directory.id"] = broker.new_id()
+            replace_file(data / "meta.properties", _properties(storage))
         super()._prepare_folder(prepared)
         # What stands last counts.
         with (self.folder / "server.properties").open("ab") as settings:
@@ -63,7 +65,7 @@ class Broker(KafkaServer):
         voters = (f"{node}@127.0.0.1:{port}" for node, port in self._controllers.items())
         return {
             "node.id": self._node,
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},{controller}",
+            "listeners": f"CLIENTS://127.0.0.1:{self.port},{controller}",
             "controller.quorum.voters": ",".join(voters),
             "offsets.topic.replication.factor": 3,
             "offsets.topic.num.partitions": 4,
@@ -80,7 +82,7 @@ def three_brokers(folder: Path, seed: int) -> Iterator[tuple[Scene, list[Broker]
     controller_ports: dict[int, int] = {}
     for node in BROKERS:
         controller_ports[node] = ports.pick(avoid=controller_ports.values())
-    cluster_id = broker_settings.new_id()
+    cluster_id = broker.new_id()
     brokers = [
         Broker(folder, node=node, controller_ports=controller_ports, cluster_id=cluster_id)
         for node in BROKERS
@@ -119,7 +121,7 @@ async def _stop(servers: list[Broker | PostgresServer]) -> None:
 
 
 async def in_sync(servers: str, topic: str) -> list[int]:
-    """Return how many replicas of each partition have all of its events; none: nobody says."""
+    """Return how many replicas of each partition have all of its events; none: unknown."""
     admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=2000)
     try:
         async with asyncio.timeout(5):

@@ -50,7 +50,7 @@ class Facts:
 
 
 class Load:
-    """Sends events until it is told to stop, or *events* of them are settled.
+    """Sends events until it is stopped, or *events* of them are settled.
 
     Args:
         url, key: of the ingest service.

@@ -1,11 +1,8 @@
 """A stack whose every byte to Kafka and PostgreSQL passes a proxy, on servers of the rig's own."""
 
 import asyncio
-import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +20,7 @@ from tests.e2e.stacks import eventually, started
 from tests.faults.load import Load
 from tests.faults.proxy import Proxy
 from tests.faults.scene import RECOVERY_SECONDS, Scene
+from tests.processes import wake
 
 DATABASE = "engagement"
 _WARM_EVENTS = 500
@@ -36,7 +34,7 @@ class ProxiedKafka(KafkaServer):
     def _prepare_folder(self, prepared: Warmup) -> None:
         super()._prepare_folder(prepared)
         with (self.folder / "server.properties").open("a") as settings:
-            settings.write(f"advertised.listeners=PLAINTEXT://127.0.0.1:{self.advertised_port}\n")
+            settings.write(f"advertised.listeners=CLIENTS://127.0.0.1:{self.advertised_port}\n")
 
 
 @dataclass
@@ -111,29 +109,6 @@ def _end(pid: int | None, number: signal.Signals) -> None:
     os.kill(pid, number)
 
 
-def freeze(pid: int | None) -> None:
-    """Stop a process and its children in their tracks: all of PostgreSQL, for one."""
-    assert pid is not None, "it does not run"
-    _signal_all([pid, *children_of(pid)], signal.SIGSTOP)
-
-
-def wake(pid: int) -> None:
-    """Let a process and its children go on."""
-    _signal_all([pid, *children_of(pid)], signal.SIGCONT)
-
-
-def _signal_all(pids: list[int], number: signal.Signals) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
-def children_of(pid: int) -> list[int]:
-    """Return the processes that it started."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in listed.split()]
-
-
 @contextmanager
 def rigged(
     folder: Path, seed: int, *options: str, settings: Mapping[str, str] | None = None
@@ -186,56 +161,6 @@ async def _start(kafka: KafkaServer, postgres: PostgresServer) -> None:
 
 async def _stop(kafka: KafkaServer, postgres: PostgresServer) -> None:
     await asyncio.gather(kafka.stop(), postgres.stop())
-
-
-@dataclass
-class Process:
-    """A service that a test started by itself."""
-
-    child: subprocess.Popen[bytes]
-    log_path: Path
-
-    @property
-    def pid(self) -> int:
-        return self.child.pid
-
-    @property
-    def log(self) -> str:
-        return self.log_path.read_text(errors="replace")
-
-    def until_log_has(self, *words: str, within_seconds: float = 60) -> None:
-        eventually(
-            lambda: all(word in self.log for word in words), f"the log has {words}", within_seconds
-        )
-
-
-@contextmanager
-def process(
-    module: str, folder: Path, settings: Mapping[str, str], name: str = ""
-) -> Iterator[Process]:
-    """Run a service as `python -m` with these settings alone; it is ended with the block."""
-    log_path = folder / f"{name or module}.log"
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("ENGAGE_")}
-    with log_path.open("ab") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", module],
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            env=kept | {f"ENGAGE_{key}": value for key, value in settings.items()},
-            start_new_session=True,
-        )
-    try:
-        yield Process(child, log_path)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            child.send_signal(signal.SIGCONT)
-            child.terminate()
-        try:
-            child.wait(20)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
 
 
 def every(seconds: float, times: int, harm: Callable[[], None]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from engage.verification import verify
+from engage.commands.db import run_checks
 from tests.e2e.stacks import Stack, eventually, is_alive
 from tests.faults.load import Load
 
@@ -124,14 +124,16 @@ class Scene:
         return self.stack.get(path)
 
     def readiness(self, role: str) -> list[int]:
-        """Return the status of /readyz on each side port of a role; 0 without an answer."""
+        """Return the status of /readyz on each metrics port of a role; 0 without an answer."""
         urls = self.stack.file["metrics"][role]
         return [_status(url.replace("/metrics", "/readyz")) for url in urls]
 
     def assert_rollups_match(self) -> None:
         """Compare every rollup with its rows in one snapshot; also right while faults are on."""
         assert [
-            check.as_row() for check in asyncio.run(verify(self.database_url)) if not check.is_right
+            check.as_row()
+            for check in asyncio.run(run_checks(self.database_url))
+            if not check.is_right
         ] == []
 
 
@@ -142,7 +144,7 @@ def resident_mb(pid: int) -> float:
 
 
 def text_of(url: str) -> str:
-    """Return what stands at the URL, or nothing when nobody answers."""
+    """Return the response of the URL, or nothing without one."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return str(answer.read().decode())

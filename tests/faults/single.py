@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.faults.rig import Process, process
 from tests.integration.consumer.conftest import Pipeline
+from tests.processes import Process, process
 
 
 @contextmanager

@@ -67,13 +67,13 @@ def test_services_that_start_before_their_servers_get_ready_with_them(rig: Rig, 
 
 def test_a_topic_made_anew_with_fewer_partitions_is_sent_to(rig: Rig, tmp_path: Path) -> None:
     kafka = Kafka(f"127.0.0.1:{rig.to_kafka.port}")
-    topic = "made.anew"
+    topic = "recreated"
     posts = range(1, 21)
     asyncio.run(create_topic(kafka, topic, 4))
     with own_ingest(rig, tmp_path, TOPIC=topic) as (service, port):
         assert {post(port, number) for number in posts} == {202}
         asyncio.run(_delete(kafka, topic))
-        eventually(lambda: _is_made(kafka, topic, partitions=2), "it is made anew")
+        eventually(lambda: _is_made(kafka, topic, partitions=2), "it is recreated")
         eventually(
             lambda: {post(port, number) for number in posts} == {202},
             "events of all posts are accepted",
@@ -83,9 +83,9 @@ def test_a_topic_made_anew_with_fewer_partitions_is_sent_to(rig: Rig, tmp_path: 
 
 
 def test_when_too_much_waits_for_kafka_more_is_refused_at_once(rig: Rig, tmp_path: Path) -> None:
-    room, side_port = 20, ports.pick()
-    settings = {"MAX_WAITING_EVENTS": str(room), "METRICS_PORT": str(side_port)}
-    metrics = f"http://127.0.0.1:{side_port}/metrics"
+    room, metrics_port = 20, ports.pick()
+    settings = {"MAX_IN_FLIGHT_EVENTS": str(room), "METRICS_PORT": str(metrics_port)}
+    metrics = f"http://127.0.0.1:{metrics_port}/metrics"
     with (
         own_ingest(rig, tmp_path, **settings) as (_, port),
         rig.fault(),
@@ -93,7 +93,7 @@ def test_when_too_much_waits_for_kafka_more_is_refused_at_once(rig: Rig, tmp_pat
     ):
         rig.to_kafka.mode = Mode.BLACKHOLE
         waiting = [clients.submit(post, port) for _ in range(room)]
-        eventually(lambda: f"engage_ingest_waiting_events {room}.0" in text_of(metrics), "full")
+        eventually(lambda: f"engage_ingest_in_flight_events {room}.0" in text_of(metrics), "full")
         began = time.monotonic()
         statuses = [post(port) for _ in range(3)]
         seconds = time.monotonic() - began

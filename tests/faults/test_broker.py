@@ -10,8 +10,9 @@ from tests.faults.conftest import Say
 from tests.faults.load import Load
 from tests.faults.oracle import verify_all
 from tests.faults.proxy import Mode
-from tests.faults.rig import Interval, Rig, every, freeze
+from tests.faults.rig import Interval, Rig, every
 from tests.faults.scene import resident_mb
+from tests.processes import freeze
 
 pytestmark = pytest.mark.faults
 DEADLINE_SECONDS = 5.0

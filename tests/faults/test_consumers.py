@@ -16,8 +16,9 @@ from tests.e2e.stacks import eventually
 from tests.faults.conftest import Say
 from tests.faults.oracle import verify_all
 from tests.faults.proxy import Mode, Proxy, Spring, Trap
-from tests.faults.rig import Process, Rig, process, wake
+from tests.faults.rig import Rig
 from tests.faults.scene import RECOVERY_SECONDS
+from tests.processes import Process, process, wake
 
 pytestmark = pytest.mark.faults
 COMMIT, BEGIN, COPY = b"COMMIT\0", b"BEGIN\0", b"FROM STDIN"
@@ -105,7 +106,7 @@ def test_f3_a_frozen_one_is_replaced_and_writes_nothing_when_it_wakes(
         finally:
             released.set()
             wake(zombie.pid)
-        zombie.until_log_has("fenced" if moment is BEGIN else "PostgreSQL is away")
+        zombie.until_log_has("offset conflict" if moment is BEGIN else "PostgreSQL is away")
 
     numbers = verify_all(rig, load)
     assert moved_after < SESSION_SECONDS + _LONGEST_SILENCE_SECONDS + _LONGEST_LOCK_WAIT_SECONDS

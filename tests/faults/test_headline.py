@@ -8,8 +8,8 @@ import pytest
 
 from tests.faults.conftest import Say
 from tests.faults.oracle import until_stored, verify_all
-from tests.faults.rig import freeze, wake
 from tests.faults.scene import Scene
+from tests.processes import freeze, wake
 
 EVENTS = int(os.environ.get("ENGAGE_TEST_FAULT_EVENTS", "100000"))
 KILLS = int(os.environ.get("ENGAGE_TEST_FAULT_KILLS", "20"))

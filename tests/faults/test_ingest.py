@@ -1,4 +1,4 @@
-"""The ingest service crashes, is told to end, and meets clients that mean no good."""
+"""The ingest service crashes, is stopped, and meets hostile clients."""
 
 import gzip
 import http.client
@@ -22,8 +22,9 @@ from tests.e2e.stacks import eventually, is_open
 from tests.faults.conftest import Say
 from tests.faults.oracle import until_drained, verify_all
 from tests.faults.proxy import Mode
-from tests.faults.rig import Process, Rig, process
+from tests.faults.rig import Rig
 from tests.faults.scene import resident_mb
+from tests.processes import Process, process
 
 pytestmark = pytest.mark.faults
 EXIT_SECONDS = 20.0

@@ -10,9 +10,9 @@ import pytest
 
 from engage.embedded import ports
 from tests.conftest import Database
-from tests.faults.rig import Process, process
 from tests.faults.scene import text_of
 from tests.integration.consumer.conftest import until
+from tests.processes import Process, process
 
 pytestmark = pytest.mark.faults
 TICK_SECONDS = 0.5
@@ -32,7 +32,7 @@ def refreshing(database: Database, folder: Path, name: str) -> Iterator[tuple[Pr
         "REFRESH_INTERVAL_SECONDS": str(TICK_SECONDS),
         "METRICS_PORT": str(port),
     }
-    with process("analytics_api.refresher", folder, settings, name) as running:
+    with process("refresher", folder, settings, name) as running:
         yield running, f"http://127.0.0.1:{port}"
 
 

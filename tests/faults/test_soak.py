@@ -11,8 +11,9 @@ import pytest
 
 from tests.faults.conftest import Say
 from tests.faults.oracle import verify_all
-from tests.faults.rig import Rig, every, freeze, wake
+from tests.faults.rig import Rig, every
 from tests.faults.scene import resident_mb
+from tests.processes import freeze, wake
 
 pytestmark = pytest.mark.faults
 SOAK_SECONDS = float(os.environ.get("ENGAGE_TEST_SOAK_SECONDS", "240"))
@@ -41,7 +42,7 @@ def _harms(rig: Rig) -> dict[str, Callable[[], None]]:
 
 
 def _done(_: object) -> None:
-    """Take a harm's answer, which nobody asks for."""
+    """Take a harm's answer, which is not needed."""
 
 
 def _freeze(pid: int) -> None:

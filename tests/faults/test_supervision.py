@@ -1,4 +1,4 @@
-"""Every process of `engage up` is killed, told to end, frozen, alone and with all others."""
+"""Every process of `engage up` is killed, stopped, frozen, alone and with all others."""
 
 import json
 import os
@@ -15,11 +15,20 @@ from tests.e2e.stacks import ENGAGE, eventually, is_alive
 from tests.faults.conftest import Say
 from tests.faults.load import Load
 from tests.faults.oracle import verify_all
-from tests.faults.rig import children_of, freeze, wake
 from tests.faults.scene import RECOVERY_SECONDS, Scene
+from tests.processes import children_of, freeze, wake
 
 pytestmark = pytest.mark.faults
-ROLES = ("kafka", "postgres", "ingest", "consumer", "refresher", "api", "catalogue")
+ROLES = (
+    "kafka",
+    "kafka-gateway",
+    "postgres",
+    "ingest",
+    "consumer",
+    "refresher",
+    "api",
+    "catalogue",
+)
 SIZES = ("--ingest-workers", "2", "--consumers", "2")
 FROZEN_SECONDS = 15.0
 """Longer than a consumer's session, and than a client waits."""
@@ -61,7 +70,7 @@ def test_each_process_that_is_told_to_end_is_replaced(scene: Scene, say: Say) ->
     say(str(verify_all(scene, load)))
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "told to end"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
 def test_everything_at_once_comes_back(scene: Scene, say: Say, number: signal.Signals) -> None:
     with _under_load(scene) as load:
         victims = _everything(scene)

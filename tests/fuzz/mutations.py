@@ -7,7 +7,7 @@ from random import Random
 from tests.fuzz.seeds import Request
 
 CANARY = "zq7canary"
-"""Stands in what is sent and may stand in no answer that is an error, and in no log."""
+"""A part of requests that no error response and no log may contain."""
 
 _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE")
 _HOSTILE_JSON = (
@@ -136,7 +136,7 @@ def _damage_body(request: Request, random: Random) -> Request:
 
 
 def _another_value(request: Request, random: Random) -> Request:
-    """Put something hostile in the place of a value, or of several."""
+    """Replace a value by a hostile one."""
     values = list(re.finditer(rb'(?<=:)\s*("[^"\\]*"|-?\d+|null)', request.body))
     if not values:
         return _damage_body(request, random)
@@ -196,7 +196,7 @@ def _another_header(request: Request, random: Random) -> Request:
 
 
 def _sendable(target: bytes) -> bytes:
-    """Escape what no parser lets through in a target."""
+    """Escape bytes that no parser accepts in a target."""
     return re.sub(rb"[^!-~]|[#?]", lambda found: b"%%%02x" % found[0][0], target)
 
 

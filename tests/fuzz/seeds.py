@@ -1,4 +1,4 @@
-"""Requests that are right, of every kind the services take; mutations start from them."""
+"""Valid requests of every kind, which the mutations start from."""
 
 import gzip
 import json
@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from schema.event import TYPES
+from schema.uuid7 import uuid7_of
+
 JSON_TYPE = b"application/json"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-VERSION_7, VARIANT = 7 << 76, 2 << 62
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request; ``target`` is the path as it stands in the request line."""
+    """One request; ``target`` is the path as in the request line."""
 
     method: str
     target: bytes
@@ -36,26 +37,24 @@ class Request:
         return head + b"".join(b"%b: %b\r\n" % pair for pair in headers) + b"\r\n" + self.body
 
 
+def new_id(random: Random) -> str:
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+
+
 def an_event(random: Random) -> dict[str, Any]:
-    """Return an event; its texts have the same length whenever it is made."""
+    """Return an event; its texts have the same length at any time."""
     now = datetime.now(UTC)
-    event: dict[str, Any] = {"type": random.choice(["view", "like", "comment", "share"])}
-    event |= random.choice(
-        [{"post_id": random.randint(1, 20)}, {"post": f"page-{random.random()}"}]
-    )
+    posts = [{"post_id": random.randint(1, 20)}, {"post": f"page-{random.random()}"}]
+    event: dict[str, Any] = {"type": random.choice(TYPES)} | random.choice(posts)
     event |= random.choice([{}, {"user_id": random.randint(1, 2**63 - 1)}, {"user": "näme/1"}])
     then = now - timedelta(days=random.choice([0, 0, 0, 1, 30]), seconds=random.random())
     stamp = then.isoformat(timespec="microseconds")
-    seventh = uuid.UUID(
-        int=((now - EPOCH) // timedelta(milliseconds=1) << 80)
-        | VERSION_7 | VARIANT | random.getrandbits(60)
-    )  # fmt: skip
-    fourth = uuid.UUID(int=random.getrandbits(128), version=4)
+    version_7 = uuid7_of(int(now.timestamp() * 1000), random.getrandbits(60))
     return event | random.choice(
         [
             {},
-            {"event_id": str(seventh)},
-            {"event_id": str(fourth), "engaged_timestamp": stamp},
+            {"event_id": str(version_7)},
+            {"event_id": new_id(random), "engaged_timestamp": stamp},
             {"engaged_timestamp": stamp.replace("+00:00", "Z")},
             {"event_id": None, "engaged_timestamp": stamp.replace("+00:00", "+05:30")},
         ]
@@ -98,16 +97,18 @@ def _pixel(random: Random) -> Request:
 
 
 def _retraction(random: Random) -> Request:
-    stamp = datetime.now(UTC).isoformat(timespec="microseconds")
-    names = {"event_id": str(uuid.UUID(int=random.getrandbits(128), version=4))}
-    named = names | {"engaged_timestamp": stamp, "post_id": random.randint(1, 20)}
+    named = {
+        "event_id": new_id(random),
+        "engaged_timestamp": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "post_id": random.randint(1, 20),
+    }
     return _post("/events/retractions", random.choice([named, [named]]))
 
 
 def _envelope(random: Random) -> Request:
     envelope = {
         "specversion": "1.0",
-        "id": str(uuid.UUID(int=random.getrandbits(128), version=4)),
+        "id": new_id(random),
         "source": "/fuzz",
         "type": "engagement.view",
         "time": datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -182,30 +183,25 @@ READ: tuple[Callable[[Random], Request], ...] = (
 
 
 def _put(random: Random) -> Request:
-    kind, content = random.choice(
-        [
-            ("authors", {"name": "Ann", "author_category": "Tech", "joined_date": "2020-01-31"}),
-            ("users", {"signup_date": "2020-01-31", "user_segment": "new", "country": "AT"}),
-            ("posts", A_POST),
-        ]
-    )
+    kind, content = random.choice([("authors", AUTHOR), ("users", USER), ("posts", POST)])
     identifier = random.choice(["7", "b%C3%BCcher%2F1", "9223372036854775807"])
     return replace(_post(f"/catalogue/{kind}/{identifier}", content), method="PUT")
 
 
 def _changes(random: Random) -> Request:
-    author = {"name": "Ann", "author_category": "Tech", "joined_date": "2020-01-31"}
     items: list[dict[str, Any]] = [
-        {"kind": "author", "id": 7, **author},
-        {"kind": "user", "id": "u/1", "signup_date": "2020-01-31", "user_segment": "new"},
-        {"kind": "post", "id": random.randint(1, 99), **A_POST},
+        {"kind": "author", "id": 7, **AUTHOR},
+        {"kind": "user", "id": "u/1", **USER},
+        {"kind": "post", "id": random.randint(1, 99), **POST},
         {"kind": "post", "id": 3, "delete": True},
     ]
     lines = [json.dumps(random.choice(items)).encode() for _ in range(random.randint(1, 4))]
     return _post("/catalogue/batch", b"\n".join(lines), b"application/x-ndjson")
 
 
-A_POST = {
+AUTHOR = {"name": "Ann", "author_category": "Tech", "joined_date": "2020-01-31"}
+USER = {"signup_date": "2020-01-31", "user_segment": "new", "country": "AT"}
+POST = {
     "author_id": 7,
     "category": "Tech",
     "title": "A title",

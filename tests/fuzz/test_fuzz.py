@@ -21,27 +21,26 @@ from pydantic import SecretStr
 from analytics_api.app import create_app
 from catalogue_service.app import create_app as create_catalogue
 from catalogue_service.settings import CatalogueSettings
-from consumer.decode import DeadLetter, Retracted, Rules, decode
+from consumer.decode import DeadLetter, RetractedEvent, Rules, decode
 from consumer.external_ids import ExternalIds
-from consumer.rows import copy, day
+from consumer.rows import copy_rows, day
 from ingest_service.app import create_app as create_ingest
 from ingest_service.settings import IngestSettings
-from schema.http.edge import Application
-from schema.http.keys import Scope
-from schema.http.side_port import Readiness
-from schema.settings import WindowSettings
+from runtime.settings import WindowSettings
 from tests.conftest import Database, Kafka
 from tests.fuzz import seeds
-from tests.fuzz.asking import Reply, call, faults, send_raw
+from tests.fuzz.calls import Reply, call, faults, send_raw
 from tests.fuzz.mutations import CANARY, damage, mutate
 from tests.fuzz.seeds import Request
-from tests.ingesting import Ingest
+from tests.ingesting import SECRET, Ingest
 from tests.serving import api_settings, client, new_key, served
+from tests.waiting import until
+from web.asgi import Application
+from web.auth import Scope
 
 REQUESTS = int(os.environ.get("ENGAGE_TEST_FUZZ_REQUESTS", "10000"))
 SEED = int(os.environ.get("ENGAGE_TEST_FUZZ_SEED", "20260131"))
-AT_ONCE = 64
-WINDOW = WindowSettings().window
+CONCURRENT_REQUESTS = 64
 Seeds = Sequence[Callable[[Random], Request]]
 
 
@@ -61,46 +60,46 @@ def with_key(request: Request, key: str, random: Random) -> Request:
     return replace(request, headers=(authorization, *request.headers))
 
 
-async def ask_all(
-    ask: Callable[[Request], Awaitable[Reply]], given: list[Request]
+async def send_all(
+    send: Callable[[Request], Awaitable[Reply]], requests: list[Request]
 ) -> list[tuple[Request, Reply]]:
-    """Ask some at a time; the answers in the order of the requests."""
-    slots = asyncio.Semaphore(AT_ONCE)
+    """Send some requests at a time; return the replies in their order."""
+    slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
 
     async def one(request: Request) -> tuple[Request, Reply]:
         async with slots:
-            return request, await ask(request)
+            return request, await send(request)
 
-    return await asyncio.gather(*map(one, given))
+    return await asyncio.gather(*map(one, requests))
 
 
-def judge(answered: list[tuple[Request, Reply]], floor: float) -> None:
-    """Fail with the first wrong answers; *floor*: the least share that got past the edge."""
-    wrong = [(found, *pair) for pair in answered if (found := faults(*pair))]
-    assert not wrong, f"seed {SEED}, {len(wrong)} wrong answers: {wrong[:3]}"
-    statuses = collections.Counter(reply.status for _, reply in answered)
-    print(f"seed {SEED}: {dict(statuses)}")  # noqa: T201  (shown when a later line fails)
-    good = sum(count for status, count in statuses.items() if 200 <= status < 300)
-    assert good > floor * len(answered), f"most damage did not get anywhere: {statuses}"
-    assert len(statuses) > 5
+def wrong_replies(replies: list[tuple[Request, Reply]]) -> list[Any]:
+    return [(found, *pair) for pair in replies if (found := faults(*pair))]
+
+
+def success_rate(replies: list[tuple[Request, Reply]]) -> float:
+    """Return the share of requests that were valid in spite of their damage; 0: all were alike."""
+    statuses = collections.Counter(reply.status for _, reply in replies)
+    print(f"seed {SEED}: {dict(statuses)}")  # noqa: T201  (shown when the test fails)
+    if len(statuses) <= 5:
+        return 0.0
+    return sum(n for status, n in statuses.items() if 200 <= status < 300) / len(replies)
 
 
 @pytest.fixture
-def quiet(caplog: pytest.LogCaptureFixture) -> Any:
-    """Yields to the test; afterwards no log may hold an error, a traceback, or what was sent."""
+def clean_logs(caplog: pytest.LogCaptureFixture) -> Any:
+    """Assert after the test that no log has an error, a traceback or input."""
     with structlog.testing.capture_logs() as entries, caplog.at_level(logging.INFO):
         yield
-    loud = [e for e in entries if e["log_level"] in ("error", "critical") or "exc_info" in e]
-    assert not loud, loud[:3]
-    assert CANARY not in str(entries)
-    records = [r for r in caplog.records if r.exc_info or r.levelno >= logging.ERROR]
-    assert not records, [r.getMessage() for r in records[:3]]
-    assert CANARY not in caplog.text
+    errors = [e for e in entries if e["log_level"] in ("error", "critical") or "exc_info" in e]
+    errors += [r.getMessage() for r in caplog.records if r.exc_info or r.levelno >= logging.ERROR]
+    assert not errors, errors[:3]
+    assert CANARY not in str(entries) + caplog.text
 
 
 @pytest.fixture
 async def ingest(
-    kafka: Kafka, topic: str, tmp_path: Path, quiet: None
+    kafka: Kafka, topic: str, tmp_path: Path, clean_logs: None
 ) -> AsyncIterator[tuple[Ingest, Application]]:
     keys = tmp_path / "keys.json"
     key = new_key(keys, Scope.INGEST)
@@ -108,18 +107,19 @@ async def ingest(
         kafka_bootstrap_servers=kafka.bootstrap_servers,
         topic=topic,
         api_keys_file=str(keys),
-        produce_deadline_seconds=30.0,
-        arrival_deadline_seconds=1.0,
+        derived_id_secret=SecretStr(SECRET),
+        produce_timeout_seconds=30.0,
+        arrival_timeout_seconds=1.0,
     )
     app, not_ready = create_ingest(settings)
     async with served(app, settings) as url, client(url, key) as session:
-        await ready(not_ready)
+        await until(lambda: not_ready() is None)
         yield Ingest(session, url, kafka, topic, keys, key), app
 
 
 @pytest.fixture
 async def api(
-    database: Database, kafka: Kafka, topic: str, tmp_path: Path, quiet: None
+    database: Database, kafka: Kafka, topic: str, tmp_path: Path, clean_logs: None
 ) -> AsyncIterator[tuple[str, Application]]:
     connection = await asyncpg.connect(database.url)
     try:
@@ -135,13 +135,13 @@ async def api(
     key = new_key(keys, Scope.READ)
     app, not_ready = create_app(api_settings(database, kafka, topic, keys))
     async with served(app):
-        await ready(not_ready)
+        await until(lambda: not_ready() is None)
         yield key, app
 
 
 @pytest.fixture
 async def catalogue(
-    database: Database, tmp_path: Path, quiet: None
+    database: Database, tmp_path: Path, clean_logs: None
 ) -> AsyncIterator[tuple[str, Application]]:
     keys = tmp_path / "keys.json"
     key = new_key(keys, Scope.ADMIN)
@@ -149,20 +149,14 @@ async def catalogue(
         CatalogueSettings(database_url=SecretStr(database.url), api_keys_file=str(keys))
     )
     async with served(app):
-        await ready(not_ready)
+        await until(lambda: not_ready() is None)
         yield key, app
 
 
-async def ready(not_ready: Readiness) -> None:
-    async with asyncio.timeout(30):
-        while not_ready() is not None:  # noqa: ASYNC110  (nobody tells)
-            await asyncio.sleep(0.01)
-
-
 def accepted(request: Request, reply: Reply) -> int:
-    """Return how many events an answer accepts."""
+    """Return how many events a reply accepts."""
     if reply.headers.get("content-type") == "image/gif":
-        return int("x-dropped-reason" not in reply.headers)
+        return int("x-filtered-reason" not in reply.headers)
     if reply.status not in (202, 207):
         return 0
     return int(reply.json.get("accepted", 1))
@@ -171,26 +165,27 @@ def accepted(request: Request, reply: Reply) -> int:
 async def test_what_ingest_accepts_the_consumer_can_store_and_the_rest_is_refused(
     ingest: tuple[Ingest, Application], database: Database
 ) -> None:
-    running, app = ingest
-    given = requests_of(seeds.INGEST, running.key, REQUESTS * 7 // 10, SEED)
-    answered = await ask_all(lambda request: call(app, request), given)
-
-    judge(answered, floor=0.1)
-    records = await running.records()
-    assert len(records) == sum(accepted(*pair) for pair in answered) > 0
+    service, app = ingest
+    requests = requests_of(seeds.INGEST, service.key, REQUESTS * 7 // 10, SEED)
+    replies = await send_all(lambda request: call(app, request), requests)
+    records = await service.records()
     decoded = decode_all(records)
+
+    assert wrong_replies(replies)[:3] == []
+    assert success_rate(replies) > 0.1
+    assert len(records) == sum(accepted(*pair) for pair in replies) > 0
     assert [letter for letter in decoded if isinstance(letter, DeadLetter)] == []
-    assert await stored(database, decoded) > 0
+    assert await store(database, decoded) > 0
 
 
 def decode_all(records: list[Any]) -> list[Any]:
-    rules = Rules(WINDOW, dead_letter_limit=100)
+    rules = Rules(WindowSettings().window, dead_letter_limit=100)
     return [decode(record, rules) for record in records]
 
 
-async def stored(database: Database, decoded: list[Any]) -> int:
-    """Put rows into PostgreSQL as a consumer does; the number of them."""
-    rows = {row[:2]: row for row in decoded if not isinstance(row, Retracted)}
+async def store(database: Database, decoded: list[Any]) -> int:
+    """Store rows like a consumer, and return their number."""
+    rows = {row[:2]: row for row in decoded if not isinstance(row, RetractedEvent)}
     connection = await asyncpg.connect(database.url)
     try:
         async with connection.transaction():
@@ -199,7 +194,7 @@ async def stored(database: Database, decoded: list[Any]) -> int:
             )
             for needed in sorted({day(row[0]) for row in resolved}):
                 await connection.execute("SELECT ensure_partition($1)", needed)
-            await copy(connection, resolved)
+            await copy_rows(connection, resolved)
             return int(await connection.fetchval("SELECT count(*) FROM engagements"))
     finally:
         await connection.close()
@@ -208,36 +203,39 @@ async def stored(database: Database, decoded: list[Any]) -> int:
 async def test_damaged_bytes_on_a_connection_are_answered_or_the_connection_is_closed(
     ingest: tuple[Ingest, Application],
 ) -> None:
-    running, _ = ingest
+    service, _ = ingest
     random = Random(SEED)
-    given = requests_of(seeds.INGEST, running.key, REQUESTS // 20, SEED + 1)
-    wires = {
+    requests = requests_of(seeds.INGEST, service.key, REQUESTS // 20, SEED + 1)
+    sent = {
         request: damage(request.on_the_wire(), random) if random.random() < 0.8 else
-        request.on_the_wire() for request in given
+        request.on_the_wire() for request in requests
     }  # fmt: skip
-    answered = await ask_all(lambda request: send_raw(running.url, wires[request]), given)
+    replies = await send_all(lambda request: send_raw(service.url, sent[request]), requests)
+    received = [reply for _, reply in replies if reply.status]
 
-    judge(answered, floor=0.02)
-    bare = [reply for _, reply in answered if reply.status]
-    assert len(bare) > len(answered) * 0.9
-    assert all(reply.headers["x-content-type-options"] == "nosniff" for reply in bare)
-    decoded = decode_all(await running.records())
+    assert wrong_replies(replies)[:3] == []
+    assert success_rate(replies) > 0.02
+    assert len(received) > len(replies) * 0.9
+    assert all(reply.headers["x-content-type-options"] == "nosniff" for reply in received)
+    decoded = decode_all(await service.records())
     assert [letter for letter in decoded if isinstance(letter, DeadLetter)] == []
 
 
 async def test_no_question_to_the_read_api_makes_it_fail(api: tuple[str, Application]) -> None:
     key, app = api
-    given = requests_of(seeds.READ, key, REQUESTS * 3 // 20, SEED + 2)
-    answered = await ask_all(lambda request: call(app, request), given)
+    requests = requests_of(seeds.READ, key, REQUESTS * 3 // 20, SEED + 2)
+    replies = await send_all(lambda request: call(app, request), requests)
 
-    judge(answered, floor=0.1)
+    assert wrong_replies(replies)[:3] == []
+    assert success_rate(replies) > 0.1
 
 
 async def test_no_change_of_the_catalogue_makes_it_fail(
     catalogue: tuple[str, Application],
 ) -> None:
     key, app = catalogue
-    given = requests_of(seeds.CATALOGUE, key, REQUESTS // 10, SEED + 3)
-    answered = await ask_all(lambda request: call(app, request), given)
+    requests = requests_of(seeds.CATALOGUE, key, REQUESTS // 10, SEED + 3)
+    replies = await send_all(lambda request: call(app, request), requests)
 
-    judge(answered, floor=0.1)
+    assert wrong_replies(replies)[:3] == []
+    assert success_rate(replies) > 0.1

@@ -1,12 +1,12 @@
-"""The three HTTP services, each on a socket of its own."""
+"""Connections to the database, and the three HTTP services, each on its own socket."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
@@ -16,9 +16,33 @@ import ingest_service.app
 from analytics_api.settings import ApiSettings
 from catalogue_service.settings import CatalogueSettings
 from ingest_service.settings import IngestSettings
-from schema.http.keys import Scope, add, mint, revoke
 from tests.conftest import Database, Kafka
 from tests.serving import client, new_key, served
+from tests.waiting import until
+from web.auth import Scope, create_key
+from web.key_file import add, revoke
+
+
+@pytest.fixture(autouse=True)
+def frequent_key_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services notice new and revoked keys sooner than after five seconds."""
+    monkeypatch.setattr("web.auth._CHECK_SECONDS", 0.2)
+
+
+@pytest.fixture
+async def connection(database: Database) -> AsyncIterator[Any]:
+    """A connection of the database's owner."""
+    opened = await asyncpg.connect(database.url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other_connection(database: Database) -> AsyncIterator[Any]:
+    """A second session of the owner."""
+    opened = await asyncpg.connect(database.url)
+    yield opened
+    await opened.close()
 
 
 @dataclass
@@ -60,16 +84,14 @@ async def service(
     key = str(presented[scope])
     app, not_ready = create()
     async with served(app) as url, client(url, key) as session:
-        async with asyncio.timeout(30):
-            while not_ready() is not None:  # noqa: ASYNC110  (nobody tells)
-                await asyncio.sleep(0.01)
+        await until(lambda: not_ready() is None, within_seconds=30)
         yield Service(request.param, url, key, session, app, presented)
 
 
 def _keys(path: Path, scope: Scope) -> dict[str, str | None]:
     good = {each.value: new_key(path, each) for each in Scope}
-    gone = mint(scope)
+    gone = create_key(scope)
     add(path, gone.entry)
     revoke(path, gone.entry.key_id)
-    others = {"none": None, "wrong": mint(scope).plaintext, "cut": good[scope][:-1]}
+    others = {"none": None, "wrong": create_key(scope).plaintext, "cut": good[scope][:-1]}
     return good | others | {"revoked": gone.plaintext}

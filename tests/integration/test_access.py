@@ -9,9 +9,9 @@ from typing import Any
 
 from starlette.routing import Mount
 
-from schema.http.problems import ANYWHERE, BEHIND_A_KEY
 from tests.integration.conftest import Service
 from tests.serving import client
+from web.problems import ANYWHERE, BEHIND_A_KEY
 
 OPEN = {
     "GET /", "GET /healthz", "GET /readyz", "GET /docs", "GET /openapi.json", "HEAD /openapi.json",
@@ -40,6 +40,8 @@ CLOSED_OF = {
         "GET /reports/when-to-post", "GET /reports/when-to-post/next",
         "GET /reports/when-to-post/next.ics", "GET /reports/posting-hours",
         "GET /reports/movers", "GET /reports/cohorts", "GET /live",
+        "GET /reports/author-benchmark/{author_id:path}",
+        "GET /reports/post-benchmark/{post_id:path}",
         "GET /ops/ledger", "GET /events/{event_id}",
     },
     "catalogue": {

@@ -5,9 +5,9 @@ import socket
 import time
 from typing import Any
 
-from schema.http.edge import ASGIScope, Receive, Send
-from schema.http.settings import HttpSettings
 from tests.serving import served
+from web.asgi import ASGIScope, Receive, Send
+from web.settings import HttpSettings
 
 ASKING = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CHUNK = b"x" * 65_536
@@ -57,7 +57,7 @@ def connect(url: str) -> socket.socket:
 
 async def test_a_client_that_does_not_read_is_cut_off() -> None:
     app = Endless()
-    settings = HttpSettings(arrival_deadline_seconds=DEADLINE_SECONDS)
+    settings = HttpSettings(arrival_timeout_seconds=DEADLINE_SECONDS)
     async with served(app, settings) as url:
         with connect(url) as client:
             await asyncio.get_running_loop().sock_sendall(client, ASKING)
@@ -67,7 +67,7 @@ async def test_a_client_that_does_not_read_is_cut_off() -> None:
 
 async def test_a_client_that_reads_slowly_is_not() -> None:
     app = Endless()
-    settings = HttpSettings(arrival_deadline_seconds=DEADLINE_SECONDS)
+    settings = HttpSettings(arrival_timeout_seconds=DEADLINE_SECONDS)
     async with served(app, settings) as url:
         with connect(url) as client:
             await asyncio.get_running_loop().sock_sendall(client, ASKING)

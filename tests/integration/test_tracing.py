@@ -13,8 +13,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from engage.embedded import ports
 from tests.conftest import Database, Kafka
-from tests.faults.rig import process
-from tests.integration.consumer.conftest import until
+from tests.processes import process
+from tests.waiting import until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = "00f067aa0ba902b7"

@@ -16,7 +16,7 @@ def forms(secret: str) -> set[bytes]:
 def leaks(secrets: Mapping[str, str], texts: Iterable[tuple[str, bytes]]) -> list[str]:
     """Return which secret is in which text, both by name. Secrets have 16 characters at least."""
     wanted = {name: forms(secret) for name, secret in secrets.items() if len(secret) >= 16}
-    assert wanted.keys() == secrets.keys(), "too short to be told from chance"
+    assert wanted.keys() == secrets.keys(), "too short to be found by chance only"
     return [
         f"{name} in {where}"
         for where, text in texts

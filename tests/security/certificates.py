@@ -1,4 +1,4 @@
-"""Certificates of a CA made for these tests: good ones, and each kind of bad one."""
+"""Certificates of a test CA: valid ones, and each kind of invalid one."""
 
 import ssl
 from dataclasses import dataclass
@@ -18,13 +18,12 @@ _NAMES = ("localhost", "127.0.0.1")
 
 
 class Kind(StrEnum):
-    """What a server shows."""
+    """The certificate of a server."""
 
     RIGHT = "right"
     WRONG_HOST = "wrong_host"
     EXPIRED = "expired"
-    STRANGER = "stranger"
-    """Right in all but that another CA signed it."""
+    UNKNOWN_CA = "unknown_ca"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Authority:
         if kind is Kind.EXPIRED:
             since = yesterday - timedelta(days=1)
             return self.ca.issue_cert(*_NAMES, not_before=since, not_after=yesterday)
-        return (trustme.CA() if kind is Kind.STRANGER else self.ca).issue_cert(*_NAMES)
+        return (trustme.CA() if kind is Kind.UNKNOWN_CA else self.ca).issue_cert(*_NAMES)
 
 
 def server_context(certificate: trustme.LeafCert) -> ssl.SSLContext:

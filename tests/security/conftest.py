@@ -1,4 +1,4 @@
-"""A CA, and a broker that clients reach by SASL_SSL alone."""
+"""A CA, and a broker that clients can reach by SASL_SSL only."""
 
 import secrets
 from collections.abc import AsyncIterator

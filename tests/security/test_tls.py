@@ -1,4 +1,4 @@
-"""TLS to PostgreSQL and Kafka: the right certificate and login work, and nothing else does."""
+"""TLS to PostgreSQL and Kafka: only a valid certificate and login are accepted."""
 
 import asyncio
 import socket
@@ -13,9 +13,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from pydantic import SecretStr
 
+from runtime.settings import DatabaseSettings, KafkaSettings
+from runtime.transport import kafka_arguments
 from schema.errors import Unavailable
-from schema.settings import DatabaseSettings, KafkaSettings
-from schema.transport import kafka_arguments
 from sql.pool import connect
 from tests.backends import Backend
 from tests.security.certificates import Authority, Kind, server_context
@@ -27,48 +27,48 @@ WRONG = [kind for kind in Kind if kind is not Kind.RIGHT]
 REASONS = {
     Kind.WRONG_HOST: "Hostname mismatch",
     Kind.EXPIRED: "certificate has expired",
-    Kind.STRANGER: "unable to get local issuer certificate",
+    Kind.UNKNOWN_CA: "unable to get local issuer certificate",
 }
 
 
-async def ask_postgresql(url: str, authority: Authority) -> Any:
-    asked = f"{url}?sslmode=verify-full&sslrootcert={authority.ca_file}"
-    connection = await connect(DatabaseSettings(database_url=SecretStr(asked)), "test")
+async def query_postgresql(url: str, authority: Authority) -> Any:
+    verified = f"{url}?sslmode=verify-full&sslrootcert={authority.ca_file}"
+    connection = await connect(DatabaseSettings(database_url=SecretStr(verified)), "test")
     try:
         return await connection.fetchval("SELECT repeat('a', 1000000)")
     finally:
         await connection.close()
 
 
-async def test_postgresql_with_the_right_certificate_is_asked_over_tls(
+async def test_postgresql_with_a_valid_certificate_is_queried_over_tls(
     servers: Backend, authority: Authority
 ) -> None:
     context = server_context(authority.issue(Kind.RIGHT))
     async with behind_tls(servers.database_url, context) as url:
-        assert await ask_postgresql(url, authority) == "a" * 1_000_000
+        assert await query_postgresql(url, authority) == "a" * 1_000_000
 
 
 @pytest.mark.parametrize("kind", WRONG)
-async def test_postgresql_with_a_wrong_certificate_is_not(
+async def test_postgresql_with_an_invalid_certificate_is_rejected(
     servers: Backend, authority: Authority, kind: Kind
 ) -> None:
     async with behind_tls(servers.database_url, server_context(authority.issue(kind))) as url:
-        with pytest.raises(Unavailable, match="SSLCertVerificationError") as refused:
-            await ask_postgresql(url, authority)
+        with pytest.raises(Unavailable, match="SSLCertVerificationError") as caught:
+            await query_postgresql(url, authority)
 
-    assert REASONS[kind] in str(refused.value.__cause__)
+    assert REASONS[kind] in str(caught.value.__cause__)
 
 
-async def test_postgresql_that_offers_no_tls_is_told_no_password(
+async def test_postgresql_without_tls_gets_no_password(
     servers: Backend, authority: Authority
 ) -> None:
-    with pytest.raises(Unavailable, match="ConnectionError") as refused:
-        await ask_postgresql(servers.database_url, authority)
+    with pytest.raises(Unavailable, match="ConnectionError") as caught:
+        await query_postgresql(servers.database_url, authority)
 
-    assert "rejected SSL upgrade" in str(refused.value.__cause__)
+    assert "rejected SSL upgrade" in str(caught.value.__cause__)
 
 
-async def test_postgresql_with_tls_from_before_1_2_is_not_asked(
+async def test_postgresql_with_tls_before_1_2_is_rejected(
     servers: Backend, authority: Authority
 ) -> None:
     context = only_1_1(server_context(authority.issue(Kind.RIGHT)))
@@ -77,7 +77,7 @@ async def test_postgresql_with_tls_from_before_1_2_is_not_asked(
         assert await asyncio.to_thread(version_spoken, urlsplit(url).port, lenient) == "TLSv1.1"
 
         with pytest.raises(Unavailable):
-            await ask_postgresql(url, authority)
+            await query_postgresql(url, authority)
 
 
 def only_1_1(context: ssl.SSLContext) -> ssl.SSLContext:
@@ -113,7 +113,7 @@ async def topics_of(servers: str, authority: Authority, password: str) -> set[st
         await admin.close()
 
 
-async def test_kafka_with_the_right_certificate_and_password_lets_in(
+async def test_kafka_with_a_valid_certificate_accepts_the_password(
     secure_kafka: SecureKafka, authority: Authority, kafka_password: str
 ) -> None:
     address = secure_kafka.address(Kind.RIGHT)
@@ -122,7 +122,7 @@ async def test_kafka_with_the_right_certificate_and_password_lets_in(
 
 
 @pytest.mark.parametrize("kind", WRONG)
-async def test_kafka_with_a_wrong_certificate_is_not_spoken_to(
+async def test_kafka_with_an_invalid_certificate_is_rejected(
     secure_kafka: SecureKafka,
     authority: Authority,
     kafka_password: str,
@@ -135,14 +135,14 @@ async def test_kafka_with_a_wrong_certificate_is_not_spoken_to(
     assert REASONS[kind] in caplog.text
 
 
-async def test_kafka_in_plain_text_is_not_spoken_to(
+async def test_kafka_in_plain_text_is_rejected(
     secure_kafka: SecureKafka, authority: Authority, kafka_password: str
 ) -> None:
     with pytest.raises(KafkaError):
         await topics_of(secure_kafka.bootstrap_servers, authority, kafka_password)
 
 
-async def test_kafka_refuses_a_wrong_password(
+async def test_wrong_password_is_rejected_by_kafka_and_not_logged(
     secure_kafka: SecureKafka, authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(KafkaConnectionError):

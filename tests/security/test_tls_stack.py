@@ -1,4 +1,4 @@
-"""A whole stack whose every way to Kafka and PostgreSQL is encrypted and verified."""
+"""A whole stack whose connections to Kafka and PostgreSQL are encrypted and verified."""
 
 import asyncio
 import json
@@ -22,13 +22,13 @@ from tests.security.tls_kafka import USER, SecureKafka
 from tests.security.tls_postgres import behind_tls
 
 TOPIC = "engagement.events"
-TOO_MANY_IN_A_ROW = 100
+DEAD_LETTER_LIMIT = 100
 POST = 4711
 
 
 @dataclass(frozen=True)
 class Encrypted:
-    """The stack, and what its commands need of the environment."""
+    """The stack, and the environment of its commands."""
 
     stack: Stack
     environment: Mapping[str, str]
@@ -40,7 +40,7 @@ class Encrypted:
 
 @pytest.fixture
 async def login(servers: Backend) -> AsyncIterator[str]:
-    """The URL of an empty database, for a login of its own that may make roles."""
+    """The URL of an empty database, with a new login that may create roles."""
     name, password = f"tls_{secrets.token_hex(4)}", secrets.token_urlsafe(24)
     owner: Any = await asyncpg.connect(servers.database_url)
     try:
@@ -80,71 +80,56 @@ async def encrypted(
 
 
 async def test_every_process_and_command_works_over_tls(encrypted: Encrypted) -> None:
-    await asyncio.to_thread(an_event_is_stored_and_shown, encrypted)
-    await asyncio.to_thread(the_catalogue_takes_a_post, encrypted)
-    await halt(encrypted)
-    await asyncio.to_thread(a_halted_partition_is_moved, encrypted)
-    await asyncio.to_thread(the_accounts_balance, encrypted)
-    nobody_is_told_a_password(encrypted)
-
-
-def an_event_is_stored_and_shown(encrypted: Encrypted) -> None:
-    stack = encrypted.stack
-    assert stack.post({"post_id": POST, "type": "like"})[0] == 202
+    stack, engage = encrypted.stack, encrypted.engage
 
     def is_stored() -> bool:
         totals = stack.get("/ops/ledger")[1]["totals"]
         return bool(totals["stored"] == 1 and totals["in_flight"] == 0)
 
-    eventually(is_stored, "the event is stored, and the API knows where the log ends")
-    eventually(lambda: encrypted.engage("status").returncode == 0, "all is ready")
+    def use_the_stack() -> None:
+        assert stack.post({"post_id": POST, "type": "like"})[0] == 202
+        eventually(is_stored, "the event is stored")
+        eventually(lambda: engage("status").returncode == 0, "all processes are ready")
+        author = {"name": "Ann", "joined_date": "2020-01-01", "author_category": "Tech"}
+        status, found = stack.catalogue({"kind": "author", "id": 1} | author)
+        assert (status, found["created"]) == (200, 1)
+
+        asyncio.run(write_garbage(encrypted.plain_kafka))
+        eventually(lambda: engage("status").returncode == 1, "the partition is halted")
+        moved = engage("consumer", "resume", "--partition", "3", "--from", "latest")
+        assert "are skipped" in moved.stdout, moved.stderr
+        eventually(lambda: engage("status").returncode == 0, "the partition is consumed again")
+
+        by = ("--user-id", "7", "--by", "test")
+        for command in (
+            ("ledger",), ("db", "verify"), ("db", "migrate"), ("db", "refresh"),
+            ("users", "export", *by), ("users", "erase", *by, "--yes"),
+        ):  # fmt: skip
+            result = engage(*command)
+            assert result.returncode == 0, result.stderr
+        letters = engage("dead-letters", "list", "-o", "json")
+        assert json.loads(letters.stdout)[0]["reason"] == "malformed_json"
+
+    # In a thread, because the TLS in front of PostgreSQL is in this one.
+    await asyncio.to_thread(use_the_stack)
+
+    passwords = {
+        "Kafka's password": encrypted.environment["ENGAGE_KAFKA_SASL_PASSWORD"],
+        "PostgreSQL's password": str(
+            urlsplit(encrypted.environment["ENGAGE_DATABASE_URL"]).password
+        ),
+    }
+    visible = [*files_of(stack.folder, but=("stack.json",)), *command_lines(stack.pids())]
+    assert len(visible) > 15
+    assert leaks(passwords, visible) == []
 
 
-def the_catalogue_takes_a_post(encrypted: Encrypted) -> None:
-    author = {"name": "Ann", "joined_date": "2020-01-01", "author_category": "Tech"}
-    line = {"kind": "author", "id": 1} | author
-    status, found = encrypted.stack.catalogue(line)
-
-    assert (status, found["created"]) == (200, 1)
-
-
-async def halt(encrypted: Encrypted) -> None:
-    """Write what no event is, from within the broker's own network."""
-    producer = AIOKafkaProducer(bootstrap_servers=encrypted.plain_kafka)
+async def write_garbage(bootstrap_servers: str) -> None:
+    """Write more invalid records in a row than a partition may have, from the broker's network."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers)
     await producer.start()
     try:
-        for _ in range(TOO_MANY_IN_A_ROW + 5):
+        for _ in range(DEAD_LETTER_LIMIT + 5):
             await producer.send(TOPIC, b"no event", partition=3)
     finally:
         await producer.stop()
-
-
-def a_halted_partition_is_moved(encrypted: Encrypted) -> None:
-    eventually(lambda: encrypted.engage("status").returncode == 1, "the partition is halted")
-    moved = encrypted.engage("consumer", "resume", "--partition", "3", "--from", "latest")
-
-    assert "passed over" in moved.stdout, moved.stderr
-    eventually(lambda: encrypted.engage("status").returncode == 0, "the partition goes on")
-
-
-def the_accounts_balance(encrypted: Encrypted) -> None:
-    for command in (("ledger",), ("db", "verify"), ("db", "migrate"), ("db", "refresh")):
-        answer = encrypted.engage(*command)
-        assert answer.returncode == 0, answer.stderr
-    letters = encrypted.engage("dead-letters", "list", "-o", "json")
-    assert json.loads(letters.stdout)[0]["reason"] == "malformed_json"
-    assert encrypted.engage("users", "export", "7", "--by", "test").returncode == 0
-    erased = encrypted.engage("users", "erase", "7", "--by", "test")
-    assert erased.returncode == 0, erased.stderr
-
-
-def nobody_is_told_a_password(encrypted: Encrypted) -> None:
-    stack, environment = encrypted.stack, encrypted.environment
-    secrets = {
-        "Kafka's password": environment["ENGAGE_KAFKA_SASL_PASSWORD"],
-        "PostgreSQL's password": str(urlsplit(environment["ENGAGE_DATABASE_URL"]).password),
-    }
-    written = [*files_of(stack.folder, but=("stack.json",)), *command_lines(stack.pids())]
-
-    assert len(written) > 15
-    assert leaks(secrets, written) == []

@@ -1,21 +1,18 @@
-"""A broker that lets clients in by SASL_SSL with SCRAM-SHA-512, one listener a certificate."""
+"""A broker with SASL_SSL and SCRAM-SHA-512: a listener for each kind of certificate."""
 
-import subprocess
 from pathlib import Path
 
-from engage.embedded import broker_settings, jars, ports
-from engage.embedded.java import java_environment
-from engage.embedded.jvm import broker_command
+from engage.embedded import ports
 from engage.embedded.kafka import KafkaServer
+from engage.embedded.scram import USERNAME
 from engage.embedded.warmup import Warmup
 from tests.security.certificates import Authority, Kind, chain, pkcs8
 
-USER = "engage"
-_FORMAT_SECONDS = 60
+USER = USERNAME
 
 
 class SecureKafka(KafkaServer):
-    """Its own port stays in plain text: the broker's to itself, and the server that has no TLS."""
+    """Its own port is in plain text, for the broker itself and as the server without TLS."""
 
     def __init__(self, folder: Path, authority: Authority, password: str) -> None:
         super().__init__(folder, port=ports.pick(), heap_mb=256)
@@ -30,26 +27,6 @@ class SecureKafka(KafkaServer):
         super()._prepare_folder(prepared)
         path = self.folder / "server.properties"
         path.write_text(self._secured(path.read_text()))
-        self._format()
-
-    def _format(self) -> None:
-        """Make the storage anew, with the user in it."""
-        data = self.folder / "data"
-        for file in data.iterdir():
-            file.unlink()
-        self._cluster_id = broker_settings.new_id()
-        scram = f"SCRAM-SHA-512=[name={USER},password={self._password}]"
-        tool = ("kafka.tools.StorageTool", "format", "-c", "server.properties")
-        main = (*tool, "-t", self._cluster_id, "--add-scram", scram)
-        command = broker_command(jars.JarStore().class_path(), heap_mb=256, main=main)
-        subprocess.run(
-            command,
-            cwd=self.folder,
-            env=java_environment(),
-            capture_output=True,
-            timeout=_FORMAT_SECONDS,
-            check=True,
-        )
 
     def _secured(self, settings: str) -> str:
         values = dict(line.split("=", 1) for line in settings.splitlines())
@@ -59,10 +36,7 @@ class SecureKafka(KafkaServer):
             values["listeners"] += listener
             values["advertised.listeners"] += listener
             values |= self._listener(f"listener.name.{name.lower()}", kind)
-        protocols = {"CONTROLLER": "PLAINTEXT", "PLAINTEXT": "PLAINTEXT"}
-        protocols |= dict.fromkeys(names.values(), "SASL_SSL")
-        values["listener.security.protocol.map"] = ",".join(map(":".join, protocols.items()))
-        values["inter.broker.listener.name"] = "PLAINTEXT"
+            values["listener.security.protocol.map"] += f",{name}:SASL_SSL"
         return "".join(f"{name}={value}\n" for name, value in values.items())
 
     def _listener(self, prefix: str, kind: Kind) -> dict[str, str]:

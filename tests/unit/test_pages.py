@@ -1,4 +1,4 @@
-"""What the pages show can be followed: links and anchors, commands and their options, code."""
+"""What the documentation names exists: links, commands and their options, settings, tests."""
 
 import ast
 import json
@@ -15,13 +15,14 @@ import typer.main
 from docs.generate import pages
 from docs.site import FOREIGN, navigation
 from engage.cli import app
+from engage.commands.config import settings_table
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 COMMANDS = typer.main.get_command(app)
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
-# What stands for a value, or for the words that are left out.
+# Placeholders of values and of omitted words.
 PLACEHOLDER = re.compile(r"[A-Z_]{2,}|\W*…\W*|<.*>|\|")
 
 each_page = pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def text_of(page: Path) -> str:
 
 
 def blocks(page: Path, *languages: str) -> list[str]:
-    """The code blocks of a page in these languages, without their indentation."""
+    """Return the code blocks of a page in these languages, without their indentation."""
     found = re.findall(
         r"^( *)```(\w+)[^\n]*\n(.*?)^\1```$", text_of(page), re.MULTILINE | re.DOTALL
     )
@@ -50,7 +51,6 @@ def prose(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {
         re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings
@@ -58,14 +58,21 @@ def anchors(page: Path) -> set[str]:
 
 
 @each_page
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_lead_to_a_page_and_heading(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         path, _, anchor = target.partition("#")
-        if re.match(r"\w+:", path):
-            continue
-        found = (page.parent / path).resolve() if path else page
-        assert found.exists(), target
-        assert not anchor or anchor in anchors(found), target
+        if not re.match(r"\w+:", path):
+            found = (page.parent / path).resolve() if path else page
+            assert found.exists(), target
+            assert not anchor or anchor in anchors(found), target
+
+
+@each_page
+def test_tests_that_are_named_exist(page: Path) -> None:
+    for name in re.findall(r"`(tests/[^`]+)`", text_of(page)):
+        path, _, test = name.partition("::")
+        assert (ROOT / path).exists(), name
+        assert not test or f"def {test}(" in text_of(ROOT / path), name
 
 
 @each_page
@@ -82,19 +89,19 @@ def test_code_parses(page: Path) -> None:
 
 
 def commands(page: Path) -> Iterator[list[str]]:
-    """The words of each command of ours that a page shows, in blocks and in prose."""
+    """Yield the words of each command of ours that a page shows, in blocks and in prose."""
     code = "\n".join(blocks(page, "bash")).replace("\\\n", " ")
     shown = [*code.splitlines(), *re.findall(r"`((?:engage|make) [^`\\]+)", prose(page))]
     for line in shown:
         for found in re.findall(r"(?:^\s*|[(;&|]\s*|bin/)((?:engage|make) [^;&|)>#\"]*)", line):
             try:
                 yield shlex.split(found)
-            except ValueError:  # a quotation that goes on elsewhere
+            except ValueError:  # a quotation that continues elsewhere
                 yield found.split("'")[0].split()
 
 
 def unknown(words: list[str]) -> str | None:
-    """What of a command does not exist; None: all of it does."""
+    """Return the word of a command that does not exist; None: all of them do."""
     if words[0] == "make":
         return None if {word for word in words[1:2] if "=" not in word} <= TARGETS else words[1]
     command: Any = COMMANDS
@@ -117,33 +124,26 @@ def test_commands_exist(page: Path) -> None:
     assert [words for words in commands(page) if unknown(words)] == []
 
 
-@pytest.mark.parametrize(
-    ("line", "wrong"),
-    [
-        ("engage db verify -o json", None),
-        ("engage users erase 42 --dry-run", None),
-        ("engage db verfy", "verfy"),
-        ("engage db verify --fast", "--fast"),
-        ("make test", None),
-        ("make tset", "tset"),
-    ],
-)
-def test_what_does_not_exist_is_noticed(line: str, wrong: str | None) -> None:
-    assert unknown(line.split()) == wrong
-
-
 def test_every_page_is_in_the_index_once() -> None:
     listed = [place for section in navigation() for part in section.values() for place in part]
     names = [name for entry in listed for name in entry.values()]
-    there = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} - {"index.md"}
+    existing = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} - {"index.md"}
 
-    assert there - set(names) == set(), "list it in docs/index.md"
+    assert existing - set(names) == set(), "list it in docs/index.md"
     assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize(("name", "text"), pages().items(), ids=pages())
-def test_the_reference_is_what_the_code_says(name: str, text: str) -> None:
-    assert text_of(DOCS / "reference" / name) == text, "write it anew with `make docs`"
+def test_reference_is_generated_from_the_code(name: str, text: str) -> None:
+    assert text_of(DOCS / "reference" / name) == text, "generate it with `make docs`"
+
+
+def test_readme_has_every_setting_with_its_default() -> None:
+    readme = text_of(ROOT / "README.md")
+    table = re.search(r"<!-- settings -->\n(.*?)\n<!-- /settings -->", readme, re.DOTALL)
+
+    assert table, "the README has no table of settings"
+    assert table[1] == settings_table(), "generate it with `engage config table`"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,5 @@ def test_the_reference_is_what_the_code_says(name: str, text: str) -> None:
         ('<script src="../assets/x.js"></script><img src="images/x.png">', False),
     ],
 )
-def test_what_a_page_of_the_site_would_load_from_elsewhere_is_found(
-    html: str, is_foreign: bool
-) -> None:
+def test_files_that_a_page_would_load_from_elsewhere_are_found(html: str, is_foreign: bool) -> None:
     assert bool(FOREIGN.search(html)) is is_foreign

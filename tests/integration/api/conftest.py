@@ -1,6 +1,7 @@
 """The read API over a database with a small catalogue, on a real socket."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,12 +12,24 @@ import asyncpg
 import pytest
 
 from analytics_api.app import create_app
+from analytics_api.report import Report, load_reports
 from consumer import transaction
 from consumer.rows import Row, day, microseconds
-from schema.http.keys import Scope
 from tests.conftest import Database, Kafka
 from tests.factories import record
 from tests.serving import api_settings, client, new_key, served
+from web.auth import Scope
+
+REPORTS = load_reports()
+
+
+def path_of(report: Report) -> str:
+    """Return the path of an example of a report."""
+    path = report.path.replace("{dimension}", "author")
+    return path.replace("{post_id:path}", "1").replace("{author_id:path}", "1")
+
+
+PATHS = [path_of(report) for report in REPORTS.values()]
 
 
 @dataclass
@@ -44,7 +57,7 @@ class Api:
         async with self.connection.transaction():
             for needed in {day(row[0]) for row in rows}:
                 await self.connection.execute("SELECT ensure_partition($1)", needed)
-            await transaction.store(self.connection, rows, [])
+            await transaction.store_events(self.connection, rows, [])
             await self.connection.execute(
                 "INSERT INTO consumer_offsets (topic, partition, first_offset, next_offset, stored)"
                 " VALUES ($1, 0, 0, $2, $2) ON CONFLICT (topic, partition) DO UPDATE"
@@ -53,6 +66,13 @@ class Api:
                 self.topic,
                 len(rows),
             )
+
+
+async def until(condition: Callable[[], Awaitable[bool]], within_seconds: float = 10.0) -> None:
+    """Wait for a condition, which must hold in time."""
+    async with asyncio.timeout(within_seconds):
+        while not await condition():  # noqa: ASYNC110  (the service does not notify)
+            await asyncio.sleep(0.02)
 
 
 def row(post_id: int, kind: str = "view", *, days_ago: float = 0.0) -> Row:
@@ -77,7 +97,7 @@ async def fill_catalogue(connection: Any) -> None:
 @pytest.fixture
 async def api(database: Database, kafka: Kafka, topic: str, tmp_path: Path) -> AsyncIterator[Api]:
     keys = tmp_path / "keys.json"
-    settings = api_settings(database, kafka, topic, keys)
+    settings = api_settings(database, kafka, topic, keys, report_max_stale_seconds=0.0)
     key = new_key(keys, Scope.READ)
     connection = await asyncpg.connect(database.url)
     await fill_catalogue(connection)

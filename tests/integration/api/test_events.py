@@ -18,7 +18,7 @@ def path(event_id: uuid.UUID, engaged: datetime | None = None) -> str:
     return f"/events/{event_id}{query}"
 
 
-async def test_a_stored_event_is_found_by_id_and_time(api: Api) -> None:
+async def test_event_is_found_by_id_and_timestamp(api: Api) -> None:
     stored = row(7, "like", days_ago=3)
     event_id, engaged = UUID(bytes=stored[1]), instant(stored[0])
     await api.store([stored])
@@ -30,7 +30,7 @@ async def test_a_stored_event_is_found_by_id_and_time(api: Api) -> None:
     assert other["state"] == "not_seen"
 
 
-async def test_a_version_7_id_carries_its_time(api: Api) -> None:
+async def test_event_with_a_version_7_id_is_found_without_a_timestamp(api: Api) -> None:
     engaged, event_id = microseconds(datetime.now(UTC)), uuid7()
     await api.store([(engaged, event_id.bytes, 7, None, "view", engaged)])
 
@@ -38,26 +38,23 @@ async def test_a_version_7_id_carries_its_time(api: Api) -> None:
     assert (await api.json(path(uuid7())))["state"] == "not_seen"
 
 
-async def test_other_ids_need_the_time(api: Api) -> None:
+async def test_event_with_another_id_needs_the_timestamp(api: Api) -> None:
     answer = await api.get(path(uuid.uuid4()))
     assert answer.status == 422
     assert (await answer.json())["code"] == "timestamp_required"
 
 
-async def test_an_event_that_was_taken_back_says_so(api: Api) -> None:
+async def test_event_is_reported_as_retracted(api: Api) -> None:
     stored = row(7)
     event_id, engaged = UUID(bytes=stored[1]), instant(stored[0])
     await api.store([stored])
-    retract = load("retract")
-    values = retract.bind(
-        engaged_timestamps=[engaged], event_ids=[event_id], post_ids=[7], received=[engaged]
-    )
-    await api.connection.fetch(retract.text, *values)
+    identities = {"engaged_timestamps": [engaged], "event_ids": [event_id], "post_ids": [7]}
+    await load("apply_retractions").fetch(api.connection, **identities, received=[engaged])
 
     assert (await api.json(path(event_id, engaged)))["state"] == "retracted"
 
 
-async def test_a_dead_letter_is_found_by_the_id_in_its_bytes(api: Api) -> None:
+async def test_dead_letter_is_found_by_its_event_id(api: Api) -> None:
     event_id = uuid.uuid4()
     await api.connection.execute(
         'INSERT INTO dead_letters (topic, partition, "offset", reason, detail, record_timestamp,'
@@ -79,5 +76,5 @@ async def test_a_dead_letter_is_found_by_the_id_in_its_bytes(api: Api) -> None:
      f"/events/{uuid.UUID(int=1)}?engaged_timestamp=0001-01-01T00:00:00%2B14:00",
      f"/events/{uuid.UUID(int=(2**128 - 1) & ~(0xF << 76) | 0x7 << 76)}"],
 )  # fmt: skip
-async def test_what_names_no_event_is_refused(api: Api, wrong: str) -> None:
+async def test_invalid_event_id_or_timestamp_is_rejected(api: Api, wrong: str) -> None:
     assert (await api.get(wrong)).status == 422

@@ -14,13 +14,14 @@ import asyncpg
 import pytest
 
 from analytics_api.app import create_app
-from analytics_api.live.board import READS
-from analytics_api.live.fan_out import CLIENTS
-from schema.http.keys import Scope, read_keys, revoke
+from analytics_api.live.broadcast import CLIENTS
+from analytics_api.live.poller import READS
 from tests.backends import Backend
 from tests.conftest import Database, Kafka
 from tests.integration.api.conftest import Api, row
 from tests.serving import api_settings, client, new_key, served
+from web.auth import Scope, read_keys
+from web.key_file import revoke
 
 STREAM = {"Accept": "text/event-stream"}
 PATIENCE_SECONDS = 30.0
@@ -40,7 +41,7 @@ class Listening:
             lines.append(line)
         return "".join(lines)
 
-    async def told(self, text: str) -> str:
+    async def received(self, text: str) -> str:
         """Return the next block with *text* in it."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while text not in (block := await self.block()):
@@ -55,7 +56,7 @@ class Listening:
 
     async def event(self) -> Any:
         """Return the data of the next event named live."""
-        block = await self.told("event: live")
+        block = await self.received("event: live")
         facts = dict(line.split(": ", 1) for line in block.splitlines() if line[0] != ":")
         self.ids.append(facts["id"])
         return json.loads(facts["data"])
@@ -68,7 +69,7 @@ async def listening(session: aiohttp.ClientSession, **headers: str) -> AsyncIter
         yield Listening(answer)
 
 
-async def test_an_event_shows_in_a_stream_that_is_open(api: Api) -> None:
+async def test_event_shows_in_an_open_stream(api: Api) -> None:
     async with listening(api.session) as stream:
         assert stream.answer.content_type == "text/event-stream"
         assert (await stream.event())["top_posts"] == []
@@ -84,17 +85,17 @@ async def test_an_event_shows_in_a_stream_that_is_open(api: Api) -> None:
     assert len(found["seconds"]) == 60
 
 
-async def test_the_head_of_a_stream_ends_and_leaves_no_listener(api: Api) -> None:
+async def test_head_of_a_stream_ends_without_a_subscriber(api: Api) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         for _ in range(2):  # on the same connection
             async with api.session.head("/live", headers=STREAM) as answer:
                 assert (answer.status, await answer.read()) == (200, b"")
             assert answer.content_type == "text/event-stream"
-        while CLIENTS._value.get():  # noqa: ASYNC110  (nobody tells)
+        while CLIENTS._value.get():  # noqa: ASYNC110  (no notification)
             await asyncio.sleep(0.01)
 
 
-async def test_who_comes_back_is_told_what_it_missed_and_nothing_twice(api: Api) -> None:
+async def test_stream_resumes_after_the_last_message(api: Api) -> None:
     async with listening(api.session) as stream:
         await stream.event()
         await api.store([row(1)])
@@ -109,7 +110,7 @@ async def test_who_comes_back_is_told_what_it_missed_and_nothing_twice(api: Api)
             assert third.ids[0] not in (first, last)
 
 
-async def test_the_same_address_can_be_polled_and_says_when_nothing_changed(api: Api) -> None:
+async def test_live_state_can_be_polled_and_answers_304(api: Api) -> None:
     await api.store([row(5, "share")])
     answer = await api.get("/live")
     found = await answer.json()
@@ -126,7 +127,7 @@ async def test_the_same_address_can_be_polled_and_says_when_nothing_changed(api:
     assert table.splitlines()[0].startswith("views,likes,comments,shares,total_engagements,post_id")
 
 
-async def test_many_clients_are_told_the_same_by_one_question_a_second(api: Api) -> None:
+async def test_many_streams_share_one_query_per_second(api: Api) -> None:
     async with AsyncExitStack() as opened:
         streams = [await opened.enter_async_context(listening(api.session)) for _ in range(50)]
         before = READS._value.get()
@@ -141,7 +142,7 @@ async def test_many_clients_are_told_the_same_by_one_question_a_second(api: Api)
     assert READS._value.get() - before <= took_seconds + 2
 
 
-async def test_a_stream_ends_when_its_key_is_revoked(api: Api) -> None:
+async def test_stream_ends_when_its_key_is_revoked(api: Api) -> None:
     key = new_key(api.keys, Scope.READ)
     [*_, entry] = read_keys(api.keys)
     async with client(api.url, key) as session:
@@ -167,7 +168,7 @@ async def serving(
         yield session
 
 
-async def test_beyond_the_limit_streams_are_refused_and_polls_go_on(
+async def test_streams_beyond_the_limit_are_rejected_and_polls_are_not(
     database: Database, kafka: Kafka, topic: str, tmp_path: Path
 ) -> None:
     async with serving(database, kafka, topic, tmp_path / "keys", live_clients=1) as session:
@@ -186,7 +187,7 @@ async def test_beyond_the_limit_streams_are_refused_and_polls_go_on(
             assert await stream.event()
 
 
-async def test_open_streams_end_with_the_service_and_do_not_hold_it_up(
+async def test_open_streams_end_with_the_service(
     database: Database, kafka: Kafka, topic: str, tmp_path: Path
 ) -> None:
     async with (
@@ -200,7 +201,9 @@ async def test_open_streams_end_with_the_service_and_do_not_hold_it_up(
     assert took_seconds < 8, "the shutdown's own deadline had to end the streams"
 
 
-async def test_postgres_away_is_told_in_the_stream_and_by_503(api: Api, servers: Backend) -> None:
+async def test_stream_and_poll_report_that_postgresql_is_unavailable(
+    api: Api, servers: Backend
+) -> None:
     name = await api.connection.fetchval("SELECT current_database()")
     operator = await asyncpg.connect(servers.database_url)
     async with listening(api.session) as stream:
@@ -211,7 +214,7 @@ async def test_postgres_away_is_told_in_the_stream_and_by_503(api: Api, servers:
             " WHERE datname = $1 AND application_name = 'engage-api'",
             name,
         )
-        await stream.told("event: away")
+        await stream.received("event: away")
         assert (await api.get("/live")).status == 503
         await operator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         assert await stream.event()

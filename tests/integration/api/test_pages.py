@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from analytics_api.app import create_app
-from schema.http.keys import Scope
 from tests.conftest import Database, Kafka
 from tests.integration.api.conftest import Api
 from tests.serving import api_settings, client, new_key, served
+from web.auth import Scope
 
 PAGE = "https://www.example.com"
 
 
-async def test_listed_pages_read_reports_and_their_304_but_no_others(
+async def test_only_listed_origins_may_read_reports(
     database: Database, kafka: Kafka, topic: str, tmp_path: Path
 ) -> None:
     keys = tmp_path / "keys.json"
@@ -43,7 +43,7 @@ async def test_listed_pages_read_reports_and_their_304_but_no_others(
 
 
 @pytest.mark.parametrize("ranges", ["bytes=abc", "bytes=99999999-", "bytes=" + "0-0," * 2000])
-async def test_files_come_whole_whatever_parts_are_asked_for(api: Api, ranges: str) -> None:
+async def test_files_are_served_whole_for_any_range(api: Api, ranges: str) -> None:
     for path in ("/dashboard", "/static/js/main.js"):
         async with api.session.get(path) as answer:
             whole = await answer.read()

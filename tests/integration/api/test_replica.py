@@ -14,13 +14,13 @@ from analytics_api.app import create_app
 from analytics_api.settings import ApiSettings
 from engage.embedded import ports
 from engage.embedded.postgres import PostgresServer
-from schema.http.keys import Scope
 from schema.migrate import migrate
 from tests.conftest import Kafka
 from tests.copies import copied
 from tests.integration.api.conftest import Api, fill_catalogue, row
 from tests.integration.test_access import CLOSED_OF
 from tests.serving import client, new_key, served
+from web.auth import Scope
 
 LAG_LIMIT_SECONDS = 2.0
 OF_THE_PRIMARY = {"/ops/ledger", "/events/{event_id}"}
@@ -37,7 +37,7 @@ class Replicated:
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(20):
-            while not await condition():  # noqa: ASYNC110  (nobody tells)
+            while not await condition():  # noqa: ASYNC110  (no notification)
                 await asyncio.sleep(0.02)
 
     async def status(self, path: str) -> int:
@@ -83,7 +83,7 @@ async def both(kafka: Kafka, topic: str, tmp_path: Path) -> AsyncIterator[Replic
                 await server.stop()
 
 
-async def test_every_report_is_answered_by_the_replica_as_by_the_primary(both: Replicated) -> None:
+async def test_replica_serves_every_report_without_the_primary(both: Replicated) -> None:
     api = both.api
     await api.store([row(1), row(1, "like"), row(2)])
     await api.connection.execute("SELECT refresh_engagement_stats()")
@@ -105,7 +105,7 @@ async def test_every_report_is_answered_by_the_replica_as_by_the_primary(both: R
     assert await both.status("/readyz") == 200
 
 
-async def test_a_replica_that_falls_behind_says_so_and_is_taken_out(both: Replicated) -> None:
+async def test_replica_is_not_ready_when_its_lag_is_too_long(both: Replicated) -> None:
     api = both.api
     await api.store([row(1)])
     await both.until(lambda: _is(both.views, 1))
@@ -129,7 +129,7 @@ async def test_a_replica_that_falls_behind_says_so_and_is_taken_out(both: Replic
     await both.until(lambda: _is(both.views, 3))
 
 
-async def test_a_question_that_the_replica_must_give_up_is_asked_again_later(
+async def test_report_asks_to_retry_when_the_replica_cancels_it(
     both: Replicated,
 ) -> None:
     api = both.api

@@ -1,4 +1,4 @@
-"""The client and the real service on a real broker: what is tracked stands in the topic."""
+"""The client with the real ingest service and broker."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ async def test_every_event_of_several_threads_and_types_arrives_once(ingest: Ing
     assert {e["user_id"] for e in found} == {7}
 
 
-async def test_a_batch_of_the_largest_size_is_taken(ingest: Ingest) -> None:
+async def test_service_accepts_a_batch_of_maximum_size(ingest: Ingest) -> None:
     async with AsyncClient(ingest.url, ingest.key) as client:
         ids = [await client.view(post_id=2**63 - 1, user_id=2**63 - 1) for _ in range(1_000)]
         assert await client.flush()
@@ -63,7 +63,7 @@ async def test_identity_and_time_are_those_that_were_given(ingest: Ingest) -> No
     assert first["engaged_timestamp"] == second["engaged_timestamp"]
 
 
-async def test_what_is_taken_back_is_named_as_it_was_sent(ingest: Ingest) -> None:
+async def test_retraction_names_its_event(ingest: Ingest) -> None:
     at = datetime.now(UTC) - timedelta(days=3)
     async with AsyncClient(ingest.url, ingest.key) as client:
         first = await client.like(post="slug", user="u")
@@ -74,15 +74,15 @@ async def test_what_is_taken_back_is_named_as_it_was_sent(ingest: Ingest) -> Non
         assert (client.counts.tracked, client.counts.delivered) == (4, 4)
 
     found = await stored(ingest)
-    taken_back = {e["retracted_event_id"]: e for e in found if "retracted_event_id" in e}
-    assert set(taken_back) == {str(first), str(second)}
+    retractions = {e["retracted_event_id"]: e for e in found if "retracted_event_id" in e}
+    assert set(retractions) == {str(first), str(second)}
     for event in (e for e in found if "event_id" in e):
-        named = taken_back[event["event_id"]]
+        named = retractions[event["event_id"]]
         for name in ("engaged_timestamp", "post_id", "post"):
             assert named.get(name) == event.get(name)
 
 
-async def test_what_the_service_refuses_is_told_event_by_event(ingest: Ingest) -> None:
+async def test_rejected_events_are_reported_one_by_one(ingest: Ingest) -> None:
     rejected = []
 
     def on_rejected(event: Event, error: str, detail: str) -> None:
@@ -100,7 +100,7 @@ async def test_what_the_service_refuses_is_told_event_by_event(ingest: Ingest) -
     assert [e["post_id"] for e in await stored(ingest)] in ([1, 3], [3, 1])
 
 
-async def test_a_key_that_is_not_known_is_told_with_the_events(ingest: Ingest) -> None:
+async def test_unknown_key_is_reported_with_its_events(ingest: Ingest) -> None:
     failures: list[Failure] = []
     async with AsyncClient(ingest.url, "eng_ingest_x_y", on_failure=failures.append) as client:
         await client.view(post_id=1)

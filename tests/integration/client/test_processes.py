@@ -1,4 +1,4 @@
-"""The client and the lives of processes: their ends, forks, idleness."""
+"""The client when processes exit, fork and are idle."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.client import misbehaving as told
+from tests.integration.client import misbehaving as behave
 from tests.integration.client.misbehaving import misbehaving
 
 ROOT = Path(__file__).parents[3]
@@ -26,7 +26,7 @@ def run(program: str, url: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_process_that_just_ends_delivers_what_waits() -> None:
+def test_buffered_events_are_delivered_at_process_exit() -> None:
     program = """
 import sys
 from engagement_client import Client
@@ -34,14 +34,14 @@ client = Client(sys.argv[1])
 for n in range(1, 2501):
     print(client.view(post_id=n))
 """
-    with misbehaving(told.status(503)) as server:
+    with misbehaving(behave.status(503)) as server:
         found = run(program, server.url)
         assert (found.returncode, found.stderr.count("Traceback")) == (0, 0)
         assert server.ids == set(found.stdout.split())
         assert len(server.ids) == 2_500
 
 
-def test_one_that_fails_delivers_too_and_a_dead_service_does_not_hold_it_long() -> None:
+def test_failing_process_delivers_its_events_and_does_not_wait_for_a_dead_service() -> None:
     program = """
 import sys
 from engagement_client import Client, Limits
@@ -64,7 +64,7 @@ raise SystemExit(3)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_child_starts_empty_and_delivers_its_own() -> None:
+def test_forked_child_starts_with_an_empty_buffer() -> None:
     program = """
 import os, sys, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
@@ -88,14 +88,14 @@ client.view(post_id=3)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_child_forked_in_the_middle_of_a_request_leaves_it_to_its_parent() -> None:
+def test_child_forked_during_a_request_does_not_repeat_it() -> None:
     program = """
 import os, sys, time, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
 from engagement_client import Client, Limits
 client = Client(sys.argv[1], limits=Limits(flush_seconds=0, request_seconds=1))
 client.view(post_id=1)
-while client._courier._buffer.due_at() is not None or not client._courier._buffer._out:
+while client._sender._buffer.due_at() is not None or not client._sender._buffer._out:
     time.sleep(0.001)
 child = os.fork()
 if not child:
@@ -105,7 +105,7 @@ if not child:
 assert os.waitpid(child, 0)[1] == 0
 assert client.flush()
 """
-    with misbehaving(told.hang) as server:
+    with misbehaving(behave.hang) as server:
         found = run(program, server.url)
         assert found.returncode == 0, found.stderr
         delivered = [request[0]["post_id"] for request in server.requests[1:]]
@@ -113,7 +113,7 @@ assert client.flush()
         assert set(server.accepted.values()) == {1}
 
 
-def test_an_idle_client_takes_no_time() -> None:
+def test_idle_client_uses_no_processor_time() -> None:
     program = """
 import sys, time
 from engagement_client import Client, Limits

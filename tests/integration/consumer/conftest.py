@@ -1,12 +1,11 @@
-"""A real consumer in this process, on a topic and a database of its own."""
+"""A consumer in this process, with its own topic and database on real servers."""
 
 import asyncio
 import contextlib
 import json
 import random
-import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,26 +17,20 @@ from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 
 from consumer.__main__ import kafka_consumer
+from consumer.loop import Worker
 from consumer.settings import ConsumerSettings
-from consumer.worker import Worker
+from engage.commands.db import run_checks
 from schema.event import TYPES, Record
 from schema.topics import partition_key
 from schema.wire import encode
 from tests.conftest import Database, Kafka
 from tests.factories import record
-
-
-async def until(condition: Callable[[], Awaitable[bool]], *, within_seconds: float = 20.0) -> None:
-    """Wait until the condition holds; fail when it does not within the time."""
-    deadline = time.monotonic() + within_seconds
-    while not await condition():
-        assert time.monotonic() < deadline, "the condition did not come to hold in time"
-        await asyncio.sleep(0.02)
+from tests.waiting import until
 
 
 @dataclass
 class Pipeline:
-    """A topic, a database and the means to look at both."""
+    """A topic and a database, with a producer and a connection."""
 
     settings: ConsumerSettings
     producer: AIOKafkaProducer
@@ -81,15 +74,21 @@ class Pipeline:
         return int(await self.connection.fetchval("SELECT count(*) FROM engagements"))
 
     async def accounted(self) -> int:
-        """Return how many records the offset rows have dealt with."""
-        question = "SELECT coalesce(sum(next_offset - first_offset), 0) FROM consumer_offsets"
-        return int(await self.connection.fetchval(question))
+        """Return the number of records that the offset rows account for."""
+        query = "SELECT coalesce(sum(next_offset - first_offset), 0) FROM consumer_offsets"
+        return int(await self.connection.fetchval(query))
 
     async def until_accounted(self, records: int) -> None:
-        async def done() -> bool:
+        async def is_accounted() -> bool:
             return await self.accounted() >= records
 
-        await until(done)
+        await until(is_accounted)
+
+    async def until_stored(self, events: int) -> None:
+        async def is_stored() -> bool:
+            return await self.stored() >= events
+
+        await until(is_stored)
 
     async def totals(self) -> dict[str, int]:
         row = await self.connection.fetchrow(
@@ -99,27 +98,28 @@ class Pipeline:
         )
         return dict(row)
 
-    async def assert_rollups_match(self) -> None:
-        """Every rollup equals its recomputation from the raw rows."""
-        for rollup, key in (
-            ("post_totals", "post_id"),
-            ("quarter_hours", "quarter"),
-        ):
-            raw = {
-                "post_id": "post_id",
-                "quarter": "date_bin('15 minutes', engaged_timestamp, 'epoch'::timestamptz)",
-            }[key]
-            counts = ", ".join(f"count(*) FILTER (WHERE type = '{t}')" for t in _TYPES)
-            recomputed = f"SELECT {raw}, {counts} FROM engagements GROUP BY 1"
-            kept = (
-                f"SELECT {key}, views, likes, comments, shares FROM {rollup}"
-                " WHERE views + likes + comments + shares > 0"
-            )
-            for left, right in ((kept, recomputed), (recomputed, kept)):
-                assert await self.connection.fetch(f"{left} EXCEPT {right}") == []
+    async def dead_letters(self) -> list[Any]:
+        return list(await self.connection.fetch('SELECT * FROM dead_letters ORDER BY "offset"'))
+
+    async def reset_offsets(self) -> None:
+        """Make the next consumer read all records again."""
+        await self.connection.execute(
+            "UPDATE consumer_offsets SET next_offset = first_offset, stored = 0, duplicates = 0,"
+            " dead_lettered = 0, skipped = 0, fingerprint_offset = NULL"
+        )
+
+    async def failed_checks(self) -> list[str]:
+        """Return the failed checks of `engage db verify`."""
+        checks = await run_checks(self.url)
+        return [check.name for check in checks if not check.is_right]
+
+    @property
+    def url(self) -> str:
+        return self.settings.database_url.get_secret_value()
 
 
-_TYPES = ("view", "like", "comment", "share")
+def totals(**counters: int) -> dict[str, int]:
+    return {"stored": 0, "duplicates": 0, "dead_lettered": 0, "skipped": 0} | counters
 
 
 @pytest.fixture
@@ -142,14 +142,22 @@ async def pipeline(kafka: Kafka, topic: str, database: Database) -> AsyncIterato
         await producer.stop()
 
 
+@pytest.fixture
+async def connection(database: Database) -> AsyncIterator[Any]:
+    """Another connection to the pipeline's database."""
+    opened = await asyncpg.connect(database.url)
+    yield opened
+    await opened.close()
+
+
 def now_record(**fields: object) -> Record:
-    """Return an event of this moment."""
+    """Return an event of now."""
     now = datetime.now(UTC)
     return record(**({"engaged_timestamp": now, "received_timestamp": now} | fields))
 
 
 def sample(number: int, seed: int, days: float = 1.0) -> list[Record]:
-    """Return events of the last days, alike for the same seed but for the moment."""
+    """Return random events of the last days."""
     draw = random.Random(seed)
     now = datetime.now(UTC)
     return [
@@ -165,10 +173,10 @@ def sample(number: int, seed: int, days: float = 1.0) -> list[Record]:
 
 
 def retraction(event: Record, **fields: object) -> bytes:
-    """Return the record that takes an event back."""
-    named = {
+    """Return the value of a record that retracts an event."""
+    identity = {
         "retracted_event_id": str(event.event_id),
         "engaged_timestamp": event.engaged_timestamp.isoformat(),
         "post_id": event.post_id,
     }
-    return json.dumps(named | fields).encode()
+    return json.dumps(identity | fields).encode()

@@ -1,51 +1,41 @@
-"""Beacon, pixel and the script over HTTP, on a real broker."""
+"""Beacon, pixel, tracker and schemas, for pages of any origin."""
 
 import gzip
 import json
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import pytest
+from jsonschema import Draft202012Validator
 
-from ingest_service.pixel import GIF
-from tests.conftest import Kafka
-from tests.ingesting import JSON, Ingest, event, ingesting
+from ingest_service.browser import GIF
+from tests.ingesting import JSON, Ingest, event
 from tests.serving import client
 
 TEXT = {"Content-Type": "text/plain;charset=UTF-8", "User-Agent": "Mozilla/5.0"}
 BOT = TEXT | {"User-Agent": "Mozilla/5.0 (compatible; AnyBot/1.0)"}
 
 
-@pytest.fixture
-async def ingest(kafka: Kafka, topic: str, tmp_path: Path) -> AsyncIterator[Ingest]:
-    async with ingesting(kafka, topic, tmp_path / "keys.json", ignored_user_ids="13") as running:
-        yield running
-
-
-async def values(ingest: Ingest) -> list[Any]:
-    return [json.loads(record.value) for record in await ingest.records()]
-
-
-async def test_a_beacon_with_its_key_in_the_query_is_stored(ingest: Ingest) -> None:
+async def test_beacon_is_stored_with_its_key_in_the_query(ingest: Ingest) -> None:
     sent = [event(), event(type="like", user_id=7)]
+    path = f"/events/beacon?key={ingest.key}"
     async with (
         client(ingest.url, None) as session,
-        session.post(
-            f"/events/beacon?key={ingest.key}", data=json.dumps(sent), headers=TEXT
-        ) as answer,
+        session.post(path, data=json.dumps(sent), headers=TEXT) as answer,
     ):
         assert answer.status == 202
         body = await answer.json()
+        for query in ("", "?key=eng_ingest_x_y", f"?key={ingest.key}&key={ingest.key}"):
+            async with session.post(f"/events/beacon{query}", data="[]", headers=TEXT) as other:
+                assert other.status == 401
+        async with session.post(f"/events?key={ingest.key}", json=event()) as other:
+            assert other.status == 401
 
     assert body["event_ids"] == [e["event_id"] for e in sent]
-    assert "dropped" not in body
-    assert {e["event_id"] for e in await values(ingest)} == {e["event_id"] for e in sent}
+    assert body["filtered"] == 0
+    assert {e["event_id"] for e in await ingest.values()} == {e["event_id"] for e in sent}
 
 
-async def test_a_beacon_may_be_one_event(ingest: Ingest) -> None:
+async def test_beacon_can_be_one_event(ingest: Ingest) -> None:
     status, body, _ = await ingest.post("/events/beacon", event(), TEXT)
     assert (status, body["received"], body["accepted"]) == (202, 1, 1)
 
@@ -54,64 +44,61 @@ async def test_a_beacon_may_be_one_event(ingest: Ingest) -> None:
     assert len(await ingest.records()) == 1
 
 
-@pytest.mark.parametrize(
-    ("body", "headers", "status", "code"),
-    [
+async def test_invalid_beacon_is_rejected_with_its_code(ingest: Ingest) -> None:
+    html = {"Content-Type": "text/html"}
+    for body, headers, status, code in (
         (b"[]", TEXT, 422, "empty_batch"),
         (b"{", TEXT, 400, "malformed_json"),
-        (b"[1,", TEXT, 400, "malformed_json"),
         (b"7", TEXT, 422, "not_an_array"),
-        (b"[]", {"Content-Type": "text/plain;charset=latin-1"}, 415, "unsupported_media_type"),
-        (b"[]", {"Content-Type": "text/html"}, 415, "unsupported_media_type"),
+        (b"[]", html, 415, "unsupported_media_type"),
         (b" " * 1_100_000, TEXT, 413, "body_too_large"),
-    ],
-)
-async def test_a_bad_beacon_is_refused_with_its_code(
-    ingest: Ingest, body: bytes, headers: dict[str, str], status: int, code: str
+    ):
+        found, document, _ = await ingest.post("/events/beacon", body, headers)
+        assert (found, document["code"]) == (status, code)
+    assert await ingest.records() == []
+
+
+async def test_events_of_bots_and_ignored_users_are_filtered_in_browser_routes(
+    ingest: Ingest,
 ) -> None:
-    found, document, _ = await ingest.post("/events/beacon", body, headers)
-
-    assert (found, document["code"]) == (status, code)
-    assert await ingest.records() == []
-
-
-async def test_the_query_carries_a_key_for_beacon_and_pixel_alone(ingest: Ingest) -> None:
-    async with client(ingest.url, None) as session:
-        for path in ("/events", "/events/batch"):
-            async with session.post(f"{path}?key={ingest.key}", json=event()) as answer:
-                assert answer.status == 401
-        for query in ("", "?key=eng_ingest_x_y", f"?key={ingest.key}&key={ingest.key}"):
-            async with session.post(f"/events/beacon{query}", data="[]", headers=TEXT) as answer:
-                assert answer.status == 401
-    assert await ingest.records() == []
-
-
-async def test_bots_and_ignored_users_are_dropped_and_the_reply_says_so(ingest: Ingest) -> None:
     sent = [event(), event(user_id=13), event(type="zzz")]
     status, body, _ = await ingest.post("/events/beacon", sent, TEXT)
     assert status == 207
-    assert (body["received"], body["accepted"], body["rejected"], body["dropped"]) == (3, 1, 1, 1)
+    assert (body["received"], body["accepted"], body["rejected"], body["filtered"]) == (3, 1, 1, 1)
     assert body["event_ids"] == [sent[0]["event_id"], None, None]
 
     status, body, headers = await ingest.post("/events/beacon", [event(), event()], BOT)
-    assert (status, headers["x-dropped-reason"]) == (202, "bot")
-    assert (body["accepted"], body["rejected"], body["dropped"]) == (0, 0, 2)
-
-    assert len(await ingest.records()) == 1
+    assert (status, headers["x-filtered-reason"]) == (202, "bot")
+    assert (body["accepted"], body["rejected"], body["filtered"]) == (0, 0, 2)
     async with ingest.session.get("/metrics") as answer:
         text = await answer.text()
-    assert 'engage_ingest_dropped_total{reason="bot"}' in text
-    assert 'engage_ingest_dropped_total{reason="ignored_user"}' in text
+    assert 'engage_ingest_filtered_total{reason="bot"}' in text
+    assert 'engage_ingest_filtered_total{reason="ignored_user"}' in text
+
+    assert (await ingest.post("/events", event(user_id=13), BOT | JSON))[0] == 202
+    assert (await ingest.post("/events/batch", [event(user_id=13)], BOT | JSON))[0] == 202
+    assert len(await ingest.records()) == 3
 
 
-async def test_a_back_end_is_not_sieved(ingest: Ingest) -> None:
-    headers = BOT | JSON
-    assert (await ingest.post("/events", event(user_id=13), headers))[0] == 202
-    assert (await ingest.post("/events/batch", [event(user_id=13)], headers))[0] == 202
-    assert len(await ingest.records()) == 2
+async def test_events_during_a_prerender_are_filtered_and_queued_ones_are_not(
+    ingest: Ingest,
+) -> None:
+    prerender = TEXT | {"Sec-Purpose": "prefetch;prerender"}
+    before = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    sent = [event(engaged_timestamp=before), event(), {"post_id": 42, "type": "view"}]
+    status, body, headers = await ingest.post("/events/beacon", sent, prerender)
+
+    assert (status, body["accepted"], body["filtered"]) == (202, 1, 2)
+    assert body["event_ids"] == [sent[0]["event_id"], None, None]
+    assert headers["x-filtered-reason"] == "prefetch"
+    query = {"post_id": "42", "type": "view", "engaged_timestamp": before}
+    query |= {"event_id": sent[0]["event_id"]}
+    async with ingest.session.get("/events/pixel.gif", params=query, headers=prerender) as answer:
+        assert answer.headers["x-filtered-reason"] == "prefetch"
+    assert len(await ingest.records()) == 1
 
 
-async def test_the_pixel_stores_its_event(ingest: Ingest) -> None:
+async def test_pixel_stores_its_event(ingest: Ingest) -> None:
     query = f"key={ingest.key}&post_id=42&type=view&user_id=7"
     async with (
         client(ingest.url, None) as session,
@@ -122,29 +109,29 @@ async def test_the_pixel_stores_its_event(ingest: Ingest) -> None:
         assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
         assert await answer.read() == GIF
 
-    [stored] = await values(ingest)
+    [stored] = await ingest.values()
     assert (stored["post_id"], stored["user_id"], stored["type"]) == (42, 7, "view")
 
 
-async def test_a_pixel_that_is_wrong_or_only_looked_at_stores_nothing(ingest: Ingest) -> None:
-    good = "/events/pixel.gif?post_id=42&type=view"
+async def test_pixel_stores_nothing_when_it_is_invalid_or_head(ingest: Ingest) -> None:
+    valid = "/events/pixel.gif?post_id=42&type=view"
     for method, path, status, code in (
-        ("GET", f"{good}&utm=1", 422, "unknown_field"),
-        ("GET", f"{good}&type=like", 400, "malformed_query"),
-        ("GET", f"{good}&once=view:9d", 422, "invalid_once"),
-        ("POST", good, 405, "method_not_allowed"),
+        ("GET", f"{valid}&utm=1", 422, "unknown_field"),
+        ("GET", f"{valid}&type=like", 400, "malformed_query"),
+        ("GET", f"{valid}&once=view:9d", 422, "invalid_once"),
+        ("POST", valid, 405, "method_not_allowed"),
     ):
         async with ingest.session.request(method, path) as answer:
             assert (answer.status, (await answer.json(content_type=None))["code"]) == (status, code)
             assert answer.content_type == "application/problem+json"
-    async with ingest.session.head(good) as answer:
-        assert answer.status == 405
-    async with ingest.session.get(good, headers={"User-Agent": "AnyBot"}) as answer:
-        assert (answer.status, answer.headers["X-Dropped-Reason"]) == (200, "bot")
+    async with ingest.session.head(valid) as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    async with ingest.session.get(valid, headers={"User-Agent": "AnyBot"}) as answer:
+        assert (answer.status, answer.headers["X-Filtered-Reason"]) == (200, "bot")
     assert await ingest.records() == []
 
 
-async def test_once_makes_repeats_one_event_on_every_route(ingest: Ingest) -> None:
+async def test_repeated_events_share_a_derived_identity_on_every_route(ingest: Ingest) -> None:
     at = datetime.now(UTC).isoformat()
     like = {"type": "like", "user_id": 7, "engaged_timestamp": at}
     _, single, _ = await ingest.post("/events?once=like:1d", event(**like))
@@ -154,53 +141,43 @@ async def test_once_makes_repeats_one_event_on_every_route(ingest: Ingest) -> No
     assert UUID(single["event_id"]).version == 7
     assert batch["event_ids"][0] == beacon["event_ids"][0] == single["event_id"]
     assert batch["event_ids"][1] != single["event_id"]
-    repeats = [e for e in await values(ingest) if e["event_id"] == single["event_id"]]
-    assert len(repeats) == 3
-    assert {e["engaged_timestamp"] for e in repeats} == {f"{at[:10]}T00:00:00Z"}
+    repeats = [e for e in await ingest.values() if e["event_id"] == single["event_id"]]
+    assert [e["engaged_timestamp"] for e in repeats] == [f"{at[:10]}T00:00:00Z"] * 3
 
 
-async def test_once_refuses_what_it_cannot_read(ingest: Ingest) -> None:
-    status, body, _ = await ingest.post("/events?once=often", event())
+async def test_documents_are_open_cacheable_and_compressed(ingest: Ingest) -> None:
+    for path in ("/tracker.js", "/schemas/", "/schemas/engagement-event.v1.json"):
+        async with client(ingest.url, None) as session:
+            async with session.get(path, headers={"Accept-Encoding": "identity"}) as answer:
+                assert answer.status == 200
+                plain, headers = await answer.read(), answer.headers
+            assert headers["Cache-Control"] == "public, max-age=3600"
+            assert headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+            assert headers["Access-Control-Allow-Origin"] == "*"
+            async with session.get(path, headers={"If-None-Match": headers["ETag"]}) as answer:
+                assert (answer.status, await answer.read()) == (304, b"")
+            async with session.head(path) as answer:
+                assert (answer.status, answer.headers["ETag"]) == (200, headers["ETag"])
+        async with ingest.session.get(
+            path, headers={"Accept-Encoding": "gzip"}, auto_decompress=False
+        ) as answer:
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert gzip.decompress(await answer.read()) == plain
 
-    assert (status, body["code"]) == (422, "invalid_once")
-    assert await ingest.records() == []
 
-
-async def test_the_tracker_is_open_cached_and_loadable_from_any_page(ingest: Ingest) -> None:
+async def test_index_of_schemas_lists_each_of_them(ingest: Ingest) -> None:
     async with client(ingest.url, None) as session:
-        async with session.get("/tracker.js") as answer:
-            assert answer.status == 200
-            plain = await answer.text()
-            headers = answer.headers
-        assert headers["Content-Type"].startswith("text/javascript")
-        assert headers["Cache-Control"] == "public, max-age=3600"
-        assert headers["Cross-Origin-Resource-Policy"] == "cross-origin"
-        assert "sendBeacon" in plain
-
-        known = {"If-None-Match": headers["ETag"]}
-        async with session.get("/tracker.js", headers=known) as answer:
-            assert (answer.status, await answer.read()) == (304, b"")
-        async with session.head("/tracker.js") as answer:
-            assert answer.status == 200
-
-
-async def test_the_tracker_is_packed_for_those_who_can_unpack_it(ingest: Ingest) -> None:
-    async with ingest.session.get(
-        "/tracker.js", headers={"Accept-Encoding": "gzip"}, auto_decompress=False
-    ) as answer:
-        assert answer.headers["Content-Encoding"] == "gzip"
-        packed = await answer.read()
-    async with ingest.session.get("/tracker.js", headers={"Accept-Encoding": "identity"}) as answer:
-        assert "Content-Encoding" not in answer.headers
-        assert gzip.decompress(packed) == await answer.read()
-    assert len(packed) <= 1536
-
-
-async def test_openapi_knows_the_browsers_routes(ingest: Ingest) -> None:
-    async with ingest.session.get("/openapi.json") as answer:
-        paths = (await answer.json())["paths"]
-
-    assert {"202", "207", "422"} <= paths["/events/beacon"]["post"]["responses"].keys()
-    parameters = {p["name"] for p in paths["/events/pixel.gif"]["get"]["parameters"]}
-    fields = {"post_id", "post", "type", "event_id", "user_id", "user", "engaged_timestamp"}
-    assert parameters == fields | {"key", "once"}
+        async with session.get("/schemas/") as answer:
+            listed = (await answer.json())["schemas"]
+        assert [entry["href"] for entry in listed] == [
+            "/schemas/engagement-event.v1.json",
+            "/schemas/engagement-record.v1.json",
+        ]
+        for entry in listed:
+            async with session.get(entry["href"]) as answer:
+                assert (answer.status, answer.content_type) == (200, "application/schema+json")
+                schema = await answer.json(content_type=None)
+            assert (schema["$id"], schema["title"]) == (entry["href"], entry["title"])
+            Draft202012Validator.check_schema(schema)
+        async with session.get("/schemas/x.json") as answer:
+            assert answer.status == 404

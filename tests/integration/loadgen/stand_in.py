@@ -1,4 +1,4 @@
-"""An ingest service and a read API in one small server, which fails on demand."""
+"""A small server in place of ingest service and read API, which fails on demand."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -11,10 +11,10 @@ import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from schema.admission import admit
+from runtime.settings import WindowSettings
 from schema.errors import InvalidEvent
 from schema.event import TYPES, Record
-from schema.settings import WindowSettings
+from schema.validation import complete
 from schema.wire import decode_draft
 
 
@@ -51,7 +51,7 @@ class StandIn:
         return self._take_single(body) if request.path == "/events" else self._take_batch(body)
 
     def _take_single(self, body: bytes) -> web.Response:
-        self._store(_admitted(body))
+        self._store(_complete(body))
         return web.json_response({}, status=202)
 
     def _take_batch(self, body: bytes) -> web.Response:
@@ -65,7 +65,7 @@ class StandIn:
                 errors[place] = "unavailable"
                 continue
             try:
-                record = _admitted(raw)
+                record = _complete(raw)
             except InvalidEvent as error:
                 errors[place] = error.code
             else:
@@ -100,8 +100,8 @@ class StandIn:
         return web.json_response({f"{t}s": types[t] for t in TYPES})
 
 
-def _admitted(raw: bytes | msgspec.Raw) -> Record:
-    return admit(decode_draft(raw), datetime.now(UTC), WindowSettings().window, uuid4)
+def _complete(raw: bytes | msgspec.Raw) -> Record:
+    return complete(decode_draft(raw), datetime.now(UTC), WindowSettings().window, uuid4)
 
 
 @asynccontextmanager

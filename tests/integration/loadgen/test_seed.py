@@ -1,11 +1,10 @@
-"""The catalogue in a real PostgreSQL: written once, extended, never changed."""
+"""The sample catalogue is written once, extended and never changed."""
 
 import hashlib
 
 import asyncpg
-import pytest
 
-from engage.erasing import Subject, erase
+from engage.erasure import Subject, erase
 from loadgen.seed import read_facts, seed
 from tests.conftest import Database
 
@@ -80,30 +79,26 @@ async def test_the_anchor_is_remembered(database: Database) -> None:
     assert await value(database.url, f"{newest} FROM posts")
 
 
-async def test_new_rows_get_ids_after_the_seeded_ones(database: Database) -> None:
-    await seed(database.url, **SIZES)
+async def test_facts_are_those_of_the_tables_and_new_rows_get_later_ids(
+    database: Database,
+) -> None:
+    result = await seed(database.url, **SIZES)
+    facts = await read_facts(database.url)
     inserted = await value(
         database.url,
         "INSERT INTO users (signup_date, user_segment) VALUES (now(), 'free') RETURNING user_id",
     )
 
-    assert inserted == 301
-
-
-async def test_facts_are_those_of_the_table(database: Database) -> None:
-    result = await seed(database.url, **SIZES)
-    facts = await read_facts(database.url)
-
     assert len(facts.posts) == 2_000
     assert facts.posts[0].published_us == int(result.anchor.timestamp()) * 1_000_000
     assert list(facts.user_ids) == list(range(1, 301))
     assert 40 < sum(post.is_promoted for post in facts.posts) < 180
+    assert inserted == 301
 
 
-@pytest.mark.parametrize(
-    "sizes", [{"authors": 1, "posts": 0, "users": 0}, {"authors": 1, "posts": 3, "users": 1}]
-)
-async def test_tiny_catalogues_work(database: Database, sizes: dict[str, int]) -> None:
-    result = await seed(database.url, **sizes)
+async def test_tiny_catalogue_can_be_extended(database: Database) -> None:
+    first = await seed(database.url, authors=1, posts=0, users=0)
+    second = await seed(database.url, authors=1, posts=3, users=1)
 
-    assert (result.authors, result.posts, result.users) == tuple(sizes.values())
+    assert (first.authors, first.posts, first.users) == (1, 0, 0)
+    assert (second.authors, second.posts, second.users) == (0, 3, 1)

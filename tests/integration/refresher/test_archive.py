@@ -1,8 +1,9 @@
-"""Days that expire into files: nothing is lost or doubled, whatever fails in between."""
+"""Days that expire into files, whatever fails in between."""
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,16 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from analytics_api.refresher.archive import TYPES, Archive
-from analytics_api.refresher.partitions import Partitions
-from analytics_api.settings import RefresherSettings
-from consumer import rollup
-from consumer.rows import Row, copy, microseconds
-from engage.archiving import Damaged, Restored, check, restore, scrub
-from engage.erasing import has_archive
-from engage.verification import verify
+from consumer.rows import Row, copy_rows, count_by_post, count_by_quarter, microseconds
+from engage.archive_files import Damaged, Restored, check, restore
+from engage.commands.db import run_checks
+from engage.erasure import has_archive
+from refresher.archive import TYPES, Archive
+from refresher.partitions import Partitions
+from refresher.settings import RefresherSettings
 from schema.errors import SetupError
 from sql import load
+from sql.partition_days import DayState, ensure_day
 from tests.conftest import Database
 
 TODAY = datetime.now(UTC).date()
@@ -29,14 +30,15 @@ DAY = TODAY - timedelta(days=500)
 KEEP_UNTIL = TODAY + timedelta(days=30)
 NOON = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)
 EVENTS = 30
+FILE = f"day={DAY}/part-1.parquet"
 
-KILLED = """
+ARCHIVE_AND_DIE = """
 import asyncio, os, signal, sys
 import asyncpg
 from pydantic import SecretStr
-from analytics_api.refresher import archive
-from analytics_api.refresher.partitions import Partitions
-from analytics_api.settings import RefresherSettings
+from refresher import archive
+from refresher.partitions import Partitions
+from refresher.settings import RefresherSettings
 
 class Writer(archive.Writer):
     def add(self, group):
@@ -47,14 +49,14 @@ archive.Writer = Writer
 
 async def main(url, folder):
     settings = RefresherSettings(database_url=SecretStr(url), archive_url=folder)
-    await Partitions(settings).maintain(await asyncpg.connect(url))
+    await Partitions(settings).expire(await asyncpg.connect(url))
 
 asyncio.run(main(*sys.argv[1:]))
 """
 
 
-class Newsroom:
-    """A database with a day that is past retention, and the refresher's partitions."""
+class ExpiredDay:
+    """A day past retention in a database with an archive."""
 
     def __init__(self, url: str, connection: Any, folder: Path) -> None:
         self.url, self.connection, self.folder = url, connection, folder
@@ -66,10 +68,10 @@ class Newsroom:
         """Store rows as a consumer does."""
         async with self.connection.transaction():
             await self.connection.execute("SELECT ensure_partition($1)", DAY)
-            await copy(self.connection, rows)
+            await copy_rows(self.connection, rows)
             for name, columns in (
-                ("add_post_totals", rollup.by_post(rows, [])),
-                ("add_quarter_hours", rollup.by_quarter(rows, [])),
+                ("upsert_post_totals", count_by_post(rows, [])),
+                ("upsert_engagements_15m", count_by_quarter(rows, [])),
             ):
                 await self.connection.execute(load(name).text, *columns)
             await self.connection.execute(
@@ -80,10 +82,33 @@ class Newsroom:
             )
 
     async def expire(self) -> None:
-        await self.partitions.maintain(self.connection)
+        await self.partitions.expire(self.connection)
 
-    async def bring_back(self) -> Restored | None:
+    async def expire_again(self) -> None:
+        await self.connection.execute("UPDATE archived_partitions SET keep_until = '2020-01-01'")
+        await self.expire()
+
+    async def restore(self) -> Restored | None:
         return await restore(self.url, self.archive, DAY, keep_until=KEEP_UNTIL)
+
+    @asynccontextmanager
+    async def restoring(self) -> AsyncIterator[None]:
+        """Restore in a transaction of another session that is rolled back at the end."""
+        other = await asyncpg.connect(self.url)
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("CREATE TEMP TABLE restored_events (LIKE engagements)")
+        await other.fetch("SELECT * FROM restore_events($1, $2)", DAY, KEEP_UNTIL)
+        try:
+            yield
+        finally:
+            await transaction.rollback()
+            await other.close()
+
+    async def erase(self, user_id: int) -> None:
+        await self.connection.fetch(
+            "SELECT * FROM begin_erasure($1, NULL, 'a test', NULL)", user_id
+        )
 
     async def stored(self) -> list[Any]:
         return list(
@@ -100,20 +125,23 @@ class Newsroom:
             if path.is_file()
         )
 
+    async def faults(self) -> list[str | None]:
+        return [row["fault"] for row in await check(self.url, self.archive)]
+
     async def overdue(self) -> date | None:
-        query = load("watch_facts")
-        facts = await self.connection.fetchrow(
-            query.text, *query.bind(expired_before=DAY + timedelta(days=1))
+        facts = await load("health_facts").fetchrow(
+            self.connection, expired_before=DAY + timedelta(days=1)
         )
         day: date | None = facts["oldest_overdue"]
         return day
 
-    async def faults(self) -> list[str]:
-        return [one.name for one in await verify(self.url) if not one.is_right]
+    async def failed_checks(self) -> list[str]:
+        """Return the names of the checks of `engage db verify` that fail."""
+        return [one.name for one in await run_checks(self.url) if not one.is_right]
 
 
 def events(count: int = EVENTS) -> list[Row]:
-    """Events of a day, by users 0 to 4; user 0 is nobody."""
+    """Return events of the day by users 1 to 4, every fifth without a user."""
     return [
         (
             microseconds(NOON + timedelta(seconds=number)),
@@ -128,235 +156,160 @@ def events(count: int = EVENTS) -> list[Row]:
 
 
 @pytest.fixture
-async def newsroom(database: Database, tmp_path: Path) -> AsyncIterator[Newsroom]:
-    connection = await asyncpg.connect(database.url)
-    made = Newsroom(database.url, connection, tmp_path / "archive of events")
-    await made.store(events())
-    yield made
-    await connection.close()
+async def expired_day(connection: Any, database: Database, tmp_path: Path) -> ExpiredDay:
+    found = ExpiredDay(database.url, connection, tmp_path / "archive of events")
+    await found.store(events())
+    return found
 
 
-async def test_a_day_that_expires_is_in_a_file_and_the_ledger_balances(newsroom: Newsroom) -> None:
-    before = await newsroom.stored()
-    await newsroom.expire()
+async def test_archived_day_is_restored_unchanged_and_then_kept(expired_day: ExpiredDay) -> None:
+    before = await expired_day.stored()
+    assert not await has_archive(expired_day.url)
+    await expired_day.expire()
 
-    assert await newsroom.stored() == []
-    assert newsroom.files() == [f"day={DAY}/part-1.parquet"]
-    [group] = newsroom.archive.groups(DAY, 1)
+    assert await has_archive(expired_day.url)
+    assert await expired_day.stored() == []
+    assert expired_day.files() == [FILE]
+    [group] = expired_day.archive.groups(DAY, 1)
     assert [tuple(row.values()) for row in group.to_pylist()] == [tuple(row) for row in before]
-    assert await newsroom.faults() == []
+    assert await expired_day.failed_checks() == []
+
+    assert await expired_day.restore() == Restored(EVENTS, 0, 0)
+    assert await expired_day.restore() is None
+    await expired_day.expire()
+    assert await expired_day.overdue() is None
+    assert await expired_day.stored() == before
+    assert await expired_day.connection.fetchval("SELECT count(*) FROM expired_partitions") == 0
+    assert await expired_day.failed_checks() == []
 
 
-async def test_a_day_that_comes_back_is_as_it_was_and_stays(newsroom: Newsroom) -> None:
-    before = await newsroom.stored()
-    await newsroom.expire()
+async def test_restored_day_expires_again_into_one_file(expired_day: ExpiredDay) -> None:
+    await expired_day.expire()
+    await expired_day.restore()
+    await expired_day.store(events(3))
+    await expired_day.expire_again()
 
-    assert await newsroom.bring_back() == Restored(EVENTS, 0, 0)
-    assert await newsroom.bring_back() is None
-    await newsroom.expire()
-    assert await newsroom.overdue() is None
-    assert await newsroom.stored() == before
-    assert await newsroom.connection.fetchval("SELECT count(*) FROM expired_partitions") == 0
-    assert await newsroom.faults() == []
+    assert expired_day.files() == [FILE]
+    assert expired_day.archive.content(DAY, 1).rows == EVENTS + 3
+    assert await expired_day.failed_checks() == []
 
 
-async def test_a_day_that_came_back_expires_again_into_one_file(newsroom: Newsroom) -> None:
-    await newsroom.expire()
-    await newsroom.bring_back()
-    await newsroom.store(events(3))
-    await newsroom.connection.execute("UPDATE archived_partitions SET keep_until = '2020-01-01'")
-    await newsroom.expire()
-
-    assert newsroom.files() == [f"day={DAY}/part-1.parquet"]
-    assert newsroom.archive.content(DAY, 1).rows == EVENTS + 3
-    assert await newsroom.faults() == []
-
-
-async def test_what_is_stored_on_a_day_that_is_archived_goes_into_another_part(
-    newsroom: Newsroom,
+async def test_day_that_is_being_restored_takes_no_events_and_blocks_erasures(
+    expired_day: ExpiredDay,
 ) -> None:
-    await newsroom.expire()
-    await newsroom.store(events(3))
-    await newsroom.expire()
-    assert newsroom.files() == [f"day={DAY}/part-1.parquet", f"day={DAY}/part-2.parquet"]
-
-    assert await newsroom.bring_back() == Restored(EVENTS + 3, 0, 0)
-    assert await newsroom.faults() == []
-    await newsroom.connection.execute("UPDATE archived_partitions SET keep_until = '2020-01-01'")
-    await newsroom.expire()
-    assert newsroom.files() == [f"day={DAY}/part-1.parquet"]
+    await expired_day.expire()
+    async with expired_day.restoring():
+        assert await ensure_day(expired_day.connection, DAY) is DayState.EXPIRED
+        await expired_day.connection.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await expired_day.erase(3)
 
 
-async def test_an_end_between_file_and_drop_neither_loses_nor_doubles(newsroom: Newsroom) -> None:
-    before = await newsroom.stored()
-    reader = await asyncpg.connect(newsroom.url)
-    try:
-        async with reader.transaction():
-            await reader.fetch("SELECT * FROM engagements")
-            with pytest.raises(asyncpg.LockNotAvailableError):
-                await newsroom.expire()
-    finally:
-        await reader.close()
-    assert newsroom.files() == [f"day={DAY}/part-1.parquet"]
-    assert await newsroom.stored() == before
-    assert await newsroom.bring_back() is None
-
-    await newsroom.expire()
-    assert newsroom.files() == [f"day={DAY}/part-1.parquet"]
-    assert await newsroom.bring_back() == Restored(EVENTS, 0, 0)
-    assert await newsroom.stored() == before
-
-
-async def test_a_process_that_is_killed_while_it_archives_leaves_the_day_to_the_next(
-    newsroom: Newsroom,
+async def test_verify_reports_an_expired_day_that_was_counted_again(
+    expired_day: ExpiredDay,
 ) -> None:
-    before = await newsroom.stored()
-    killed = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        KILLED,
-        newsroom.url,
-        str(newsroom.folder),
+    await expired_day.expire()
+    await expired_day.connection.execute("DELETE FROM archived_partitions")
+    rows = await expired_day.connection.fetchval("DELETE FROM expired_partitions RETURNING rows")
+    await expired_day.store(events())
+    insert = "INSERT INTO expired_partitions VALUES ($1, $2)"
+    await expired_day.connection.execute(insert, DAY, rows)
+
+    assert await expired_day.failed_checks() == ["expired days"]
+
+
+async def test_day_that_was_archived_and_not_dropped_is_neither_lost_nor_doubled(
+    expired_day: ExpiredDay, other_connection: Any
+) -> None:
+    before = await expired_day.stored()
+    async with other_connection.transaction():
+        await other_connection.fetch("SELECT * FROM engagements")
+        assert await expired_day.partitions.expire(expired_day.connection) is False
+    assert expired_day.files() == [FILE]
+    assert await expired_day.stored() == before
+    assert await expired_day.restore() is None
+
+    await expired_day.expire()
+    assert expired_day.files() == [FILE]
+    assert await expired_day.restore() == Restored(EVENTS, 0, 0)
+    assert await expired_day.stored() == before
+
+
+async def test_day_is_kept_when_the_process_is_killed_while_it_archives(
+    expired_day: ExpiredDay,
+) -> None:
+    before = await expired_day.stored()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", ARCHIVE_AND_DIE, expired_day.url, str(expired_day.folder)),
         stderr=asyncio.subprocess.PIPE,
     )
-    await killed.communicate()
-    assert killed.returncode == -9
-    assert newsroom.files() == [f"day={DAY}/part-1.parquet.unfinished"]
-    assert await newsroom.stored() == before
+    await process.communicate()
+    assert process.returncode == -9
+    assert expired_day.files() == [f"{FILE}.unfinished"]
+    assert await expired_day.stored() == before
 
-    await newsroom.expire()
-    assert newsroom.files() == [f"day={DAY}/part-1.parquet"]
-    assert await newsroom.bring_back() == Restored(EVENTS, 0, 0)
+    await expired_day.expire()
+    assert expired_day.files() == [FILE]
+    assert await expired_day.restore() == Restored(EVENTS, 0, 0)
 
 
-async def test_a_day_whose_events_changed_since_it_was_read_is_not_dropped(
-    newsroom: Newsroom,
+async def test_day_is_not_dropped_when_its_events_changed_since_they_were_read(
+    expired_day: ExpiredDay,
 ) -> None:
+    connection = expired_day.connection
+    rows, digest = await connection.fetchrow("SELECT * FROM day_fingerprint($1)", DAY)
+    await connection.execute("UPDATE engagements SET user_id = -1 WHERE user_id = 1")
+
     drop = "SELECT drop_archived_partition($1, $2, $3, 1, 1, 'sha')"
-    rows, digest = await newsroom.connection.fetchrow("SELECT * FROM day_fingerprint($1)", DAY)
-    await newsroom.connection.execute("UPDATE engagements SET user_id = -1 WHERE user_id = 1")
-
     with pytest.raises(asyncpg.SerializationError):
-        await newsroom.connection.fetchval(drop, DAY, rows, digest)
-    assert len(await newsroom.stored()) == EVENTS
+        await connection.fetchval(drop, DAY, rows, digest)
+    assert len(await expired_day.stored()) == EVENTS
 
 
-async def test_a_day_that_cannot_be_archived_is_kept(newsroom: Newsroom) -> None:
-    newsroom.folder.write_text("this is no folder")
-    await newsroom.expire()
+async def test_day_is_kept_and_overdue_when_it_cannot_be_archived(expired_day: ExpiredDay) -> None:
+    expired_day.folder.write_text("this is no folder")
+    await expired_day.expire()
 
-    assert len(await newsroom.stored()) == EVENTS
-    ahead = await newsroom.connection.fetchval("SELECT max(day) FROM engagement_partitions")
-    assert ahead == datetime.now(UTC).date() + timedelta(days=7)
-    assert await newsroom.overdue() == DAY
+    assert len(await expired_day.stored()) == EVENTS
+    assert await expired_day.overdue() == DAY
 
 
-async def test_a_restore_that_ended_half_way_is_done_by_the_next(newsroom: Newsroom) -> None:
-    await newsroom.expire()
-    await newsroom.connection.execute("SELECT begin_restore($1, $2)", DAY, KEEP_UNTIL)
-    await newsroom.expire()
-    assert await newsroom.faults() == []
-
-    assert await newsroom.bring_back() == Restored(EVENTS, 0, 0)
-    assert await newsroom.faults() == []
-
-
-async def test_an_erasure_does_not_begin_while_a_day_is_restored(newsroom: Newsroom) -> None:
-    await newsroom.expire()
-    other = await asyncpg.connect(newsroom.url)
-    try:
-        async with other.transaction():
-            await other.execute("CREATE TEMP TABLE restored_events (LIKE engagements)")
-            await other.fetch("SELECT * FROM restore_events($1)", DAY)
-            await newsroom.connection.execute("SET lock_timeout = '50ms'")
-            with pytest.raises(asyncpg.LockNotAvailableError):
-                await forget(newsroom, 3)
-    finally:
-        await other.close()
-
-
-async def test_whoever_erases_is_told_of_an_archive(newsroom: Newsroom) -> None:
-    assert not await has_archive(newsroom.url)
-    await newsroom.expire()
-
-    assert await has_archive(newsroom.url)
-
-
-async def test_a_damaged_file_is_found_and_not_restored(newsroom: Newsroom) -> None:
-    await newsroom.expire()
-    path = newsroom.folder / newsroom.files()[0]
-    whole = path.read_bytes()
-    for damaged in (whole[:-100], whole[:60] + bytes([whole[60] ^ 1]) + whole[61:]):
+async def test_damaged_file_is_detected_and_not_restored(expired_day: ExpiredDay) -> None:
+    await expired_day.expire()
+    path = expired_day.folder / FILE
+    content = path.read_bytes()
+    for damaged in (content[:-100], content[:60] + bytes([content[60] ^ 1]) + content[61:]):
         path.write_bytes(damaged)
-        [row] = await check(newsroom.url, newsroom.archive)
-        assert row["fault"]
+        assert await expired_day.faults() != [None]
         with pytest.raises(Damaged):
-            await newsroom.bring_back()
+            await expired_day.restore()
     path.unlink()
-    [row] = await check(newsroom.url, newsroom.archive)
-    assert row["fault"] == "missing"
-    assert await newsroom.stored() == []
+    assert await expired_day.faults() == ["missing"]
+    assert await expired_day.stored() == []
 
-    path.write_bytes(whole)
-    assert [row["fault"] for row in await check(newsroom.url, newsroom.archive)] == [None]
+    path.write_bytes(content)
+    assert await expired_day.faults() == [None]
 
 
-async def test_erased_users_and_retracted_events_do_not_come_back(newsroom: Newsroom) -> None:
-    await newsroom.expire()
-    await forget(newsroom, 3)
-    [group] = newsroom.archive.groups(DAY, 1)
-    taken = group.to_pylist()[0]
-    await newsroom.connection.fetch(
-        "SELECT * FROM retract($1, $2, $3, $1)",
-        [taken["engaged_timestamp"]],
-        [taken["event_id"]],
-        [taken["post_id"]],
+async def test_file_that_is_being_replaced_may_have_either_digest(expired_day: ExpiredDay) -> None:
+    await expired_day.expire()
+    await expired_day.connection.execute(
+        "UPDATE archived_partitions SET sha256 = 'the old one', replacement_sha256 = sha256"
     )
 
-    assert await newsroom.bring_back() == Restored(EVENTS - 1, 6, 1)
-    users = {row["user_id"] for row in await newsroom.stored()}
-    assert users == {None, 1, 2, 4}
-    assert await newsroom.faults() == []
-
-
-async def test_scrubbed_files_name_no_erased_user_and_are_right(newsroom: Newsroom) -> None:
-    await newsroom.expire()
-    await forget(newsroom, 3)
-
-    assert await scrub(newsroom.url, newsroom.archive) == (1, 6)
-    assert await scrub(newsroom.url, newsroom.archive) == (0, 0)
-    [group] = newsroom.archive.groups(DAY, 1)
-    assert set(group.column("user_id").to_pylist()) == {None, 1, 2, 4}
-    assert [row["fault"] for row in await check(newsroom.url, newsroom.archive)] == [None]
-    assert newsroom.files() == [f"day={DAY}/part-1.parquet"]
-    assert await newsroom.bring_back() == Restored(EVENTS, 0, 0)
-
-
-async def test_a_file_that_is_being_replaced_is_right_before_and_after(newsroom: Newsroom) -> None:
-    await newsroom.expire()
-    await newsroom.connection.execute(
-        "UPDATE archived_partitions SET sha256 = 'the old one', next_sha256 = sha256"
-    )
-
-    assert [row["fault"] for row in await check(newsroom.url, newsroom.archive)] == [None]
+    assert await expired_day.faults() == [None]
 
 
 @pytest.mark.parametrize("url", ["relative/folder", "nowhere://bucket"])
-def test_what_can_be_no_archive_is_refused_at_the_start(url: str) -> None:
-    with pytest.raises(SetupError, match="the archive is "):
+def test_unusable_archive_is_a_setup_error(url: str) -> None:
+    with pytest.raises(SetupError, match="the archive "):
         Partitions(RefresherSettings(archive_url=url))
 
 
-def test_without_its_extra_an_archive_is_refused_at_the_start(
+def test_archive_without_its_extra_is_a_setup_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.delitem(sys.modules, "analytics_api.refresher.archive")
+    monkeypatch.delitem(sys.modules, "refresher.archive")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SetupError, match=r"pip install 'engagement-analytics\[archive\]'"):
         Partitions(RefresherSettings(archive_url=str(tmp_path)))
-
-
-async def forget(newsroom: Newsroom, user_id: int) -> None:
-    await newsroom.connection.fetch(
-        "SELECT * FROM begin_erasure($1, NULL, 'a test', NULL)", user_id
-    )

@@ -1,25 +1,31 @@
-"""What posts earned in their first hours stays exact, whatever comes late, goes or changes."""
+"""Counts of posts in their first hours stay exact, whatever arrives late, leaves or changes."""
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
-from consumer import rollup
-from consumer.rows import Row, copy, day, instant, microseconds
+from analytics_api.parameters import AGES
+from consumer.rows import (
+    Row,
+    copy_rows,
+    count_by_post,
+    count_by_quarter,
+    day,
+    instant,
+    microseconds,
+)
 from sql import load
-from tests.conftest import Database
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-class Desk:
-    """Stores and takes back events as a consumer does, and refreshes."""
+class Counts:
+    """Stores and retracts events as a consumer does, and refreshes first_hours."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -29,27 +35,31 @@ class Desk:
             "INSERT INTO posts VALUES ($1, 1, 'Tech', $2, 'a title', 1, false)", post_id, NOW - age
         )
 
-    async def change(self, rows: Sequence[Row], gone: Sequence[Row] = ()) -> None:
-        """One transaction: these are stored, those are taken back."""
-        async with self.connection.transaction():
-            await self.write(rows, gone)
+    async def unpublish(self, post_id: int) -> None:
+        await self.connection.execute("DELETE FROM posts WHERE post_id = $1", post_id)
 
-    async def write(self, rows: Sequence[Row], gone: Sequence[Row] = ()) -> None:
+    async def commit(self, rows: Sequence[Row], retracted: Sequence[Row] = ()) -> None:
+        async with self.connection.transaction():
+            await self.write(rows, retracted)
+
+    async def write(self, rows: Sequence[Row], retracted: Sequence[Row] = ()) -> None:
         for needed in {day(row[0]) for row in rows}:
             await self.connection.execute("SELECT ensure_partition($1)", needed)
-        await copy(self.connection, rows)
-        for row in gone:
+        await copy_rows(self.connection, rows)
+        for row in retracted:
             await self.connection.execute(
                 "DELETE FROM engagements WHERE engaged_timestamp = $1 AND event_id = $2",
                 instant(row[0]),
                 UUID(bytes=row[1]),
             )
-        await self.connection.execute(load("add_post_totals").text, *rollup.by_post(rows, gone))
-        await self.connection.execute(
-            load("add_quarter_hours").text, *rollup.by_quarter(rows, gone)
-        )
+        for name, columns in (
+            ("upsert_post_totals", count_by_post(rows, retracted)),
+            ("upsert_engagements_15m", count_by_quarter(rows, retracted)),
+        ):
+            await self.connection.execute(load(name).text, *columns)
 
     async def refresh(self, moment: datetime = NOW) -> int:
+        """Refresh, and return the number of posts whose counts changed."""
         return int(await self.connection.fetchval("SELECT refresh_first_hours($1)", moment))
 
     async def views(self, post_id: int) -> list[int] | None:
@@ -57,31 +67,35 @@ class Desk:
             "SELECT views FROM first_hours WHERE post_id = $1", post_id
         )
 
+    async def all(self) -> list[Any]:
+        return list(await self.connection.fetch("SELECT * FROM first_hours ORDER BY post_id"))
+
     async def wrong(self) -> list[Any]:
-        return list(await self.connection.fetch(load("verify_first_hours").text))
+        return await load("verify_first_hours").fetch(self.connection)
 
 
-def view(post_id: int, at: datetime, event_id: UUID | None = None) -> Row:
+def view(post_id: int, at: datetime) -> Row:
     time = microseconds(at)
-    return (time, (event_id or uuid4()).bytes, post_id, None, "view", time)
+    return (time, uuid4().bytes, post_id, None, "view", time)
+
+
+LATE = view(1, NOW - 29.2 * HOUR)
+"""A view of post 1 in its first hour."""
 
 
 @pytest.fixture
-async def other(database: Database) -> AsyncIterator[Desk]:
-    """Another consumer's connection."""
-    connection = await asyncpg.connect(database.url)
-    yield Desk(connection)
-    await connection.close()
+def other(other_connection: Any) -> Counts:
+    """The connection of another consumer."""
+    return Counts(other_connection)
 
 
 @pytest.fixture
-async def desk(database: Database) -> AsyncIterator[Desk]:
-    """Post 1 is 30 hours old, and was viewed in its first and in its eighth hour."""
-    connection = await asyncpg.connect(database.url)
+async def counts(connection: Any) -> Counts:
+    """Post 1 is 30 hours old, and was viewed twice in its first hour and once in its eighth."""
     await connection.execute("INSERT INTO authors VALUES (1, 'Ann', '2020-01-01', 'Tech')")
-    made = Desk(connection)
-    await made.publish(1, 30 * HOUR)
-    await made.change(
+    counts = Counts(connection)
+    await counts.publish(1, 30 * HOUR)
+    await counts.commit(
         [
             view(99, NOW - timedelta(days=60)),
             view(1, NOW - 30 * HOUR),
@@ -89,151 +103,82 @@ async def desk(database: Database) -> AsyncIterator[Desk]:
             view(1, NOW - 22.5 * HOUR),
         ]
     )
-    await made.refresh()
-    yield made
-    await connection.close()
+    await counts.refresh()
+    return counts
 
 
-async def test_a_post_is_counted_at_each_age_it_has_passed(desk: Desk) -> None:
-    assert await desk.views(1) == [2, 2, 3]
-    assert await desk.refresh() == 0
-    assert await desk.refresh(NOW + 18 * HOUR - timedelta(microseconds=1)) == 0
-    assert await desk.refresh(NOW + 18 * HOUR) == 1
-    assert await desk.views(1) == [2, 2, 3, 3]
-    assert await desk.refresh(NOW + timedelta(days=30)) == 1
-    assert await desk.views(1) == [2, 2, 3, 3, 3]
+async def test_compared_ages_equal_those_of_the_reports(connection: Any) -> None:
+    assert tuple(await connection.fetchval("SELECT compared_ages()")) == AGES
 
 
-async def test_what_comes_late_is_counted(desk: Desk) -> None:
-    await desk.change([view(1, NOW - 29.2 * HOUR)])
-
-    assert await desk.refresh() == 1
-    assert await desk.views(1) == [3, 3, 4]
-
-
-async def test_what_is_taken_back_is_not(desk: Desk) -> None:
-    late = view(1, NOW - 29.2 * HOUR)
-    await desk.change([late])
-    await desk.refresh()
-    await desk.change([], gone=[late])
-
-    assert await desk.refresh() == 1
-    assert await desk.views(1) == [2, 2, 3]
+async def test_post_is_counted_at_each_age_that_it_has_passed(counts: Counts) -> None:
+    assert await counts.views(1) == [2, 2, 3]
+    assert await counts.refresh() == 0
+    assert await counts.refresh(NOW + 18 * HOUR - timedelta(microseconds=1)) == 0
+    assert await counts.refresh(NOW + 18 * HOUR) == 1
+    assert await counts.views(1) == [2, 2, 3, 3]
+    assert await counts.refresh(NOW + timedelta(days=30)) == 1
+    assert await counts.views(1) == [2, 2, 3, 3, 3]
 
 
-async def test_an_exchange_that_leaves_all_totals_alone_is_seen(desk: Desk) -> None:
-    late = view(1, NOW - 29.2 * HOUR)
-    await desk.change([late])
-    await desk.refresh()
-    await desk.change([view(1, NOW - 20 * HOUR)], gone=[late])
-
-    await desk.refresh()
-    assert await desk.views(1) == [2, 2, 4]
-
-
-async def test_what_happens_at_later_ages_costs_nothing(desk: Desk) -> None:
-    await desk.publish(2, timedelta(days=20))
-    await desk.refresh()
+async def test_events_at_later_ages_cause_no_recount(counts: Counts) -> None:
+    await counts.publish(2, timedelta(days=20))
+    await counts.refresh()
     version = "SELECT xmin::text FROM first_hours WHERE post_id = 2"
-    before = await desk.connection.fetchval(version)
-    await desk.change([view(2, NOW - HOUR)])
+    before = await counts.connection.fetchval(version)
+    await counts.commit([view(2, NOW - HOUR)])
 
-    await desk.refresh()
-    assert await desk.connection.fetchval(version) == before
-
-
-async def test_a_transaction_that_was_open_during_a_refresh_is_seen_by_the_next(
-    desk: Desk, other: Desk
-) -> None:
-    open_one = other.connection.transaction()
-    await open_one.start()
-    await other.write([view(1, NOW - 29.2 * HOUR)])
-    for number in range(3):
-        await desk.change([view(99, NOW - number * HOUR)])
-        await desk.refresh()
-    assert await desk.views(1) == [2, 2, 3]
-    await open_one.commit()
-
-    assert await desk.refresh() == 1
-    assert await desk.views(1) == [3, 3, 4]
+    await counts.refresh()
+    assert await counts.connection.fetchval(version) == before
 
 
-async def test_a_new_publishing_time_counts_anew(desk: Desk) -> None:
-    await desk.connection.execute(
-        "UPDATE posts SET publish_timestamp = $1 WHERE post_id = 1", NOW - 29.6 * HOUR
-    )
-
-    assert await desk.refresh() == 1
-    assert await desk.views(1) == [1, 1, 2]
-
-
-async def test_a_post_that_comes_after_its_events_is_counted(desk: Desk) -> None:
-    await desk.change([view(2, NOW - 3 * HOUR)])
-    await desk.refresh()
-    await desk.publish(2, 3.5 * HOUR)
-
-    assert await desk.refresh() == 1
-    assert await desk.views(2) == [1]
-
-
-async def test_a_post_that_was_deleted_and_came_back_is_counted_anew(desk: Desk) -> None:
-    await desk.connection.execute("DELETE FROM posts WHERE post_id = 1")
-    await desk.change([view(1, NOW - 29.2 * HOUR)])
-    await desk.refresh()
-    assert await desk.views(1) is None
-    await desk.publish(1, 30 * HOUR)
-
-    await desk.refresh()
-    assert await desk.views(1) == [3, 3, 4]
-
-
-async def test_what_was_counted_of_a_day_that_expired_stays(desk: Desk) -> None:
-    await desk.connection.execute(
+async def test_counts_of_expired_days_stay(counts: Counts) -> None:
+    await counts.connection.execute(
         "SELECT drop_partition(day) FROM engagement_partitions WHERE day <= $1", NOW.date()
     )
-    await desk.connection.execute("UPDATE post_totals SET views = views")
-    await desk.connection.execute("UPDATE quarter_hours SET views = views")
+    await counts.connection.execute("UPDATE post_totals SET views = views")
+    await counts.connection.execute("UPDATE engagements_15m SET views = views")
 
-    assert await desk.refresh() == 0
-    assert await desk.views(1) == [2, 2, 3]
-
-
-async def test_posts_of_days_that_nobody_recorded_are_not_counted(desk: Desk) -> None:
-    await desk.publish(2, timedelta(days=70))
-    await desk.publish(3, timedelta(days=50))
-
-    await desk.refresh()
-    assert await desk.views(2) is None
-    assert await desk.views(3) == [0, 0, 0, 0, 0]
+    assert await counts.refresh() == 0
+    assert await counts.views(1) == [2, 2, 3]
 
 
-async def test_a_database_that_was_restored_among_other_transactions_counts_all_anew(
-    desk: Desk,
+async def test_post_that_was_published_before_recording_began_is_not_counted(
+    counts: Counts,
 ) -> None:
-    await desk.connection.execute(
+    await counts.publish(2, timedelta(days=70))
+    await counts.publish(3, timedelta(days=50))
+
+    await counts.refresh()
+    assert await counts.views(2) is None
+    assert await counts.views(3) == [0, 0, 0, 0, 0]
+
+
+async def test_restored_database_with_other_transaction_ids_is_recounted(counts: Counts) -> None:
+    await counts.connection.execute(
         "UPDATE first_hours_state SET unseen = (unseen::text::bigint + 1000000)::text::xid8"
     )
-    await desk.change([view(1, NOW - 29.2 * HOUR)])
+    await counts.commit([LATE])
 
-    assert await desk.refresh() == 1
-    assert await desk.views(1) == [3, 3, 4]
+    assert await counts.refresh() == 1
+    assert await counts.views(1) == [3, 3, 4]
 
 
-async def test_the_view_is_new_when_a_post_passed_an_age(desk: Desk) -> None:
-    await desk.connection.execute("SELECT refresh_engagement_stats()")
-    await desk.publish(2, datetime.now(UTC) - NOW + timedelta(minutes=59))
+async def test_stats_view_is_refreshed_when_a_post_passed_an_age(counts: Counts) -> None:
     refresh = "SELECT refresh_engagement_stats()"
-    assert await desk.connection.fetchval(refresh) == "refreshed"
-    assert await desk.connection.fetchval(refresh) == "unchanged"
+    await counts.connection.execute(refresh)
+    await counts.publish(2, datetime.now(UTC) - NOW + timedelta(minutes=59))
+    assert await counts.connection.fetchval(refresh) == "refreshed"
+    assert await counts.connection.fetchval(refresh) == "unchanged"
 
 
-@pytest.mark.parametrize("seed", range(6))
-async def test_any_sequence_of_changes_ends_where_counting_anew_ends(
-    desk: Desk, other: Desk, seed: int
+@pytest.mark.parametrize("seed", range(5))
+async def test_any_sequence_of_changes_ends_with_the_counts_of_a_full_recount(
+    counts: Counts, other: Counts, seed: int
 ) -> None:
     draw = random.Random(seed)
     for post_id in range(2, 8):
-        await desk.publish(post_id, draw.randint(2, 400) * HOUR)
+        await counts.publish(post_id, draw.randint(2, 400) * HOUR)
     stored: list[Row] = []
     moment = NOW
     for _ in range(25):
@@ -241,38 +186,43 @@ async def test_any_sequence_of_changes_ends_where_counting_anew_ends(
             view(draw.randint(1, 9), NOW - draw.randint(0, 400) * HOUR / 2)
             for _ in range(draw.randint(0, 4))
         ]
-        gone = [
+        retracted = [
             stored.pop(draw.randrange(len(stored))) for _ in range(draw.randint(0, 2)) if stored
         ]
-        if rows or gone:
+        if rows or retracted:
             if draw.random() < 0.3:
                 async with other.connection.transaction():
-                    await other.write(rows, gone)
-                    await desk.refresh(moment)
+                    await other.write(rows, retracted)
+                    await counts.refresh(moment)
             else:
-                await desk.change(rows, gone)
+                await counts.commit(rows, retracted)
         stored += rows
+        if draw.random() < 0.2:
+            await counts.unpublish(changed := draw.randint(2, 9))
+            if draw.random() < 0.5:
+                await counts.refresh(moment)
+            await counts.publish(changed, draw.randint(2, 400) * HOUR)
         if draw.random() < 0.6:
             moment += draw.randint(0, 6) * HOUR
-            await desk.refresh(moment)
-    await desk.refresh(moment)
+            await counts.refresh(moment)
+    await counts.refresh(moment)
 
-    assert await desk.wrong() == []
-    kept = await desk.connection.fetch("SELECT * FROM first_hours ORDER BY post_id")
-    await desk.connection.execute("DELETE FROM first_hours")
-    await desk.refresh(moment)
-    assert await desk.connection.fetch("SELECT * FROM first_hours ORDER BY post_id") == kept
+    assert await counts.wrong() == []
+    incremental = await counts.all()
+    await counts.connection.execute("DELETE FROM first_hours")
+    await counts.refresh(moment)
+    assert await counts.all() == incremental
 
 
-async def test_a_wrong_count_is_found(desk: Desk) -> None:
-    # Other databases' transactions may be older than the last change.
+async def test_verify_finds_a_wrong_count(counts: Counts) -> None:
+    # Transactions of other databases may be older than the last change.
     is_seen = (
         "SELECT age(min(unseen)::xid) < min(age(t.xmin)) FROM first_hours_state, post_totals AS t"
     )
-    while not await desk.connection.fetchval(is_seen):
-        await desk.refresh()
-    assert await desk.wrong() == []
-    await desk.connection.execute("UPDATE first_hours SET likes[2] = 7")
+    while not await counts.connection.fetchval(is_seen):
+        await counts.refresh()
+    assert await counts.wrong() == []
+    await counts.connection.execute("UPDATE first_hours SET likes[2] = 7")
 
-    (found,) = await desk.wrong()
+    (found,) = await counts.wrong()
     assert (found["post_id"], found["hours"], found["likes"], found["raw_likes"]) == (1, 6, 7, 0)

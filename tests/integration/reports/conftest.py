@@ -1,4 +1,4 @@
-"""Small random worlds, stored as a consumer stores them and seen by the API's own questions."""
+"""Small random worlds, stored as a consumer stores them, and contexts for reports of them."""
 
 import asyncio
 import operator
@@ -6,18 +6,28 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
+from analytics_api.periods import Period
+from analytics_api.report import Context
 from consumer import transaction
 from consumer.rows import day, microseconds
-from loadgen.verification.calendar import midnight_days_ago, midnight_months_ago
 from loadgen.verification.oracle import Oracle
-from loadgen.verification.world import Author, Engagement, Post, World
+from loadgen.verification.world import (
+    Author,
+    Engagement,
+    Post,
+    World,
+    midnight_days_ago,
+    midnight_months_ago,
+)
+from sql import load
 from tests.conftest import Database
 
 ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York")
@@ -36,6 +46,7 @@ NOWS = tuple(
     )
 )
 _MICROSECOND = timedelta(microseconds=1)
+SCHEDULED = datetime(2100, 1, 1, tzinfo=UTC)
 _NUDGES = (-_MICROSECOND, timedelta(), _MICROSECOND, timedelta(hours=9))
 UNKNOWN_POST = 10_000
 
@@ -58,7 +69,7 @@ def oracles(draw: Any, *, days: Sequence[int] = (), zone: str | None = None) -> 
     ]
     posts = [
         Post(number, *drawn, title=f"post {number}")
-        for number, drawn in enumerate(draw(_posts(len(authors), instants)), 1)
+        for number, drawn in enumerate(draw(_posts(len(authors), instants | st.just(SCHEDULED))), 1)
     ]
     who = st.sampled_from([*range(1, len(posts) + 1), UNKNOWN_POST])
     user = st.sampled_from([None, 1, 2, 3])
@@ -104,7 +115,7 @@ def content_length(post_id: int) -> int:
 
 
 class PoolOfOne:
-    """A connection as a pool: who asks while another question is asked waits."""
+    """A connection as a pool, which runs one query at a time."""
 
     def __init__(self, connection: Any) -> None:
         self._connection, self._turn = connection, asyncio.Lock()
@@ -117,21 +128,56 @@ class PoolOfOne:
         return asked
 
 
+def context_of(pool: Any, period: Period) -> Context:
+    """Return the context of a report of a period."""
+    return Context(pool, period.zone, period.end, period.end, period)
+
+
+def context_at(pool: Any, oracle: Oracle) -> Context:
+    """Return the context of a report without a period, at the oracle's present."""
+
+    async def find_id(_kind: str, text: str) -> int:
+        return int(text)
+
+    return Context(pool, oracle.zone, oracle.now, oracle.now, find_id=find_id)
+
+
+def choices(model: type[BaseModel], field: str) -> tuple[str, ...]:
+    """Return the values that a parameter may have."""
+    return get_args(model.model_fields[field].annotation)
+
+
+async def all_rows(report: Any, context: Context, model: Any, **query: Any) -> list[Any]:
+    """Return the rows of all pages of a report."""
+    page = await report(context, model(**query))
+    rows = list(page.rows)
+    while page.next_page is not None:
+        page = await report(context, model(**query, after=page.next_page))
+        rows += page.rows
+    return rows
+
+
+async def rows_of(pool: Any, name: str, period: Period, **values: Any) -> list[Any]:
+    """Return the rows of a SQL file for a period."""
+    return await load(name).fetch(pool, **period.values(), **values)
+
+
 @dataclass
 class Store:
-    """A connection; what is stored in a transaction of it is gone afterwards."""
+    """A connection, whose transactions are rolled back."""
 
     connection: Any
 
     @asynccontextmanager
     async def holding(self, oracle: Oracle) -> AsyncIterator[Any]:
-        """Yield what stands in for the API's pool while the oracle's world is stored."""
+        """Yield a pool while the oracle's world is stored."""
         transaction = self.connection.transaction()
         await transaction.start()
         try:
             await self._store_catalogue(oracle.world)
-            await self._store_engagements(oracle.world)
+            await self.store_engagements(oracle.world)
             await self.connection.execute("REFRESH MATERIALIZED VIEW engagement_stats")
+            await self.connection.execute("UPDATE stats_refresh SET data_as_of = $1", oracle.now)
             await self.connection.execute("SELECT refresh_first_hours($1)", oracle.now)
             yield PoolOfOne(self.connection)
         finally:
@@ -160,14 +206,15 @@ class Store:
             ],
         )
 
-    async def _store_engagements(self, world: World) -> None:
+    async def store_engagements(self, world: World) -> None:
+        """Store the events of a world as a consumer does."""
         rows = [
             (time := microseconds(e.at), number.to_bytes(16), e.post_id, e.user_id, e.kind, time)
             for number, e in enumerate(world.engagements, 1)
         ]
         for needed in {day(row[0]) for row in rows}:
             await self.connection.execute("SELECT ensure_partition($1)", needed)
-        await transaction.store(self.connection, rows, [])
+        await transaction.store_events(self.connection, rows, [])
 
 
 @pytest.fixture

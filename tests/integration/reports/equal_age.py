@@ -4,13 +4,14 @@ import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from analytics_api.reports.fair.models import AGES
-from analytics_api.reports.scope import Filters
-from analytics_api.reports.shrinkage import Unit
+from analytics_api.parameters import AGES
+from analytics_api.periods import Filters
+from analytics_api.statistics.shrinkage import Unit
 from loadgen.verification.oracle import Oracle
 from loadgen.verification.world import Engagement, Post, World
 from tests.integration.reports.conftest import KINDS, UNKNOWN_POST, oracles
@@ -73,11 +74,20 @@ def aged(oracle: Oracle, hours: int, chosen: Filters | None = None) -> list[Aged
 
 
 def recorded_since(oracle: Oracle) -> datetime | None:
-    """The quarter of an hour of the first event: so few events have no thousandth."""
-    first = min((event.at for event in oracle.world.engagements), default=None)
-    if first is None:
+    """The first quarter of an hour with an event, without few that are much earlier."""
+    quarters = Counter(
+        event.at.replace(minute=event.at.minute // 15 * 15, second=0, microsecond=0)
+        for event in oracle.world.engagements
+    )
+    if not quarters:
         return None
-    return first.replace(minute=first.minute // 15 * 15, second=0, microsecond=0)
+    total, so_far, since = quarters.total(), 0, min(quarters)
+    for quarter, following in pairwise(sorted(quarters)):
+        so_far += quarters[quarter]
+        apart = (oracle.now - following) / (total - so_far)
+        if so_far <= total / 100 and following - quarter > max(timedelta(days=1), 10 * apart):
+            since = following
+    return since
 
 
 def _has(post: Post, chosen: Filters) -> bool:
@@ -108,4 +118,4 @@ def mean(values: Sequence[float]) -> float:
 
 def sums(row: Any) -> Unit:
     """The sums in a row of a report's SQL."""
-    return Unit(**{name: row[name] for name in Unit._fields})
+    return Unit(**{name: row[name] for name in Unit._fields if name in row.keys()})  # noqa: SIM118

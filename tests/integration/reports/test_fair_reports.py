@@ -1,22 +1,27 @@
 """Reports at equal age equal a plain recomputation from the raw events."""
 
+import operator
 import statistics
 from collections import defaultdict
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api.reports.fair import reports as fair_reports
-from analytics_api.reports.fair.models import AGES, FairSort
-from analytics_api.reports.opportunity import reports as opportunity
-from analytics_api.reports.paging import Page
-from analytics_api.reports.scope import Filters, Scope
-from analytics_api.reports.scoped.reports import fetch
-from analytics_api.reports.shrinkage import interval, shrink_all
+from analytics_api.parameters import AGES
+from analytics_api.periods import Filters, Period
+from analytics_api.reports.cohorts import CohortParameters, cohorts
+from analytics_api.reports.fairness import (
+    FairAuthorsParameters,
+    FairPostsParameters,
+    fair_authors,
+    fair_posts,
+)
+from analytics_api.reports.opportunity import opportunity
+from analytics_api.statistics.shrinkage import Unit, interval, shrink_all
 from loadgen.verification.oracle import Oracle
-from tests.integration.reports.conftest import Store, joined
+from tests.integration.reports.conftest import Store, all_rows, choices, context_of, joined, rows_of
 from tests.integration.reports.equal_age import Aged, aged, lively, mean, recorded_since, sums, unit
 from tests.integration.reports.test_reports import bounded
 from tests.integration.reports.test_scoped_reports import DAYS, filters, holding, scope
@@ -24,7 +29,7 @@ from tests.integration.reports.test_scoped_reports import DAYS, filters, holding
 ages = st.sampled_from(AGES)
 
 
-def of_period(oracle: Oracle, hours: int, wanted: Scope) -> list[Aged]:
+def of_period(oracle: Oracle, hours: int, wanted: Period) -> list[Aged]:
     return [
         post
         for post in aged(oracle, hours, wanted.filters)
@@ -70,7 +75,7 @@ async def test_first_hours(store: Store, oracle: Oracle) -> None:
     oracle=lively(days=DAYS),
     hours=ages,
     chosen=st.just(Filters()) | filters,
-    sort=st.sampled_from(get_args(FairSort)),
+    sort=st.sampled_from(choices(FairPostsParameters, "sort")),
     limit=st.integers(1, 7),
 )
 async def test_fair_posts_page_after_page(
@@ -89,22 +94,21 @@ async def test_fair_posts_page_after_page(
             if post.post.category == category and chosen.author in {0, post.post.author_id}:
                 own = post.earned(chosen)
                 index = interval(prior + own, prior + usual)
-                expected[post.post.post_id] = (own, usual, index)
-    rows, after = [], None
+                fewer = sum(other < own for other in earned)
+                place = 100 * (fewer + earned.count(own) / 2) / len(earned)
+                expected[post.post.post_id] = (own, usual, statistics.median(earned), place, index)
     async with holding(store, oracle) as pool:
-        while True:
-            page = await fair_reports.fair_posts(pool, wanted, hours, sort, Page(limit, after))
-            rows += page.rows
-            after = page.following
-            if after is None:
-                break
+        query = {"hours": str(hours), "sort": sort, "limit": limit}
+        rows = await all_rows(fair_posts, context_of(pool, wanted), FairPostsParameters, **query)
 
     assert [row.rank for row in rows] == list(range(1, len(rows) + 1))
     assert {row.post_id for row in rows} == set(expected)
     for row in rows:
-        own, usual, index = expected[row.post_id]
+        own, usual, median, place, index = expected[row.post_id]
         assert row.total_engagements == own
-        assert row.usual == pytest.approx(usual, abs=0.006)
+        assert row.baseline_mean == pytest.approx(usual, abs=0.006)
+        assert row.median == median
+        assert row.percentile == pytest.approx(place, abs=0.06)
         assert row.index == pytest.approx(index.index, abs=0.0006)
         assert row.low == pytest.approx(index.low, abs=0.0006)
         assert row.high == pytest.approx(index.high, abs=0.0006)
@@ -113,12 +117,24 @@ async def test_fair_posts_page_after_page(
 
 
 def author_units(posts: list[Aged], chosen: Filters) -> dict[int, Any]:
-    usual = {category: mean(earned) for category, earned in by_category(posts, chosen).items()}
-    pairs: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    """Each author's sums; expected of a post: the mean of the others' posts of its category."""
+    own: dict[tuple[int, str], list[int]] = defaultdict(list)
     for post in posts:
-        if usual[post.post.category]:
-            pairs[post.post.author_id].append((post.earned(chosen), usual[post.post.category]))
-    return {author: unit(both) for author, both in sorted(pairs.items())}
+        own[post.post.author_id, post.post.category].append(post.earned(chosen))
+    units: dict[int, Unit] = {}
+    for (author, category), earned in sorted(own.items()):
+        others = [
+            y for key, ys in own.items() if key[1] == category for y in ys if key[0] != author
+        ]
+        if sum(others):
+            usual = mean(others)
+            added = unit([(y, usual) for y in earned])._replace(
+                by_posts=(len(earned) * usual) ** 2 / len(others),
+                by_events=(len(earned) * usual) ** 2 / sum(others),
+            )
+            before = units.get(author, Unit(0, *[0.0] * 7))
+            units[author] = Unit(*map(operator.add, before, added))
+    return units
 
 
 @bounded
@@ -137,15 +153,12 @@ async def test_fair_authors_page_after_page(
     before = author_units(of_period(oracle, hours, wanted.previous), chosen)
     earlier = dict(zip(before, shrink_all(list(before.values())), strict=True))
     ordered = sorted(units, key=lambda author: (-indexes[author].index, author))
-    rows, after = [], None
     async with holding(store, oracle) as pool:
-        found = await fetch(pool, "fair_authors", wanted, hours=hours)
-        while True:
-            page = await fair_reports.fair_authors(pool, wanted, hours, Page(limit, after))
-            rows += page.rows
-            after = page.following
-            if after is None:
-                break
+        found = await rows_of(pool, "fair_authors", wanted, hours=hours)
+        query = {"hours": str(hours), "limit": limit}
+        rows = await all_rows(
+            fair_authors, context_of(pool, wanted), FairAuthorsParameters, **query
+        )
 
     for is_previous, expected in ((False, units), (True, before)):
         seen = {row["author_id"]: sums(row) for row in found if row["is_previous"] is is_previous}
@@ -171,9 +184,7 @@ async def test_fair_authors_page_after_page(
 
 @bounded
 @given(oracle=lively(days=(90, 180)), hours=ages, chosen=st.just(Filters()) | filters)
-async def test_what_the_median_would_bring(
-    store: Store, oracle: Oracle, hours: int, chosen: Filters
-) -> None:
+async def test_opportunity(store: Store, oracle: Oracle, hours: int, chosen: Filters) -> None:
     wanted = scope(oracle, 90, chosen)
     posts = of_period(oracle, hours, wanted)
     units = author_units(posts, chosen)
@@ -183,12 +194,19 @@ async def test_what_the_median_would_bring(
     for author, estimate in indexes.items():
         of_home[homes[author]].append(estimate.index)
     async with holding(store, oracle) as pool:
-        page = await opportunity.opportunity(pool, wanted, hours, Page(1000))
+        age: Any = str(hours)
+        query = FairAuthorsParameters(hours=age, limit=1000)
+        page = await opportunity(context_of(pool, wanted), query)
 
     counted = [
         post.post.published
         for post in posts
-        if mean(by_category(posts, chosen)[post.post.category])
+        if any(
+            other.post.category == post.post.category
+            and other.post.author_id != post.post.author_id
+            and other.earned(chosen)
+            for other in posts
+        )
     ]
     assert len(page.rows) == sum(chosen.author in {0, author} for author in units)
     for row in page.rows:
@@ -209,10 +227,6 @@ async def test_what_the_median_would_bring(
     assert gains == sorted(gains, reverse=True)
 
 
-def month_of(moment: Any, wanted: Scope) -> Any:
-    return moment.astimezone(wanted.zone).date().replace(day=1)
-
-
 @bounded
 @given(
     oracle=lively(days=(30, 60, 90)),
@@ -222,32 +236,36 @@ def month_of(moment: Any, wanted: Scope) -> Any:
 )
 async def test_cohorts(store: Store, oracle: Oracle, hours: int, chosen: Filters, by: Any) -> None:
     wanted = scope(oracle, 90, chosen)
-    posts = of_period(oracle, hours, wanted)
-    peers: dict[Any, list[int]] = defaultdict(list)
-    for post in posts:
-        month = month_of(post.post.published, wanted)
-        peers[post.post.category, month].append(post.earned(chosen))
-    pairs: dict[Any, list[tuple[float, float]]] = defaultdict(list)
-    authors: dict[Any, set[int]] = defaultdict(set)
-    for post in posts:
-        day = post.post.published.astimezone(wanted.zone).date()
-        since = joined(post.post.author_id, oracle.world)
-        usual = mean(peers[post.post.category, month_of(post.post.published, wanted)])
-        is_new = wanted.start.astimezone(wanted.zone).date() <= since <= day
-        if is_new and usual and chosen.author in {0, post.post.author_id}:
-            key = since.strftime("%Y-%m") if by == "joined" else None, (day - since).days // 30
-            pairs[key].append((post.earned(chosen), usual))
-            authors[key].add(post.post.author_id)
+    first_day = wanted.start.astimezone(wanted.zone).date()
+    earned: dict[Any, list[int]] = defaultdict(list)
+    for post in of_period(oracle, hours, wanted):
+        author, day = post.post.author_id, post.post.published.astimezone(wanted.zone).date()
+        since = joined(author, oracle.world)
+        is_new = since >= first_day
+        if not is_new or (since <= day and chosen.author in {0, author}):
+            key = (since.strftime("%Y-%m"), (day - since).days // 30) if is_new else (None, None)
+            place = author, post.post.category, day.replace(day=1)
+            earned[*key, *place].append(post.earned(chosen))
     async with holding(store, oracle) as pool:
-        rows = await fair_reports.cohorts(pool, wanted, hours, by)
+        age: Any = str(hours)
+        rows = await rows_of(pool, "cohorts", wanted, hours=hours)
+        found = await cohorts(context_of(pool, wanted), CohortParameters(hours=age, by=by))
 
-    assert [(row.joined, row.month) for row in rows] == sorted(
-        pairs, key=lambda key: (key[0] or "", key[1])
+    names = ("joined", "month", "author_id", "category", "calendar_month")
+    sums = {
+        tuple(row[name] for name in names): (row["posts"], row["engagements"], row["squares"])
+        for row in rows
+    }
+    assert sums == {key: (len(y), sum(y), sum(x * x for x in y)) for key, y in earned.items()}
+    months: dict[Any, list[Any]] = defaultdict(list)
+    for (since_month, month, author, *_), y in earned.items():
+        if month is not None:
+            months[since_month if by == "joined" else None, month] += [(author, x) for x in y]
+    assert [(row.joined, row.month) for row in found] == sorted(
+        months, key=lambda key: (key[0] or "", key[1])
     )
-    indexes = shrink_all([unit(pairs[row.joined, row.month]) for row in rows])
-    for row, estimate in zip(rows, indexes, strict=True):
-        key = row.joined, row.month
-        assert (row.posts, row.authors) == (len(pairs[key]), len(authors[key]))
-        assert row.per_post == pytest.approx(mean([y for y, _ in pairs[key]]), abs=0.006)
-        assert row.usual == pytest.approx(mean([e for _, e in pairs[key]]), abs=0.006)
-        assert row.index == pytest.approx(estimate.index, abs=0.0006)
+    for row in found:
+        pairs = months[row.joined, row.month]
+        assert (row.posts, row.authors) == (len(pairs), len({author for author, _ in pairs}))
+        assert row.per_post == pytest.approx(mean([y for _, y in pairs]), abs=0.006)
+        assert row.index == (1 if row.month == 0 else None)  # so few authors

@@ -1,31 +1,33 @@
 """Funnel, audience and what posts are like equal a plain recomputation from the raw events."""
 
-import math
 import statistics
 from collections import Counter, defaultdict
 from datetime import date, timedelta
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api.reports.fair.models import AGES
-from analytics_api.reports.insight import reports as insight_reports
-from analytics_api.reports.insight.effects import GroupSums
-from analytics_api.reports.insight.models import AudienceBy
-from analytics_api.reports.insight.reports import by_feature, part_percent
-from analytics_api.reports.scope import Filters, Scope
-from analytics_api.reports.scoped.reports import change_percent, fetch
+from analytics_api.measures import change_percent, part_percent
+from analytics_api.parameters import AGES, PeriodParameters
+from analytics_api.periods import Filters, Period
+from analytics_api.reports.audience import AudienceParameters, audience
+from analytics_api.reports.effects import by_feature
+from analytics_api.reports.funnel import funnel
+from analytics_api.statistics.within import Level
 from loadgen.verification.oracle import Oracle
 from loadgen.verification.world import Engagement
 from sql import load
 from tests.integration.reports.conftest import (
     KINDS,
     Store,
+    choices,
     content_length,
+    context_of,
     has_media,
     oracles,
+    rows_of,
 )
 from tests.integration.reports.equal_age import Aged, aged, lively, recorded_since, sums, unit
 from tests.integration.reports.test_reports import bounded
@@ -40,6 +42,7 @@ from tests.integration.reports.test_scoped_reports import (
     tags,
 )
 
+GROUPINGS = st.sampled_from(choices(AudienceParameters, "by"))
 STEPS = ("view", "like", "comment", "share")
 USERS = {1: ("free", "AT"), 2: ("trial", None)}
 
@@ -51,7 +54,7 @@ async def test_funnel(store: Store, oracle: Oracle, chosen: Filters) -> None:
     recount = Recount(oracle, wanted)
     kinds, kinds_before = (readings_of(events) for events in (recount.current(), recount.before()))
     async with holding(store, oracle) as pool:
-        found = await insight_reports.funnel(pool, wanted)
+        found = await funnel(context_of(pool, wanted), PeriodParameters())
 
     events = Counter(event.kind for event in recount.current())
     earlier = Counter(event.kind for event in recount.before())
@@ -82,7 +85,7 @@ def readings_of(events: list[Engagement]) -> dict[Any, set[str]]:
 
 
 @bounded
-@given(oracle=oracles(days=DAYS), by=st.sampled_from(get_args(AudienceBy)), chosen=filters)
+@given(oracle=oracles(days=DAYS), by=GROUPINGS, chosen=filters)
 async def test_audience(store: Store, oracle: Oracle, by: Any, chosen: Filters) -> None:
     wanted = scope(oracle, 30, chosen)
     recount = Recount(oracle, wanted)
@@ -104,7 +107,7 @@ async def test_audience(store: Store, oracle: Oracle, by: Any, chosen: Filters) 
                 for user, (segment, country) in USERS.items()
             ],
         )
-        found = await insight_reports.audience(pool, wanted, by)
+        found = await audience(context_of(pool, wanted), AudienceParameters(by=by))
 
     assert {group.key for group in found} == {*current, *before}
     assert [(-g.total_engagements, g.key) for g in found] == sorted(
@@ -124,51 +127,60 @@ async def test_audience(store: Store, oracle: Oracle, by: Any, chosen: Filters) 
 
 @bounded
 @given(oracle=lively(days=DAYS), hours=st.sampled_from(AGES), chosen=st.just(Filters()) | filters)
-async def test_what_posts_are_like_and_what_they_earned_while_they_were_young(
-    store: Store, oracle: Oracle, hours: int, chosen: Filters
-) -> None:
+async def test_post_features(store: Store, oracle: Oracle, hours: int, chosen: Filters) -> None:
     wanted = scope(oracle, 30, chosen)
-    values: dict[Any, list[tuple[float, float]]] = defaultdict(list)
-    outcomes: dict[Any, list[float]] = defaultdict(list)
-    for aged_post in young(oracle, hours, wanted):
+    posts: dict[Any, list[tuple[float, int]]] = defaultdict(list)
+    posts_of = young(oracle, hours, wanted)
+    names = {tag for aged_post in posts_of for tag in tags(aged_post.post.post_id)}
+    for aged_post in posts_of:
         post = aged_post.post
-        outcome = math.log1p(aged_post.earned(chosen))
         group = post.author_id, post.category
-        outcomes[group].append(outcome)
+        known = is_promoted(post.post_id) is not None
         features = {
             "media": float(has_media(post.post_id)),
             "promoted": float(bool(is_promoted(post.post_id))),
             "title_length": float(len(post.title)),
             "content_length": float(content_length(post.post_id)),
             "age": (wanted.end - post.published) / timedelta(days=1),
-        }
-        if is_promoted(post.post_id) is not None:
-            features |= {f"tag:{tag}": 1.0 for tag in tags(post.post_id)}
+        } | {f"tag:{tag}": float(known and tag in tags(post.post_id)) for tag in names}
         for feature, value in features.items():
-            values[feature, group].append((value, outcome))
+            posts[feature, group].append((value, aged_post.earned(chosen)))
     async with holding(store, oracle) as pool:
-        found = by_feature(await fetch(pool, "post_features", wanted, hours=hours))
+        found = by_feature(await rows_of(pool, "post_features", wanted, hours=hours))
 
-    seen = {(feature, group): sums for feature, of in found.items() for group, sums in of.items()}
-    assert seen.keys() == values.keys()
-    for (feature, group), pairs in values.items():
-        assert seen[feature, group] == pytest.approx(
-            GroupSums(
-                len(outcomes[group]),
-                sum(x != 0 for x, _ in pairs),
-                sum(x for x, _ in pairs),
-                sum(x * x for x, _ in pairs),
-                sum(x * y for x, y in pairs),
-                sum(outcomes[group]),
-            )
+    seen = {(feature, group): rows for feature, of in found.items() for group, rows in of.items()}
+    expected = {
+        key: levels_of(key[0], pairs)
+        for key, pairs in posts.items()
+        if not key[0].startswith("tag:") or any(value for value, _ in pairs)
+    }
+    assert seen.keys() == expected.keys()
+    for key, levels in expected.items():
+        assert [*map(list, seen[key])] == [pytest.approx(list(level)) for level in levels]
+
+
+STEPS_OF_FEATURES = {"title_length": 10, "content_length": 1000, "age": 10_000}
+
+
+def levels_of(feature: str, pairs: list[tuple[float, int]]) -> list[Level]:
+    """The posts by steps of a feature."""
+    levels: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    for value, earned in pairs:
+        levels[int(value // STEPS_OF_FEATURES.get(feature, 1))].append((value, earned))
+    return [
+        Level(
+            statistics.fmean(value for value, _ in posts),
+            len(posts),
+            sum(earned for _, earned in posts),
+            sum(earned**2 for _, earned in posts),
         )
+        for _, posts in sorted(levels.items())
+    ]
 
 
 @bounded
 @given(oracle=lively(days=DAYS), hours=st.sampled_from(AGES), chosen=st.just(Filters()) | filters)
-async def test_who_is_viewed_and_engaged_with_less(
-    store: Store, oracle: Oracle, hours: int, chosen: Filters
-) -> None:
+async def test_author_rates(store: Store, oracle: Oracle, hours: int, chosen: Filters) -> None:
     wanted = scope(oracle, 30, Filters(chosen.category, 0, None, chosen.tag, chosen.promoted))
     posts = young(oracle, hours, wanted)
     expected: dict[Any, list[tuple[float, float]]] = defaultdict(list)
@@ -184,14 +196,14 @@ async def test_who_is_viewed_and_engaged_with_less(
             if usual:
                 expected[post.post.author_id, kind].append((post.kinds[kind], usual))
     async with holding(store, oracle) as pool:
-        rows = await fetch(pool, "author_rates", wanted, hours=hours)
+        rows = await rows_of(pool, "author_rates", wanted, hours=hours)
 
     assert {(row["author_id"], row["type"]) for row in rows} == expected.keys()
     for row in rows:
         assert sums(row) == pytest.approx(unit(expected[row["author_id"], row["type"]]))
 
 
-def young(oracle: Oracle, hours: int, wanted: Scope) -> list[Aged]:
+def young(oracle: Oracle, hours: int, wanted: Period) -> list[Aged]:
     """Posts of the period that are old enough."""
     return [
         post
@@ -203,11 +215,11 @@ def young(oracle: Oracle, hours: int, wanted: Scope) -> list[Aged]:
 
 @bounded
 @given(oracle=lively(days=(15, 30)), hours=st.sampled_from([1, 48]))
-async def test_authors_outcomes_in_two_periods(store: Store, oracle: Oracle, hours: int) -> None:
+async def test_author_outcomes_in_two_periods(store: Store, oracle: Oracle, hours: int) -> None:
     start, young = oracle.now - timedelta(days=15), timedelta(hours=hours)
     before = start - timedelta(days=15)
     authors = [author.author_id for author in oracle.world.authors]
-    logs: dict[Any, list[float]] = defaultdict(list)
+    outcomes: dict[Any, list[int]] = defaultdict(list)
     published: Counter[Any] = Counter()
     for post in oracle.world.posts:
         if before <= post.published < oracle.now:
@@ -220,7 +232,7 @@ async def test_authors_outcomes_in_two_periods(store: Store, oracle: Oracle, hou
                     and post.published <= event.at < min(post.published + young, oracle.now)
                     for event in oracle.world.engagements
                 )
-                logs[key].append(math.log1p(earned))
+                outcomes[key].append(earned)
     query = load("author_outcomes")
     values = query.bind(authors=authors, before=before, start=start, end=oracle.now, hours=hours)
     async with holding(store, oracle) as pool:
@@ -231,6 +243,7 @@ async def test_authors_outcomes_in_two_periods(store: Store, oracle: Oracle, hou
     ]
     for row in rows:
         key = row["author_id"], row["is_after"]
-        assert row["posts"] == published[key]
-        expected = statistics.fmean(logs[key]) if logs[key] else None
-        assert row["mean_log"] == (None if expected is None else pytest.approx(expected))
+        assert row["published"] == published[key]
+        assert row["posts"] == len(outcomes[key])
+        assert row["engagements"] == sum(outcomes[key])
+        assert row["squares"] == sum(earned**2 for earned in outcomes[key])

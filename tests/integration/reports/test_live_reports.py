@@ -42,7 +42,7 @@ async def ask(connection: Any, name: str, **values: Any) -> list[Any]:
 
 @bounded
 @given(oracle=moments(), limit=st.integers(1, 5))
-async def test_posts_of_the_moment(store: Store, oracle: Oracle, limit: int) -> None:
+async def test_live_posts(store: Store, oracle: Oracle, limit: int) -> None:
     posts = {post.post_id: post for post in oracle.world.posts}
     since = oracle.now - 5 * MINUTE
     counted: dict[int, Counter[str]] = {}
@@ -63,7 +63,7 @@ async def test_posts_of_the_moment(store: Store, oracle: Oracle, limit: int) -> 
 
 @bounded
 @given(oracle=moments())
-async def test_events_of_each_second(store: Store, oracle: Oracle) -> None:
+async def test_live_seconds(store: Store, oracle: Oracle) -> None:
     until = oracle.now.replace(microsecond=0)
     since = until - MINUTE
     seconds = [0] * 60

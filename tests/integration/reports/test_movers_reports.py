@@ -4,29 +4,31 @@ import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import UTC, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api.reports.fair.models import AGES
-from analytics_api.reports.movers import reports as movers_reports
-from analytics_api.reports.movers.reports import Wanted
-from analytics_api.reports.movers.usual import (
-    LEAST_EVENTS,
+from analytics_api.parameters import AGES
+from analytics_api.periods import Filters, Period
+from analytics_api.reports.movers import MoversParameters, movers
+from analytics_api.statistics.baseline import (
+    MIN_EVENTS,
+    NO_TIDE,
     History,
+    Tides,
+    false_alarms,
     move_of,
-    tide_of,
+    scatter_of,
     windows,
-    young_move,
 )
-from analytics_api.reports.scope import Filters, Scope
-from analytics_api.reports.scoped.reports import fetch
 from loadgen.verification.oracle import Oracle
-from loadgen.verification.world import Engagement, World
-from tests.integration.reports.conftest import KINDS, Store, oracles
+from loadgen.verification.world import Author, Engagement, Post, World
+from tests.integration.reports.conftest import KINDS, Store, context_of, oracles, rows_of
 from tests.integration.reports.equal_age import aged, lively, recorded_since
 from tests.integration.reports.test_reports import bounded
 from tests.integration.reports.test_scoped_reports import Recount, filters, holding
@@ -55,9 +57,9 @@ def crowds(draw: Any) -> Oracle:
     return Oracle(crowded, oracle.zone, oracle.now)
 
 
-def window(oracle: Oracle, hours: int, chosen: Filters) -> Scope:
+def window(oracle: Oracle, hours: int, chosen: Filters) -> Period:
     start = oracle.now - timedelta(hours=hours)
-    return Scope(start, oracle.now, oracle.zone, chosen, has_previous=False)
+    return Period(start, oracle.now, oracle.zone, chosen, no_comparison="all_time")
 
 
 def keys(event: Engagement, recount: Recount) -> list[tuple[Any, str]]:
@@ -79,10 +81,11 @@ def histories(recount: Recount, spans: list[Any], newest: Any) -> Iterable[Histo
     counted = [counts(recount, span) for span in spans]
     for dimension, key in {key for of_span in counted for key in of_span}:
         now = counted[0][dimension, key]
-        published = None
+        published, author_id = None, int(key) if dimension == "author" else 0
         if dimension == "post":
             published = recount.posts[int(key)].published
-            if now < LEAST_EVENTS or published > newest - timedelta(days=7):
+            author_id = recount.posts[int(key)].author_id
+            if now < MIN_EVENTS or published > newest - timedelta(days=7):
                 continue
         before = [
             of_span[dimension, key]
@@ -90,7 +93,7 @@ def histories(recount: Recount, spans: list[Any], newest: Any) -> Iterable[Histo
             if published is None or span.start >= published
         ]
         if len(before) >= (1 if dimension == "post" else 3):
-            yield History(dimension, key, now, before)
+            yield History(dimension, key, now, before, author_id)
 
 
 @bounded
@@ -98,30 +101,51 @@ def histories(recount: Recount, spans: list[Any], newest: Any) -> Iterable[Histo
     oracle=crowds(),
     hours=st.sampled_from([1, 24, 168]),
     chosen=st.just(Filters()) | filters,
-    least_z=st.sampled_from([1.0, 2.0, 3.5]),
+    allowed=st.sampled_from([0.5, 20.0, 1000.0]),
 )
-async def test_what_moved_beside_the_weeks_before(
-    store: Store, oracle: Oracle, hours: int, chosen: Filters, least_z: float
+async def test_movers_by_weeks(
+    store: Store, oracle: Oracle, hours: int, chosen: Filters, allowed: float
 ) -> None:
     wanted = window(oracle, hours, chosen)
     recount = Recount(oracle, wanted)
+    everybody = Recount(oracle, window(oracle, hours, replace(chosen, author=0)))
     since = recorded_since(oracle)
     now, *before = windows(wanted.start, wanted.end, wanted.zone)
     spans = [now, *(span for span in before if since and span.start >= since)]
-    known = list(histories(recount, spans, wanted.end))
-    tide = tide_of(history for history in known if history.dimension == "author")
+    alike: dict[str, list[History]] = defaultdict(list)
+    for history in histories(recount, spans, wanted.end):
+        if history.dimension != "author":
+            alike[history.dimension].append(history)
+    for history in histories(everybody, spans, wanted.end):
+        if history.dimension == "author":
+            alike[history.dimension].append(history)
+    tides = Tides(alike["author"])
+    posts = {event.post_id for span in spans for event in recount.between(span.start, span.end)}
     expected = {}
-    for history in known:
-        move = move_of(history, 1.0 if history.dimension == "all" else tide)
-        is_far = abs(move.z) >= least_z and abs(history.now - move.expected) >= LEAST_EVENTS
-        if is_far and (history.dimension != "post" or move.z > 0):
-            expected[history.dimension, history.key] = (history, move)
+    for dimension, known in alike.items():
+        scatter = scatter_of(known)
+        chosen_ones = [
+            history
+            for history in known
+            if dimension != "author" or chosen.author in {0, history.author_id}
+        ]
+        tested = len(posts) if dimension == "post" else len(chosen_ones)
+        for history in chosen_ones:
+            tide = NO_TIDE if dimension == "all" else tides.without(history.author_id)
+            move = move_of(history, tide, scatter)
+            chance = false_alarms(move, hours, tested, 5)
+            is_far = chance <= allowed and abs(history.now - move.expected) >= MIN_EVENTS
+            if is_far and (history.dimension != "post" or move.z > 0):
+                expected[history.dimension, history.key] = (history, move, tide.factor)
     async with holding(store, oracle) as pool:
-        found = await movers_reports.movers(pool, wanted, Wanted(least_z, 1000))
+        found = await movers(
+            context_of(pool, wanted),
+            MoversParameters(hours=hours, false_alarms=allowed, limit=1000),
+        )
 
     rows = {(row.dimension, row.key): row for row in found if row.basis == "weeks"}
     assert rows.keys() == expected.keys()
-    for key, (history, move) in expected.items():
+    for key, (history, move, tide) in expected.items():
         row = rows[key]
         assert row.engagements == history.now
         assert row.expected == pytest.approx(move.expected, abs=0.06)
@@ -131,7 +155,8 @@ async def test_what_moved_beside_the_weeks_before(
         weeks = "1 week" if row.weeks == 1 else f"{row.weeks} weeks"
         more = "more" if move.z > 0 else "fewer"
         assert f" from {weeks} before, mainly {more} {row.cause_type}s" in row.sentence
-        check_cause(row, recount, spans, 1.0 if key == ("all", "") else tide)
+        assert row.false_alarms <= allowed
+        check_cause(row, recount, spans, tide)
 
 
 def check_cause(row: Any, recount: Recount, spans: list[Any], tide: float) -> None:
@@ -151,42 +176,95 @@ def check_cause(row: Any, recount: Recount, spans: list[Any], tide: float) -> No
     assert row.cause_title == recount.posts[row.cause_post_id].title
 
 
-@bounded
-@given(oracle=lively(days=(1, 2, 7)), chosen=filters)
-async def test_young_posts_beside_others_at_the_same_age(
-    store: Store, oracle: Oracle, chosen: Filters
-) -> None:
-    peers: dict[Any, list[Any]] = defaultdict(list)
-    oldest: dict[int, tuple[int, Any]] = {}
-    for hours in AGES:
-        for post in aged(oracle, hours, chosen):
-            if oracle.now - timedelta(days=90) <= post.post.published < oracle.now:
-                peers[post.post.category, hours].append(post)
-                oldest[post.post.post_id] = hours, post
-    async with holding(store, oracle) as pool:
-        peer_scope = Scope(oracle.now - timedelta(days=90), oracle.now, oracle.zone, chosen)
-        young = oracle.now - timedelta(days=7)
-        rows = await fetch(pool, "movers_young", peer_scope, young=young)
+class Stretch(NamedTuple):
+    """A post between two ages: what counts of its engagements, and its level."""
 
+    post: Post
+    kinds: Counter[str]
+    level: float
+
+
+def stretches(oracle: Oracle, hours: int, chosen: Filters) -> dict[int, list[Stretch]]:
+    """The posts of 90 days by the age at which a stretch ends that is not longer than a window."""
+    found: dict[int, list[Stretch]] = {}
+    for begin, end in zip([0, *AGES], AGES, strict=False):
+        if end - begin <= hours:
+            earlier = {each.post.post_id: each.kinds for each in aged(oracle, begin, chosen)}
+            found[end] = []
+            for each in aged(oracle, end, chosen):
+                if oracle.now - timedelta(days=90) <= each.post.published:
+                    own = each.kinds - earlier[each.post.post_id]
+                    total = sum(own[kind] for kind in KINDS if chosen.kind in {None, kind})
+                    found[end].append(Stretch(each.post, own, math.log1p(total)))
+    return found
+
+
+@bounded
+@given(oracle=lively(days=(1, 2, 7)), chosen=filters, hours=st.sampled_from([1, 6, 24, 167, 168]))
+async def test_movers_by_age(store: Store, oracle: Oracle, chosen: Filters, hours: int) -> None:
+    start = oracle.now - timedelta(hours=hours)
+    alike = stretches(oracle, hours, chosen)
+    async with holding(store, oracle) as pool:
+        peers = Period(oracle.now - timedelta(days=90), oracle.now, oracle.zone, chosen)
+        rows = await rows_of(pool, "movers_young", peers, since=start, hours=hours)
+
+    found = {(row["post_id"], row["hours"]): row for row in rows}
     expected = {
-        post_id: (hours, post)
-        for post_id, (hours, post) in oldest.items()
-        if post.post.published >= young and chosen.author in {0, post.post.author_id}
+        (each.post.post_id, end): each
+        for end, posts in alike.items()
+        for each in posts
+        if start < each.post.published + timedelta(hours=end) <= oracle.now
+        and chosen.author in {0, each.post.author_id}
     }
-    assert {row["post_id"] for row in rows} == expected.keys()
-    for row in rows:
-        hours, post = expected[row["post_id"]]
-        alike = peers[post.post.category, hours]
-        levels = [math.log1p(peer.earned(chosen)) for peer in alike]
-        middle = statistics.median(levels)
-        assert (row["hours"], row["engagements"]) == (hours, post.earned(chosen))
-        assert row["peers"] == len(alike)
-        assert row["median"] == pytest.approx(middle)
-        distance = statistics.median(abs(level - middle) for level in levels)
-        assert row["distance"] == pytest.approx(distance)
-        for kind in KINDS:
-            if chosen.kind in {None, kind}:
-                mean = statistics.fmean(peer.kinds[kind] for peer in alike)
-                assert row[kind] == pytest.approx(post.kinds[kind] - mean)
-        if len(alike) < 20:
-            assert young_move(row["y"], middle, distance, len(alike)) is None
+    assert found.keys() == expected.keys()
+    for (post_id, end), row in found.items():
+        scores = {}
+        for category in {each.post.category for each in alike[end]}:
+            own = [each for each in alike[end] if each.post.category == category]
+            middle = statistics.median(each.level for each in own)
+            distance = statistics.median(abs(each.level - middle) for each in own)
+            scatter = max(1.4826 * distance, math.exp(-middle / 2))
+            scores |= {each.post.post_id: (each.level - middle) / scatter for each in own}
+            if category == row["category"]:
+                assert (row["peers"], row["median"]) == (len(own), pytest.approx(middle))
+                for kind in KINDS:
+                    if chosen.kind in {None, kind}:
+                        mean = statistics.fmean(each.kinds[kind] for each in own)
+                        more = expected[post_id, end].kinds[kind] - mean
+                        assert row[kind] == pytest.approx(more)
+        assert row["engagements"] == round(math.expm1(expected[post_id, end].level))
+        assert row["score"] == pytest.approx(scores[post_id])
+        sign = -1 if row["score"] < 0 else 1
+        tail = sorted(sign * score for score in scores.values())[-max(10, len(scores) // 20) :]
+        assert row["tail_posts"] == len(tail)
+        assert row["tail_share"] == pytest.approx(len(tail) / len(scores))
+        assert row["tail_start"] == pytest.approx(tail[0])
+        assert row["tail_excess"] == pytest.approx(statistics.fmean(tail) - tail[0], abs=1e-9)
+
+
+@pytest.mark.parametrize("hours", [1, 24])
+async def test_post_that_stopped_does_not_rise(store: Store, hours: int) -> None:
+    """It was engaged with on its first days alone, much more than others, and is nearly a week."""
+    now = datetime(2026, 5, 20, 12, tzinfo=UTC)
+    posts = [Post(n, 1, "Tech", now - timedelta(hours=36 * n), f"post {n}") for n in range(1, 60)]
+    star = Post(99, 1, "Tech", now - timedelta(days=6, hours=22), "star")
+    posts.append(star)
+    events = [
+        Engagement(post.post_id, "view", None, post.published + timedelta(hours=age))
+        for post in posts
+        for age in range(2, 40)
+        for _ in range(200 if post is star else 1)
+    ]
+    events = [event for event in events if event.at <= now]
+    oracle = Oracle(World([Author(1, "Ann", "Tech")], posts, events), ZoneInfo("UTC"), now)
+    async with holding(store, oracle) as pool:
+        query = MoversParameters(hours=hours, false_alarms=1000, limit=1000)
+        found = await movers(context_of(pool, window(oracle, hours, Filters())), query)
+        day = timedelta(days=5, hours=12)
+        then = window(Oracle(oracle.world, oracle.zone, now - day), 24, Filters())
+        earlier = await movers(
+            replace(context_of(pool, then)), MoversParameters(false_alarms=1000, limit=1000)
+        )
+
+    assert "99" not in {row.key for row in found if row.direction == "above"}
+    assert [row.key for row in earlier if row.basis == "age"][:1] == ["99"]

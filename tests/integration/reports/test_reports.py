@@ -6,9 +6,22 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from analytics_api.reports.plain import reports
+from analytics_api.parameters import Parameters, ZoneParameters
+from analytics_api.reports.authors import (
+    AuthorLimit,
+    AuthorParameters,
+    PostLimit,
+    author_trends,
+    sample_authors,
+    sample_posts,
+    top_authors,
+)
+from analytics_api.reports.categories import CategoryParameters, categories_top
+from analytics_api.reports.engagement import PostParameters, engagement
+from analytics_api.reports.opportunity import opportunity_authors
+from analytics_api.reports.timing import engagement_patterns
 from loadgen.verification.oracle import PERIOD_DAYS, Oracle
-from tests.integration.reports.conftest import Store, oracles
+from tests.integration.reports.conftest import Store, context_at, oracles
 
 PERIODS = (*PERIOD_DAYS, "all")
 bounded = settings(
@@ -28,46 +41,50 @@ def plain(found: BaseModel | list[Any]) -> Any:
 
 @bounded
 @given(oracle=oracles(days=(7, 30, 90)), period=st.sampled_from(PERIODS))
-async def test_engagement_of_each_post(store: Store, oracle: Oracle, period: Any) -> None:
+async def test_engagement_of_posts(store: Store, oracle: Oracle, period: Any) -> None:
     async with store.holding(oracle) as pool:
         for post in oracle.world.posts[:5]:
-            start = reports.since(period, oracle.zone, oracle.now)
-            found = await reports.engagement(pool, post.post_id, start)
+            query = PostParameters(post_id=str(post.post_id), period=period)
+            found = await engagement(context_at(pool, oracle), query)
 
-            assert found is not None
             assert plain(found) == oracle.engagement(post.post_id, period)
 
 
 @bounded
 @given(oracle=oracles(days=(7, 14, 30, 60)))
-async def test_trends_of_each_author(store: Store, oracle: Oracle) -> None:
+async def test_author_trends(store: Store, oracle: Oracle) -> None:
     async with store.holding(oracle) as pool:
         for author in oracle.world.authors:
-            found = await reports.author_trends(pool, author.author_id, oracle.zone, oracle.now)
+            query = AuthorParameters(author_id=str(author.author_id))
+            found = await author_trends(context_at(pool, oracle), query)
 
-            assert found is not None
             assert plain(found) == oracle.trends(author.author_id)
 
 
 @bounded
 @given(oracle=oracles(), metric=st.sampled_from(["engagement", "posts"]))
-async def test_leading_categories(store: Store, oracle: Oracle, metric: Any) -> None:
+async def test_categories_top(store: Store, oracle: Oracle, metric: Any) -> None:
     async with store.holding(oracle) as pool:
-        assert plain(await reports.categories_top(pool, metric, 50)) == oracle.categories(metric)
+        query = CategoryParameters(metric=metric, limit=50)
+        found = await categories_top(context_at(pool, oracle), query)
+
+    assert plain(found) == oracle.categories(metric)
 
 
 @bounded
 @given(oracle=oracles(), limit=st.integers(1, 40))
-async def test_the_most_engaged_posts(store: Store, oracle: Oracle, limit: int) -> None:
+async def test_sample_posts(store: Store, oracle: Oracle, limit: int) -> None:
     async with store.holding(oracle) as pool:
-        assert plain(await reports.sample_posts(pool, limit)) == oracle.sample_posts()[:limit]
+        found = await sample_posts(context_at(pool, oracle), PostLimit(limit=limit))
+
+    assert plain(found) == oracle.sample_posts()[:limit]
 
 
 @bounded
 @given(oracle=oracles(days=(90,)), limit=st.integers(1, 6))
-async def test_the_most_engaged_authors(store: Store, oracle: Oracle, limit: int) -> None:
+async def test_sample_authors(store: Store, oracle: Oracle, limit: int) -> None:
     async with store.holding(oracle) as pool:
-        found = await reports.sample_authors(pool, limit, oracle.zone, oracle.now)
+        found = await sample_authors(context_at(pool, oracle), AuthorLimit(limit=limit))
 
         assert plain(found) == oracle.sample_authors()[:limit]
 
@@ -76,7 +93,7 @@ async def test_the_most_engaged_authors(store: Store, oracle: Oracle, limit: int
 @given(oracle=oracles())
 async def test_top_authors(store: Store, oracle: Oracle) -> None:
     async with store.holding(oracle) as pool:
-        found = await reports.top_authors(pool, oracle.zone, oracle.now)
+        found = await top_authors(context_at(pool, oracle), Parameters())
 
         assert plain(found) == oracle.top_authors()
 
@@ -88,7 +105,7 @@ def patterns_in(zone: str) -> Any:
     @given(oracle=oracles(days=(365,), zone=zone))
     async def test(store: Store, oracle: Oracle) -> None:
         async with store.holding(oracle) as pool:
-            found = await reports.engagement_patterns(pool, oracle.zone, oracle.now)
+            found = await engagement_patterns(context_at(pool, oracle), ZoneParameters())
 
             assert plain(found) == oracle.patterns(oracle.zone)
 
@@ -105,6 +122,6 @@ test_engagement_patterns_in_new_york = patterns_in("America/New_York")
 @given(oracle=oracles(days=(90,)))
 async def test_opportunity_authors(store: Store, oracle: Oracle) -> None:
     async with store.holding(oracle) as pool:
-        found = await reports.opportunity_authors(pool, oracle.zone, oracle.now)
+        found = await opportunity_authors(context_at(pool, oracle), Parameters())
 
         assert plain(found) == oracle.opportunity_authors()

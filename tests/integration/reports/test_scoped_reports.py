@@ -1,24 +1,38 @@
 """Reports with a period and filters equal a plain recomputation from the raw events."""
 
+import statistics
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api.reports.paging import Page
-from analytics_api.reports.plain.reports import midnight, percent
-from analytics_api.reports.scope import Filters, Scope
-from analytics_api.reports.scoped import reports as scoped_reports
-from analytics_api.reports.scoped.models import Dimension, Interval, Sort
-from analytics_api.reports.scoped.reports import change_percent
+from analytics_api.measures import change_percent, engagement_rate
+from analytics_api.parameters import PeriodParameters
+from analytics_api.periods import Filters, Period
+from analytics_api.reports.benchmarks import AuthorBenchmarkParameters, author_benchmark
+from analytics_api.reports.engagement import overview
+from analytics_api.reports.ranking import RankingParameters, ranking
+from analytics_api.reports.series import SeriesParameters, series
+from analytics_api.statistics.calendar import Interval, days_before
 from loadgen.verification.oracle import Oracle
-from loadgen.verification.world import Engagement
-from tests.integration.reports.conftest import CATEGORIES, KINDS, Store, oracles
+from loadgen.verification.world import Author, Engagement, Post, World
+from tests.integration.reports.conftest import (
+    CATEGORIES,
+    KINDS,
+    NOWS,
+    Store,
+    all_rows,
+    choices,
+    context_of,
+    oracles,
+)
 from tests.integration.reports.test_reports import bounded
 
 TYPES = {"views": "view", "likes": "like", "comments": "comment", "shares": "share"}
@@ -50,7 +64,8 @@ async def holding(store: Store, oracle: Oracle) -> AsyncIterator[Any]:
         await connection.copy_records_to_table(
             "post_metadata",
             records=[
-                (post.post_id, tags(post.post_id), promoted, "en")
+                # Written by SQL, tags may be repeated.
+                (post.post_id, tags(post.post_id) * 3, promoted, "en")
                 for post in oracle.world.posts
                 if (promoted := is_promoted(post.post_id)) is not None
             ],
@@ -58,15 +73,19 @@ async def holding(store: Store, oracle: Oracle) -> AsyncIterator[Any]:
         yield connection
 
 
-def scope(oracle: Oracle, days: int, chosen: Filters) -> Scope:
-    start = midnight(days, oracle.zone, oracle.now).astimezone(UTC)
-    return Scope(start, oracle.now, oracle.zone, chosen)
+def scope(oracle: Oracle, days: int, chosen: Filters) -> Period:
+    start = days_before(days, oracle.zone, oracle.now)
+    return Period(start, oracle.now, oracle.zone, chosen)
+
+
+async def known_id(_kind: str, text: str) -> int:
+    return int(text)
 
 
 class Recount:
     """Counts what a scope chooses, one event after the other."""
 
-    def __init__(self, oracle: Oracle, chosen: Scope) -> None:
+    def __init__(self, oracle: Oracle, chosen: Period) -> None:
         self.scope = chosen
         self.posts = {post.post_id: post for post in oracle.world.posts if self.has(post)}
         self.engagements = oracle.world.engagements
@@ -118,13 +137,13 @@ async def test_overview(store: Store, oracle: Oracle, days: int, chosen: Filters
             "posts_engaged": len({e.post_id for e in events}),
             "active_users": len({e.user_id for e in events} - {None}),
             "posts_published": sum(start <= p.published < end for p in recount.posts.values()),
-            "engagement_rate": percent(active, counted["views"]),
+            "engagement_rate": engagement_rate(active, counted["views"]),
         }
 
     current = totals(wanted.start, wanted.end)
     previous = totals(wanted.previous.start, wanted.previous.end)
     async with holding(store, oracle) as pool:
-        found = await scoped_reports.overview(pool, wanted)
+        found = await overview(context_of(pool, wanted), PeriodParameters())
 
     assert found.current.model_dump() == current
     assert found.previous is not None
@@ -133,7 +152,7 @@ async def test_overview(store: Store, oracle: Oracle, days: int, chosen: Filters
     assert found.change_pct.views == change_percent(current["views"], previous["views"])
 
 
-def begins(wanted: Scope, interval: str) -> list[datetime]:
+def begins(wanted: Period, interval: str) -> list[datetime]:
     """The instants at which the intervals of a scope begin, by asking each microsecond's local
     time only where it may change: at full quarters of an hour."""
     quarter = timedelta(minutes=15)
@@ -151,19 +170,19 @@ def begins(wanted: Scope, interval: str) -> list[datetime]:
     return found
 
 
-def _reaches(label: Any, since: datetime, wanted: Scope, interval: str) -> bool:
+def _reaches(label: Any, since: datetime, wanted: Period, interval: str) -> bool:
     """Whether an interval ends after the quarter of an hour in which recording began."""
     quarter = since - timedelta(
         minutes=since.minute % 15, seconds=since.second, microseconds=since.microsecond
     )
     first = _label(quarter, wanted, interval)
     if interval == "hour":
-        # An hour that the clocks repeat is told by its offset, which falls.
+        # An hour that the clocks repeat is known by its offset, which decreases.
         return (label[0], label[1], -label[2]) >= (first[0], first[1], -first[2])
     return bool(label >= first)
 
 
-def _label(instant: datetime, wanted: Scope, interval: str) -> Any:
+def _label(instant: datetime, wanted: Period, interval: str) -> Any:
     local = instant.astimezone(wanted.zone)
     if interval == "hour":
         return (local.date(), local.hour, local.utcoffset())
@@ -193,7 +212,9 @@ async def test_series(
             expected[_label(event.at, wanted, interval)].append(event)
     before = [event for event in recount.before() if post in {None, event.post_id}]
     async with holding(store, oracle) as pool:
-        found = await scoped_reports.series(pool, wanted, interval, post)
+        query = SeriesParameters(interval=interval, post=str(post) if post else None)
+        context = replace(context_of(pool, wanted), find_id=known_id)
+        found = await series(context, query)
 
     since = min((event.at for event in oracle.world.engagements), default=None)
     labels = [_label(begin, wanted, interval) for begin in begins(wanted, interval)]
@@ -212,8 +233,8 @@ async def test_series(
 @bounded
 @given(
     oracle=oracles(days=DAYS),
-    dimension=st.sampled_from(get_args(Dimension)),
-    sort=st.sampled_from(get_args(Sort)),
+    dimension=st.sampled_from(choices(RankingParameters, "dimension")),
+    sort=st.sampled_from(choices(RankingParameters, "sort")),
     chosen=filters,
     limit=st.integers(1, 7),
 )
@@ -243,20 +264,16 @@ async def test_ranking_page_after_page(
     for key in {*current, *before}:
         counted = counts(current[key])
         active = counted["likes"] + counted["comments"] + counted["shares"]
-        rate = percent(active, counted["views"])
-        value = rate if sort == "rate" else counted[sort]
+        rate = engagement_rate(active, counted["views"])
+        # Rates of 30 views or more would be ranked before the others, but no world has as many.
+        value = (-1 if rate is None else rate) if sort == "rate" else counted[sort]
         change = change_percent(len(current[key]), len(before[key]))
         expected.append((-value, key, counted, len(before[key]), change, rate))
     expected.sort(key=lambda row: row[:2])
 
-    rows, after = [], None
     async with holding(store, oracle) as pool:
-        while True:
-            page = await scoped_reports.ranking(pool, wanted, dimension, sort, Page(limit, after))
-            rows += page.rows
-            after = page.following
-            if after is None:
-                break
+        query = {"dimension": dimension, "sort": sort, "limit": limit}
+        rows = await all_rows(ranking, context_of(pool, wanted), RankingParameters, **query)
 
     assert [row.rank for row in rows] == list(range(1, len(rows) + 1))
     assert [
@@ -274,20 +291,76 @@ async def test_ranking_page_after_page(
     assert len(list(groupby(rows, key=lambda row: row.key))) == len(rows)
 
 
+async def test_rates_of_few_views_are_ranked_after_the_others(store: Store) -> None:
+    now = NOWS[0]
+    posts = [Post(number, 1, "Tech", now - timedelta(days=9), "Title") for number in (1, 2, 3)]
+    # 300 % of one view, 10 % of thirty, and likes without a recorded view.
+    kinds = {1: ["view", *["like"] * 3], 2: ["view"] * 30 + ["like"] * 3, 3: ["like"] * 40}
+    engaged = [
+        Engagement(post, kind, None, now - timedelta(hours=1))
+        for post, of_post in kinds.items()
+        for kind in of_post
+    ]
+    oracle = Oracle(World([Author(1, "Ann", "Tech")], posts, engaged), ZoneInfo("UTC"), now)
+    async with holding(store, oracle) as pool:
+        query = {"dimension": "post", "sort": "rate", "limit": 1}
+        context = context_of(pool, scope(oracle, 7, Filters()))
+        rows = await all_rows(ranking, context, RankingParameters, **query)
+
+    assert [(row.key, row.engagement_rate) for row in rows] == [
+        ("2", 10.0),
+        ("1", 300.0),
+        ("3", None),
+    ]
+
+
+@bounded
+@given(oracle=oracles(days=DAYS), days=st.sampled_from([7, 30]), chosen=filters)
+async def test_author_benchmark(store: Store, oracle: Oracle, days: int, chosen: Filters) -> None:
+    wanted = scope(oracle, days, replace(chosen, author=0))
+    recount = Recount(oracle, wanted)
+    by_author = defaultdict(list)
+    for event in recount.current():
+        by_author[recount.posts[event.post_id].author_id].append(event)
+    async with holding(store, oracle) as pool:
+        found = {
+            author: await author_benchmark(
+                replace(context_of(pool, wanted), find_id=known_id),
+                AuthorBenchmarkParameters(author_id=str(author.author_id)),
+            )
+            for author in oracle.world.authors
+        }
+
+    for author, benchmark in found.items():
+        peers = [
+            counts(by_author[each.author_id])
+            for each in oracle.world.authors
+            if each.category == author.category and by_author[each.author_id]
+        ]
+        own = len(by_author[author.author_id])
+        better = sum(peer["total_engagements"] > own for peer in peers)
+        assert benchmark.authors == len(peers)
+        assert benchmark.total_engagements == own
+        assert benchmark.rank == (better + 1 if own else None)
+        for name in (*TYPES, "total_engagements"):
+            middle = statistics.median(peer[name] for peer in peers) if peers else None
+            assert getattr(benchmark, f"median_{name}") == middle
+
+
 @bounded
 @given(oracle=oracles(days=DAYS), interval=st.sampled_from(["day", "week"]))
-async def test_the_series_of_all_time_begins_with_the_first_event(
+async def test_series_of_all_time_starts_with_the_first_event(
     store: Store, oracle: Oracle, interval: Any
 ) -> None:
-    ever = Scope(
+    ever = Period(
         datetime.fromisoformat("1970-01-01T00:00:00+00:00"),
         oracle.now,
         oracle.zone,
-        has_previous=False,
+        no_comparison="all_time",
     )
     async with holding(store, oracle) as pool:
-        found = await scoped_reports.series(pool, ever, interval, None)
-        totals = await scoped_reports.overview(pool, ever)
+        found = await series(context_of(pool, ever), SeriesParameters(interval=interval))
+        totals = await overview(context_of(pool, ever), PeriodParameters())
 
     known = Recount(oracle, ever).current()
     assert sum(point.total_engagements or 0 for point in found) == len(known)

@@ -3,31 +3,37 @@
 import math
 from collections import Counter, defaultdict
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api.reports.fair.models import AGES
-from analytics_api.reports.paging import Page
-from analytics_api.reports.scope import Filters, Scope
-from analytics_api.reports.scoped.reports import fetch
-from analytics_api.reports.shrinkage import Unit
-from analytics_api.reports.timing import reports as timing_reports
-from analytics_api.reports.timing.reports import Judgement
-from analytics_api.reports.timing.slots import Place, slots_of
+from analytics_api.parameters import AGES
+from analytics_api.periods import Filters, Period
+from analytics_api.reports.timing import (
+    NextSlotsParameters,
+    PostingHoursParameters,
+    WhenToPostParameters,
+    next_slots,
+    posting_hours,
+    when_to_post,
+)
+from analytics_api.statistics.places import Pair
+from analytics_api.statistics.slots import Place, slots_of
 from loadgen.verification.oracle import Oracle
-from tests.integration.reports.conftest import Store
-from tests.integration.reports.equal_age import aged, lively, sums, unit
+from tests.integration.reports.conftest import Store, all_rows, context_of, rows_of
+from tests.integration.reports.equal_age import aged, lively
 from tests.integration.reports.test_reports import bounded
 from tests.integration.reports.test_scoped_reports import DAYS, Recount, filters, holding, scope
+from tests.unit.api.test_slots import pairs_of
 
 ages = st.sampled_from(AGES)
 
 
-def place(moment: Any, wanted: Scope) -> Place:
+def place(moment: Any, wanted: Period) -> Place:
     local = moment.astimezone(wanted.zone)
     return int(local.strftime("%w")), local.hour
 
@@ -40,23 +46,36 @@ def best_but_for_luck(values: list[int]) -> int:
     return ordered[-1]
 
 
-def slot_units(oracle: Oracle, hours: int, wanted: Scope) -> dict[Place, Unit]:
+def slot_pairs(oracle: Oracle, hours: int, wanted: Period) -> list[Pair]:
     chosen = wanted.filters
-    own: dict[Any, list[tuple[Place, int]]] = defaultdict(list)
+    own: dict[Any, list[tuple[datetime, int]]] = defaultdict(list)
     for post in aged(oracle, hours, chosen):
         published = post.post.published
         if wanted.start <= published < wanted.end and chosen.author in {0, post.post.author_id}:
             group = post.post.author_id, post.post.category
-            own[group].append((place(published, wanted), post.earned(chosen)))
-    pairs: dict[Place, list[tuple[float, float]]] = defaultdict(list)
-    for uncapped in own.values():
-        most = max(best_but_for_luck([earned for _, earned in uncapped]), 5)
-        posts = [(where, min(earned, most)) for where, earned in uncapped]
-        for number, (where, earned) in enumerate(posts):
-            others = [other for n, (_, other) in enumerate(posts) if n != number]
-            if others:
-                pairs[where].append((earned, sum(others) / len(others)))
-    return {where: unit(both) for where, both in pairs.items()}
+            own[group].append((published.astimezone(wanted.zone), post.earned(chosen)))
+    capped: list[tuple[Any, datetime, int, float]] = []
+    for group, posts in own.items():
+        if len(posts) > 1:
+            most = max(best_but_for_luck([earned for _, earned in posts]), 5)
+            bounded_posts = [min(earned, most) for _, earned in posts]
+            mean = sum(bounded_posts) / len(posts)
+            capped += [
+                (group, moment, earned, mean)
+                for (moment, _), earned in zip(posts, bounded_posts, strict=True)
+            ]
+    observed: dict[Any, float] = defaultdict(float)
+    expected: dict[Any, float] = defaultdict(float)
+    for _, moment, earned, mean in capped:
+        observed[moment.year, moment.month] += earned
+        expected[moment.year, moment.month] += mean
+    factors = {
+        month: observed[month] / expected[month] if observed[month] else 1.0 for month in observed
+    }
+    return pairs_of(
+        (group, place(moment, wanted), earned / factors[moment.year, moment.month])
+        for group, moment, earned, _ in capped
+    )
 
 
 @bounded
@@ -70,21 +89,24 @@ async def test_when_to_post(
     store: Store, oracle: Oracle, hours: int, chosen: Filters, least: int
 ) -> None:
     wanted = scope(oracle, 30, chosen)
-    expected = slot_units(oracle, hours, wanted)
+    expected = slot_pairs(oracle, hours, wanted)
     async with holding(store, oracle) as pool:
-        rows = await fetch(pool, "posting_slots", wanted, hours=hours)
-        found = await timing_reports.when_to_post(pool, wanted, Judgement(hours, least))
-        coming = await timing_reports.next_slots(pool, wanted, Judgement(hours, least), 3)
+        rows = await rows_of(pool, "posting_slots", wanted, hours=hours)
+        context = context_of(pool, wanted)
+        age: Any = str(hours)
+        found = await when_to_post(context, WhenToPostParameters(hours=age, least=least))
+        coming = await next_slots(context, NextSlotsParameters(hours=age, least=least, count=3))
 
-    seen = {(row["day_of_week"], row["hour_of_day"]): sums(row) for row in rows}
-    assert seen.keys() == expected.keys()
-    for where, of_slot in expected.items():
-        assert seen[where] == pytest.approx(of_slot)
+    key = itemgetter(0, 1, 2)
+    seen = sorted((tuple(row.values()) for row in rows), key=key)
+    assert [key(row) for row in seen] == [key(pair) for pair in expected]
+    for row, pair in zip(seen, expected, strict=True):
+        assert row[3:] == pytest.approx(tuple(pair[3:]), abs=1e-6)
     slots = slots_of(expected, least)
     assert [(row.day_of_week, row.hour_of_day) for row in found] == [s.place for s in slots]
     for row, slot in zip(found, slots, strict=True):
-        assert row.posts == slot.unit.posts
-        assert row.lift_pct == pytest.approx(100 * (slot.estimate.index - 1), abs=0.06)
+        assert row.posts == slot.posts
+        assert row.lift_pct == pytest.approx(100 * (slot.index - 1), abs=0.06)
         assert row.verdict == slot.verdict
     good = {slot.place for slot in slots if slot.verdict == "good"}
     assert all(place(opening.start, wanted) in good for opening in coming)
@@ -101,21 +123,14 @@ async def test_posting_hours_page_after_page(
         start=wanted.end - timedelta(days=365),
         filters=replace(chosen, author=0),
     )
-    slots = {slot.place: slot for slot in slots_of(slot_units(oracle, 24, everybody), 1)}
+    slots = {slot.place: slot for slot in slots_of(slot_pairs(oracle, 24, everybody), 1)}
     expected: dict[int, Counter[Place]] = defaultdict(Counter)
     for post in Recount(oracle, wanted).posts.values():
         if wanted.start <= post.published < wanted.end:
             expected[post.author_id][place(post.published, wanted)] += 1
-    found: list[Any] = []
-    after = None
     async with holding(store, oracle) as pool:
-        while True:
-            page = Page(limit, after)
-            shown = await timing_reports.posting_hours(pool, wanted, Judgement(24, 1), page)
-            found += shown.rows
-            after = shown.following
-            if after is None:
-                break
+        context = context_of(pool, wanted)
+        found = await all_rows(posting_hours, context, PostingHoursParameters, least=1, limit=limit)
 
     assert {row.author_id: row.posts for row in found} == {
         author: posts.total() for author, posts in expected.items()
@@ -124,7 +139,7 @@ async def test_posting_hours_page_after_page(
         posts = expected[row.author_id]
         verdicts = Counter(slots[where].verdict for where in posts.elements())
         assert (row.in_good, row.in_weak) == (verdicts["good"], verdicts["weak"])
-        logs = [math.log(slots[where].estimate.index) for where in posts.elements()]
+        logs = [math.log(slots[where].index) for where in posts.elements()]
         lift = 100 * math.expm1(sum(logs) / len(logs))
         assert row.lift_pct == pytest.approx(lift, abs=0.06)
     assert [row.lift_pct for row in found] == sorted(row.lift_pct for row in found)

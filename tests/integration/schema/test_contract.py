@@ -1,11 +1,6 @@
-"""The names and types that SQL written elsewhere relies on."""
+"""Names and types that SQL written elsewhere relies on."""
 
 from typing import Any
-
-import asyncpg
-import pytest
-
-from tests.conftest import Database
 
 TIME = "timestamp with time zone"
 COLUMNS = {
@@ -38,42 +33,30 @@ SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
  WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped"""
 
 
-@pytest.mark.parametrize("table", COLUMNS)
-async def test_the_columns_others_rely_on_keep_their_names_and_types(
-    database: Database, table: str
-) -> None:
-    connection: Any = await asyncpg.connect(database.url)
-    try:
-        found = dict(await connection.fetch(_COLUMNS, table))
-    finally:
-        await connection.close()
-
-    assert COLUMNS[table].items() <= found.items()
-
-
-@pytest.mark.parametrize(
-    "question",
-    [
-        (
-            "SELECT count(CASE WHEN e.type = 'view' THEN 1 END), count(DISTINCT e.user_id)"
-            "  FROM engagements e WHERE e.engaged_timestamp >= current_date - interval '365 days'"
-            " GROUP BY extract(hour FROM e.engaged_timestamp), e.type"
-        ),
-        (
-            "SELECT a.name, round(avg(s.total_engagements), 2), percentile_cont(0.5)"
-            "         WITHIN GROUP (ORDER BY s.total_engagements)"
-            "  FROM authors a JOIN posts p ON a.author_id = p.author_id"
-            "  JOIN engagement_stats s ON p.post_id = s.post_id"
-            " WHERE p.publish_timestamp >= current_date - interval '3 months' GROUP BY a.name"
-        ),
-        "SELECT count(*) FROM post_metadata WHERE tags @> ARRAY['ai'] OR 'ai' = ANY (tags)",
-    ],
+QUERIES = (
+    """
+    SELECT count(CASE WHEN e.type = 'view' THEN 1 END), count(DISTINCT e.user_id)
+      FROM engagements e
+     WHERE e.engaged_timestamp >= current_date - interval '365 days'
+     GROUP BY extract(hour FROM e.engaged_timestamp), e.type""",
+    """
+    SELECT a.name, round(avg(s.total_engagements), 2),
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY s.total_engagements)
+      FROM authors a
+      JOIN posts p ON a.author_id = p.author_id
+      JOIN engagement_stats s ON p.post_id = s.post_id
+     WHERE p.publish_timestamp >= current_date - interval '3 months'
+     GROUP BY a.name""",
+    "SELECT count(*) FROM post_metadata WHERE tags @> ARRAY['ai'] OR 'ai' = ANY (tags)",
 )
-async def test_sql_in_the_habits_of_others_runs_unchanged(
-    database: Database, question: str
-) -> None:
-    connection: Any = await asyncpg.connect(database.url)
-    try:
-        await connection.fetch(question)
-    finally:
-        await connection.close()
+
+
+async def test_columns_of_the_contract_have_their_names_and_types(connection: Any) -> None:
+    for table, columns in COLUMNS.items():
+        found = dict(await connection.fetch(_COLUMNS, table))
+        assert columns.items() <= found.items(), table
+
+
+async def test_queries_written_for_the_reference_run_unchanged(connection: Any) -> None:
+    for query in QUERIES:
+        await connection.fetch(query)

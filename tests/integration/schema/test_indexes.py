@@ -1,4 +1,4 @@
-"""Each index is there for a question that uses it on the full catalogue, and no other exists."""
+"""Each index is used by a query on the full catalogue, and no other index exists."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from tests.conftest import Database
 
 NOW = datetime.now(UTC)
 
-# The index, the question it is there for, and the question's parameters.
+# Index, query that uses it, and parameters of the query.
 USES: list[tuple[str, str, dict[str, Any]]] = [
     ("idx_posts_author_category", "authors_with_posts", {"ids": [7]}),
     (
@@ -39,13 +39,15 @@ USES: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
 ]
-# What is there for a rule, not for speed: a refresh needs the view's, one row is all there may be.
+# Unique indexes: a concurrent refresh needs the first, the others keep their tables to one row.
 RULES = {
     "idx_engagement_stats_post",
     "catalogue_version_single",
     "ledger_totals_single",
     "stats_refresh_single",
 }
+# Used by functions, whose plans EXPLAIN does not show.
+OF_FUNCTIONS = {"idx_moved_ids_id"}
 _WITHOUT_CONSTRAINT = """
 SELECT c.relname
   FROM pg_index AS i
@@ -79,7 +81,7 @@ async def full(database: Database) -> AsyncIterator[Any]:
         )
         await connection.execute(
             "INSERT INTO dead_letter_replays (dead_letter_id, replayed_by, outcome, detail)"
-            " SELECT dead_letter_id, 'ann', 'refused', '' FROM dead_letters"
+            " SELECT dead_letter_id, 'ann', 'rejected', '' FROM dead_letters"
         )
         await connection.execute("SELECT refresh_engagement_stats()")
         await connection.execute("ANALYZE")
@@ -88,7 +90,7 @@ async def full(database: Database) -> AsyncIterator[Any]:
         await connection.close()
 
 
-async def test_every_index_is_used_by_its_question_on_the_full_catalogue(full: Any) -> None:
+async def test_every_index_is_used_by_its_query_on_the_full_catalogue(full: Any) -> None:
     for index, name, parameters in USES:
         query = sql.load(name)
         plan = await full.fetch(f"EXPLAIN {query.text}", *query.bind(**parameters))
@@ -98,14 +100,14 @@ async def test_every_index_is_used_by_its_question_on_the_full_catalogue(full: A
 
 
 async def uses(connection: Any, plan: str, index: str) -> bool:
-    """Whether a plan names an index, or the index of a partition that belongs to it."""
+    """Return whether a plan names an index, or its part on a partition."""
     parts = await connection.fetch(
         "SELECT relid::regclass::text FROM pg_partition_tree($1::regclass)", index
     )
     return any(f" {part[0]} " in plan for part in parts) or f" {index} " in plan
 
 
-async def test_no_index_exists_without_a_question(full: Any) -> None:
-    found = {row[0] for row in await full.fetch(_WITHOUT_CONSTRAINT)}
+async def test_no_index_exists_without_a_query(connection: Any) -> None:
+    found = {row[0] for row in await connection.fetch(_WITHOUT_CONSTRAINT)}
 
-    assert found == RULES | {index for index, _, _ in USES}
+    assert found == RULES | OF_FUNCTIONS | {index for index, _, _ in USES}

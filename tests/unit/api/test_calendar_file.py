@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from analytics_api.reports.timing.calendar_file import calendar
-from analytics_api.reports.timing.models import NextSlot
+from analytics_api.calendar_file import calendar_file
+from analytics_api.reports.timing import NextSlot
 
 START = datetime(2026, 3, 29, 3, tzinfo=ZoneInfo("Europe/Vienna"))  # as the clocks change
 SLOT = NextSlot(
@@ -19,8 +19,8 @@ def unfolded(text: str) -> list[str]:
     return text.replace("\r\n ", "").split("\r\n")[:-1]
 
 
-def test_a_slot_is_an_event_with_its_time_in_utc() -> None:
-    lines = unfolded(calendar([SLOT], "Tech", AS_OF))
+def test_calendar_has_an_event_in_utc_per_slot() -> None:
+    lines = unfolded(calendar_file([SLOT], "Tech", AS_OF))
 
     assert lines[0] == "BEGIN:VCALENDAR"
     assert lines[-1] == "END:VCALENDAR"
@@ -31,18 +31,18 @@ def test_a_slot_is_an_event_with_its_time_in_utc() -> None:
     assert lines.count("BEGIN:VEVENT") == lines.count("END:VEVENT") == 1
 
 
-def test_no_line_is_longer_than_75_bytes_and_none_breaks_inside_a_character() -> None:
-    text = calendar([SLOT], "Gärtnern; " + "ü" * 200, AS_OF)
+def test_calendar_lines_have_at_most_75_bytes_and_whole_characters() -> None:
+    text = calendar_file([SLOT], "Gärtnern; " + "ü" * 200, AS_OF)
 
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     assert any("Gärtnern\\; " + "ü" * 200 in line for line in unfolded(text))
 
 
-def test_what_would_end_a_line_is_escaped() -> None:
-    lines = unfolded(calendar([SLOT], "a\r\nEND:VCALENDAR\nb", AS_OF))
+def test_calendar_escapes_line_ends() -> None:
+    lines = unfolded(calendar_file([SLOT], "a\r\nEND:VCALENDAR\nb", AS_OF))
 
     assert lines.count("END:VCALENDAR") == 1
 
 
-def test_without_slots_the_calendar_is_empty() -> None:
-    assert "VEVENT" not in calendar([], "", AS_OF)
+def test_calendar_is_empty_without_slots() -> None:
+    assert "VEVENT" not in calendar_file([], "", AS_OF)

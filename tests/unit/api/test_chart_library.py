@@ -19,7 +19,7 @@ def jar(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_two_files_are_served_with_their_types(jar: Path) -> None:
+def test_chart_files_are_served_with_their_types(jar: Path) -> None:
     library = ChartLibrary(str(jar))
     script, style = library.response("uplot.js"), library.response("uplot.css")
 
@@ -30,12 +30,14 @@ def test_the_two_files_are_served_with_their_types(jar: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["secret.js", "../uplot.js", "uPlot.iife.min.js", ""])
-def test_nothing_else_is(jar: Path, name: str) -> None:
+def test_unknown_chart_file_is_not_served(jar: Path, name: str) -> None:
     assert ChartLibrary(str(jar)).response(name) is None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no jar"])
-def test_without_the_library_its_files_are_comments(tmp_path: Path, content: bytes | None) -> None:
+def test_chart_files_are_comments_without_the_library(
+    tmp_path: Path, content: bytes | None
+) -> None:
     path = tmp_path / "uplot-1.jar"
     if content is not None:
         path.write_bytes(content)

@@ -1,195 +1,137 @@
-"""Effects of features: what they are, and when they are not told."""
+"""Effects of features: values, and when none is reported."""
 
 import math
 import random
-import statistics
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api.reports.insight.effects import (
+from analytics_api.reports.effects import effects_of
+from analytics_api.statistics.within import (
     Group,
-    GroupSums,
+    Level,
     interval_percent,
     lift_percent,
     within,
 )
-from analytics_api.reports.insight.models import Effect
-from analytics_api.reports.insight.reports import effects_of
+
+Post = tuple[Group, float, float]
+"""The group of a post, its feature, and its engagements."""
 
 posts = st.lists(
     st.tuples(
-        st.tuples(st.integers(1, 5), st.sampled_from("AB")),
-        st.floats(0, 10),
-        st.floats(0, 5).map(lambda x: round(x, 2)),
+        st.tuples(st.integers(1, 8), st.sampled_from("AB")),
+        st.sampled_from([0.0, 1.0, 2.5]),
+        st.integers(0, 30).map(float),
     ),
     max_size=60,
 )
 
 
-def sums(posts: Iterable[tuple[Group, float, float]]) -> dict[Group, GroupSums]:
-    """The sums over posts, each with its group, outcome and feature."""
-    own: dict[Group, list[tuple[float, float]]] = defaultdict(list)
-    for group, outcome, feature in posts:
-        own[group].append((feature, outcome))
-    return {
-        group: GroupSums(
-            len(pairs),
-            sum(x != 0 for x, _ in pairs),
-            sum(x for x, _ in pairs),
-            sum(x * x for x, _ in pairs),
-            sum(x * y for x, y in pairs),
-            sum(y for _, y in pairs),
-        )
-        for group, pairs in own.items()
-    }
+def levels(posts: Iterable[Post]) -> dict[Group, list[Level]]:
+    """Each group's posts by the values of the feature."""
+    own: dict[tuple[Group, float], list[float]] = defaultdict(list)
+    for group, feature, earned in posts:
+        own[group, feature].append(earned)
+    found: dict[Group, list[Level]] = defaultdict(list)
+    for (group, feature), earned in own.items():
+        squares = sum(each**2 for each in earned)
+        found[group].append(Level(feature, len(earned), sum(earned), squares))
+    return found
+
+
+def names_of(features: Mapping[str, Mapping[Group, Sequence[Level]]]) -> list[str]:
+    return [effect.feature for effect in effects_of(features)]
 
 
 @given(posts)
-def test_the_estimate_is_that_of_least_squares_within_groups(
-    drawn: list[tuple[tuple[int, str], float, float]],
-) -> None:
-    """Differences from group means, by the definition, post by post."""
-    groups = {group for group, _, _ in drawn}
-    centred: list[tuple[int, float, float]] = []
-    for group in groups:
-        ours = [(outcome, feature) for g, outcome, feature in drawn if g == group]
-        if len({feature for _, feature in ours}) > 1:
-            outcome, feature = (statistics.fmean(column) for column in zip(*ours, strict=True))
-            centred += [(group[0], y - outcome, x - feature) for y, x in ours]
-    authors = {author for author, _, _ in centred}
-
-    found = within(sums(drawn))
-
-    if len(authors) < 3:
-        assert found is None
+def test_slope_solves_the_score_equation_post_by_post(drawn: list[Post]) -> None:
+    found = within(levels(drawn), min_authors=1)
+    if found is None:
         return
-    assert found is not None
-    square = sum(x * x for _, _, x in centred)
-    slope = sum(x * y for _, y, x in centred) / square
-    by_author = [
-        sum(x * (y - slope * x) for author, y, x in centred if author == one) for one in authors
+    score = curvature = 0.0
+    for group in {group for group, _, _ in drawn}:
+        ours = [(x, y) for g, x, y in drawn if g == group]
+        powers = [math.exp(found.slope * x) for x, _ in ours]
+        level = sum(y for _, y in ours) / sum(powers)
+        score += sum(x * (y - level * power) for (x, y), power in zip(ours, powers, strict=True))
+        curvature += sum(x * x * level * power for (x, _), power in zip(ours, powers, strict=True))
+    assert abs(score) <= 1e-5 * max(1.0, curvature)
+    assert found.posts <= len(drawn)
+    assert 0 <= found.p_value <= 1
+    assert (found.reach < abs(found.slope)) == (found.p_value < 0.05)
+
+
+def varied(authors: int, lift: float, each: int = 10) -> list[Post]:
+    """Posts of which every other one has the feature, which multiplies engagement."""
+    draw = random.Random(1)
+    return [
+        ((author, "A"), float(n % 2), draw.randint(90, 110) * (lift if n % 2 else 1))
+        for author in range(authors)
+        for n in range(each)
     ]
-    variance = len(authors) / (len(authors) - 1) * sum(s * s for s in by_author) / square**2
-    assert found.slope == pytest.approx(slope, abs=1e-6)
-    assert found.standard_error == pytest.approx(math.sqrt(variance), abs=1e-6)
-    assert found.posts == len(centred)
 
 
-class Made(NamedTuple):
-    """A post of a made-up world."""
+def test_feature_that_no_author_varies_has_no_effect() -> None:
+    constant = [((author, "A"), float(author % 2), 10.0) for author in range(20)] * 3
+    never = [((author, "A"), 0.0, 10.0) for author in range(20)]
 
-    group: Group
-    has_media: bool
-    title_length: int
-    content_length: int
-    is_even: bool
-    outcome: float
+    assert names_of({"media": levels(constant), "promoted": levels(never)}) == []
 
 
-def world(seed: int, lift: float, posts_each: int = 40) -> list[Made]:
-    """Posts of 30 authors; better authors use media more often, and media multiply by *lift*."""
-    draw = random.Random(seed)
-    made = []
-    for author in range(30):
-        level = draw.gauss(6, 1)
-        habit = 0.2 + 0.6 * (level > 6)
-        for _ in range(posts_each):
-            has_media = draw.random() < habit
-            engagements = math.exp(level + draw.gauss(0, 0.5)) * (lift if has_media else 1)
-            made.append(
-                Made(
-                    (author, "Tech"),
-                    has_media,
-                    draw.randint(20, 90),
-                    draw.randint(200, 2000),
-                    bool(author % 2),
-                    math.log1p(round(engagements)),
-                )
-            )
-    return made
+def test_feature_without_engagement_has_no_effect() -> None:
+    rows = [((author, "A"), float(n), 0.0) for author in range(20) for n in (0, 1)]
+    none_with = [((author, "A"), float(n), 5.0 * (1 - n)) for author in range(20) for n in (0, 1)]
+
+    assert names_of({"media": levels(rows), "promoted": levels(none_with)}) == []
 
 
-def effects(made: list[Made]) -> list[Effect]:
+def test_clear_effects_come_first() -> None:
     features = {
-        "media": [(post.group, post.outcome, float(post.has_media)) for post in made],
-        "promoted": [(post.group, post.outcome, 0.0) for post in made],
-        "title_length": [(post.group, post.outcome, float(post.title_length)) for post in made],
-        "content_length": [(post.group, post.outcome, float(post.content_length)) for post in made],
-        "tag:even": [(post.group, post.outcome, float(post.is_even)) for post in made],
-        "age": [(post.group, post.outcome, float(n)) for n, post in enumerate(made)],
+        "media": levels(varied(10, 1.0)),
+        "promoted": levels(varied(10, 1.5)),
+        "tag:a": levels(varied(10, 3.0)),
+        "age": levels(varied(10, 9.0)),
     }
-    return effects_of({name: sums(rows) for name, rows in features.items() if rows})
+    found = effects_of(features)
+
+    assert [(effect.feature, effect.is_clear) for effect in found] == [
+        ("tag:a", True),
+        ("promoted", True),
+        ("media", False),
+    ]
 
 
-def media_of(made: list[Made]) -> Effect:
-    """The effect of media alone."""
-    rows = [(post.group, post.outcome, float(post.has_media)) for post in made]
-    return effects_of({"media": sums(rows)})[0]
-
-
-def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
-    held = 0
-    for seed in range(100):
-        media = media_of(world(seed, 1.5))
-        held += media.low_pct <= 50 <= media.high_pct
-    assert held >= 88
-
-
-def test_good_authors_habits_do_not_count_for_the_habit() -> None:
-    clear = sum(media_of(world(seed, 1.0)).is_clear for seed in range(100))
-    assert clear <= 12
-
-
-def test_what_no_author_varies_is_not_told() -> None:
-    names = {effect.feature for effect in effects(world(1, 1.5))}
-    assert names == {"media", "title_length", "content_length"}
-
-
-def test_the_clear_effects_come_first() -> None:
-    found = effects(world(2, 2.0))
-    assert found[0].feature == "media"
-    assert found[0].is_clear
-    assert [effect.is_clear for effect in found] == sorted(
-        (effect.is_clear for effect in found), reverse=True
-    )
-
-
-def test_nothing_comes_of_no_posts() -> None:
-    assert effects([]) == []
+def test_effects_are_empty_without_posts() -> None:
     assert effects_of({}) == []
+    assert effects_of({"media": {}}) == []
 
 
-def test_a_difference_of_logarithms_is_a_ratio() -> None:
-    estimate = within(
-        sums(
-            ((author, "A"), outcome, feature)
-            for author in range(4)
-            for outcome, feature in ((0.0, 0.0), (math.log(2), 1.0))
-        )
-    )
+def test_equal_ratios_have_an_interval_without_width() -> None:
+    rows = [((a, "A"), x, 7 * 2**x) for a in range(8) for x in (0.0, 1.0) for _ in range(3)]
+    estimate = within(levels(rows))
 
     assert estimate is not None
     assert lift_percent(estimate.slope) == 100.0
-    assert interval_percent(estimate) == (100.0, 100.0)
-    assert (estimate.posts, estimate.posts_with) == (8, 4)
+    assert estimate.error == pytest.approx(0, abs=1e-9)
+    low, high = interval_percent(estimate)
+    assert low < 100 < high
+    assert (estimate.posts, estimate.posts_with) == (48, 24)
 
 
-def test_a_lift_is_told_for_as_much_of_the_feature_as_its_unit_says() -> None:
-    rows = [((author, "A"), 0.01 * x, float(x)) for author in range(5) for x in (10, 20, 35)]
-    (effect,) = effects_of({"title_length": sums(rows)})
+def test_lift_refers_to_the_unit_of_the_feature() -> None:
+    rows = [((a, "A"), float(x), 100 * math.exp(0.01 * x)) for a in range(8) for x in (10, 20, 35)]
+    (effect,) = effects_of({"title_length": levels(rows)})
 
     assert effect.unit == "10 characters more"
     assert effect.lift_pct == lift_percent(0.1)
     assert effect.posts_with is None
+    assert effect.authors == pytest.approx(8, abs=0.1)
 
 
-def test_rare_tags_are_not_told() -> None:
-    rows = [((author, "A"), float(n), float(n)) for author in range(10) for n in (0, 1)]
-
-    assert effects_of({"tag:rare": sums(rows)}) == []
-    assert len(effects_of({"tag:common": sums(rows * 3)})) == 1
+def test_rare_tags_have_no_effect() -> None:
+    assert names_of({"tag:rare": levels(varied(14, 2.0, each=4))}) == []
+    assert names_of({"tag:common": levels(varied(15, 2.0, each=4))}) == ["tag:common"]

@@ -3,14 +3,14 @@
 from analytics_api.replica import Positions
 
 
-def test_a_replica_that_has_everything_is_not_behind_however_long_nothing_happens() -> None:
+def test_lag_is_zero_while_the_replica_has_everything() -> None:
     positions = Positions()
 
     assert positions.lag_seconds(10.0, written=500, replayed=500) == 0
     assert positions.lag_seconds(900.0, written=500, replayed=500) == 0
 
 
-def test_it_is_behind_for_as_long_as_it_has_lacked_something() -> None:
+def test_lag_is_the_age_of_the_oldest_missing_position() -> None:
     positions = Positions()
     positions.lag_seconds(10.0, written=500, replayed=400)
     positions.lag_seconds(11.0, written=600, replayed=400)
@@ -20,9 +20,7 @@ def test_it_is_behind_for_as_long_as_it_has_lacked_something() -> None:
     assert positions.lag_seconds(14.0, written=700, replayed=700) == 0
 
 
-def test_without_the_primary_what_is_known_to_be_missing_still_counts_and_else_nobody_knows() -> (
-    None
-):
+def test_lag_is_unknown_without_the_primary_unless_a_position_is_missing() -> None:
     positions = Positions()
     positions.lag_seconds(10.0, written=500, replayed=400)
 
@@ -30,7 +28,7 @@ def test_without_the_primary_what_is_known_to_be_missing_still_counts_and_else_n
     assert positions.lag_seconds(16.0, written=None, replayed=500) is None
 
 
-def test_a_replica_that_stands_still_for_days_costs_no_memory_and_its_lag_stays_true() -> None:
+def test_lag_of_days_needs_bounded_memory_and_stays_exact() -> None:
     positions = Positions()
     for second in range(100_000):
         lag = positions.lag_seconds(float(second), written=second, replayed=-1)

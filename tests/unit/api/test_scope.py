@@ -1,41 +1,107 @@
 """Periods and the periods before them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from analytics_api.reports.scope import Scope
+from analytics_api.periods import Period
 
 NEW_YORK = ZoneInfo("America/New_York")
 
 
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=NEW_YORK).astimezone(UTC)
+def at(text: str, zone: ZoneInfo) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "before", "before_end"),
+    ("zone", "start", "end", "before", "before_end"),
     [
-        # Whole days are compared with the whole days before.
-        ("2026-06-01", "2026-06-08", "2026-05-25", "2026-06-01"),
-        # Until this hour of today: until the same hour, and no day is counted twice.
-        ("2026-06-01", "2026-06-08T10:00", "2026-05-24", "2026-05-31T10:00"),
-        # Across the change of the clocks midnight stays midnight.
-        ("2026-03-05", "2026-03-12T10:00", "2026-02-25", "2026-03-04T09:00"),
+        # A week, a day, eight days, and thirty-one dates: 1, 1, 2 and 5 weeks before.
+        ("America/New_York", "2026-06-01", "2026-06-08", "2026-05-25", "2026-06-01"),
+        ("America/New_York", "2026-06-03", "2026-06-04", "2026-05-27", "2026-05-28"),
+        ("America/New_York", "2026-06-01", "2026-06-08T10:00", "2026-05-18", "2026-05-25T10:00"),
+        ("America/New_York", "2026-05-01", "2026-05-31T10:00", "2026-03-27", "2026-04-26T10:00"),
+        # A week of 167, 169 and 168.5 hours is seven days; a day of 25 hours is one.
+        ("America/New_York", "2026-03-08", "2026-03-15", "2026-03-01", "2026-03-08"),
+        ("Europe/Vienna", "2026-10-19", "2026-10-26", "2026-10-12", "2026-10-19"),
+        ("Australia/Lord_Howe", "2026-03-30", "2026-04-06", "2026-03-23", "2026-03-30"),
+        ("Europe/Vienna", "2026-10-25", "2026-10-26", "2026-10-18", "2026-10-19"),
+        # Until an hour of the day after the change: until the same local hour before it.
+        ("Europe/Vienna", "2026-10-20", "2026-10-26T09:00", "2026-10-13", "2026-10-19T09:00"),
+        # Samoa skipped 30 December 2011.
+        ("Pacific/Apia", "2011-12-26", "2012-01-02", "2011-12-19", "2011-12-26"),
     ],
 )
-def test_the_period_before_is_as_long_and_whole_days_earlier(
-    start: str, end: str, before: str, before_end: str
+def test_comparison_period_has_the_same_weekdays_whole_weeks_before(
+    zone: str, start: str, end: str, before: str, before_end: str
 ) -> None:
-    scope = Scope(at(start), at(end), NEW_YORK)
+    place = ZoneInfo(zone)
+    scope = Period(at(start, place), at(end, place), place)
 
-    assert (scope.previous.start, scope.previous.end) == (at(before), at(before_end))
-    assert scope.previous.end - scope.previous.start == scope.end - scope.start
+    assert (scope.previous.start, scope.previous.end) == (at(before, place), at(before_end, place))
+
+
+@given(
+    zone=st.sampled_from(["UTC", "Europe/Vienna", "America/New_York", "Australia/Lord_Howe"]),
+    first=st.dates(date(2026, 1, 1), date(2027, 1, 1)),
+    minutes=st.integers(1, 60 * 24 * 400),
+)
+def test_comparison_period_never_overlaps_and_begins_on_the_same_weekday(
+    zone: str, first: date, minutes: int
+) -> None:
+    place = ZoneInfo(zone)
+    start = datetime.combine(first, time(), place).astimezone(UTC)
+    scope = Period(start, start + timedelta(minutes=minutes), place)
+    before = scope.previous
+
+    assert before.end <= scope.start
+    for now, then in ((scope.start, before.start), (scope.end, before.end)):
+        days = (now.astimezone(place).date() - then.astimezone(place).date()).days
+        assert days % 7 == 0
+        assert days > 0
 
 
 def test_where_nothing_is_before_the_period_before_is_empty() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    scope = Scope(start, start + timedelta(days=1), NEW_YORK, has_previous=False)
+    scope = Period(start, start + timedelta(days=1), NEW_YORK, no_comparison="all_time")
 
     assert scope.previous.start == scope.previous.end == start
+
+
+MONDAY = datetime(2026, 6, 1, tzinfo=UTC)
+WEEK = Period(MONDAY, MONDAY + timedelta(days=7), ZoneInfo("UTC"))
+
+
+@pytest.mark.parametrize(
+    ("recorded_after", "silence", "stored_after", "reason"),
+    [
+        (timedelta(days=-90), timedelta(), None, None),
+        (timedelta(), timedelta(), timedelta(), None),
+        # A hundredth of a week is 100 minutes.
+        (timedelta(minutes=100), timedelta(), None, None),
+        (timedelta(minutes=101), timedelta(), None, "not_recorded"),
+        # A night without events is no sign of missing ones.
+        (timedelta(hours=6), timedelta(hours=6), None, None),
+        (timedelta(hours=7), timedelta(hours=6), None, "not_recorded"),
+        (timedelta(days=-90), timedelta(), timedelta(minutes=1), "expired"),
+        (None, timedelta(), None, "not_recorded"),
+    ],
+)
+def test_comparison_period_must_be_recorded_and_kept_as_a_whole(
+    recorded_after: timedelta | None,
+    silence: timedelta,
+    stored_after: timedelta | None,
+    reason: str | None,
+) -> None:
+    before = WEEK.previous.start
+    since, stored = (
+        None if each is None else before + each for each in (recorded_after, stored_after)
+    )
+
+    found = WEEK.compared_with(since, silence, stored)
+
+    assert found.no_comparison == reason
+    assert found.has_previous == (reason is None)

@@ -10,7 +10,7 @@ import pytest
 
 from engagement_client import AsyncClient, Client, ClosedError
 from engagement_client.buffer import Entry
-from engagement_client.transport import pack
+from engagement_client.transport import encode_body
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,7 +36,7 @@ print(sorted(tops - sys.stdlib_module_names - {"__main__"}))
 """
 
 
-def test_it_needs_nothing_but_python() -> None:
+def test_client_needs_the_standard_library_only() -> None:
     isolated = [sys.executable, "-I", "-S", "-W", "error", "-c"]
     found = subprocess.run(
         [*isolated, ONLY_THE_STANDARD_LIBRARY, str(ROOT)],
@@ -65,19 +65,17 @@ def test_it_needs_nothing_but_python() -> None:
         ("https://collect.example", "schlüssel", "key"),
     ],
 )
-def test_an_address_or_key_that_cannot_be_one_is_refused(
-    url: str, key: str | None, message: str
-) -> None:
+def test_invalid_url_or_key_is_rejected(url: str, key: str | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Client(url, key)
 
 
 @pytest.mark.parametrize("client", [Client, AsyncClient])
-def test_the_key_stands_in_no_representation(client: type[Client | AsyncClient]) -> None:
+def test_representation_has_no_key(client: type[Client | AsyncClient]) -> None:
     assert "secret" not in repr(client("https://collect.example", "eng_ingest_id_secret"))
 
 
-def test_a_closed_client_takes_nothing_and_hands_the_event_back() -> None:
+def test_closed_client_returns_the_event() -> None:
     client = Client("http://collect.invalid")
     client.close()
 
@@ -87,17 +85,17 @@ def test_a_closed_client_takes_nothing_and_hands_the_event_back() -> None:
     assert client.counts.tracked == 0
 
 
-def test_a_client_without_events_starts_no_thread_and_is_settled() -> None:
+def test_client_without_events_starts_no_thread() -> None:
     with Client("http://collect.invalid") as client:
         assert client.flush()
-        assert client._courier._thread is None
+        assert client._sender._thread is None
 
 
-def test_small_bodies_are_plain_and_large_ones_packed() -> None:
+def test_large_bodies_are_compressed() -> None:
     events = [{"n": n} for n in range(1_000)]
     batch = [Entry(json.dumps(event).encode(), 0.0) for event in events]
 
-    assert pack(batch[:2]) == (b'[{"n": 0},{"n": 1}]', {})
-    body, headers = pack(batch)
+    assert encode_body(batch[:2]) == (b'[{"n": 0},{"n": 1}]', {})
+    body, headers = encode_body(batch)
     assert headers == {"Content-Encoding": "gzip"}
     assert json.loads(gzip.decompress(body)) == events

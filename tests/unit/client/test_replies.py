@@ -12,23 +12,19 @@ from engagement_client.replies import Reply, Verdict, judge, retry_after_seconds
 
 BATCH = [Entry(b"%d" % n, 0.0) for n in range(4)]
 
+PERMANENT = (200, 204, 301, 400, 401, 403, 404, 405, 415)
+
 
 def outcome(errors: Any, received: int = 4) -> bytes:
     listed = [{"index": i, "error": tag, "detail": f"about {i}"} for i, tag in errors]
     return json.dumps({"received": received, "errors": listed}).encode()
 
 
-def accounted(verdict: Verdict) -> list[Entry]:
-    """Every event that the verdict names."""
-    again = [entry for batch in verdict.again for entry in batch]
-    return [*again, *verdict.refused, *(rejection.entry for rejection in verdict.rejected)]
-
-
 def test_202_means_that_all_were_accepted() -> None:
     assert judge(BATCH, Reply(202)) == Verdict(delivered=4)
 
 
-def test_207_rejects_some_and_brings_back_what_was_not_acknowledged() -> None:
+def test_207_rejects_some_events_and_retries_unacknowledged_ones() -> None:
     body = outcome([(1, "invalid_type"), (3, "unavailable")])
     verdict = judge(BATCH, Reply(207, body, retry_after="1"))
 
@@ -41,14 +37,14 @@ def test_207_rejects_some_and_brings_back_what_was_not_acknowledged() -> None:
     assert verdict.retry_after_seconds == 1
 
 
-def test_a_422_with_errors_rejects_event_by_event_without_any_trouble() -> None:
+def test_422_with_errors_rejects_event_by_event() -> None:
     verdict = judge(BATCH, Reply(422, outcome([(n, "timestamp_too_old") for n in range(4)])))
 
     assert (verdict.delivered, len(verdict.rejected), verdict.trouble) == (0, 4, "")
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-def test_what_may_pass_is_asked_again_as_it_was(status: int) -> None:
+def test_transient_failure_is_retried_unchanged(status: int) -> None:
     verdict = judge(BATCH, Reply(status, retry_after="7"))
 
     assert list(verdict.again) == [BATCH]
@@ -56,26 +52,25 @@ def test_what_may_pass_is_asked_again_as_it_was(status: int) -> None:
     assert str(status) in verdict.trouble
 
 
-@pytest.mark.parametrize("status", [200, 204, 301, 400, 401, 403, 404, 405, 415])
-def test_what_will_not_pass_is_refused_with_a_reason(status: int) -> None:
-    verdict = judge(BATCH, Reply(status, b"<html>"))
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        *((status, b"<html>", str(status)) for status in PERMANENT),
+        (422, b'{"code":"not_an_array"}', "not_an_array"),
+    ],
+)
+def test_permanent_failure_has_a_reason(status: int, body: bytes, reason: str) -> None:
+    verdict = judge(BATCH, Reply(status, body))
 
     assert (verdict.refused, list(verdict.again)) == (BATCH, [])
-    assert str(status) in verdict.trouble
-
-
-def test_a_problem_without_events_is_refused_with_its_code() -> None:
-    verdict = judge(BATCH, Reply(422, b'{"code":"not_an_array"}'))
-
-    assert verdict.refused == BATCH
-    assert "not_an_array" in verdict.trouble
+    assert reason in verdict.trouble
 
 
 def test_413_halves_the_batch_until_one_event_is_too_large() -> None:
-    assert list(judge(BATCH[:3], Reply(413)).again) == [BATCH[:1], BATCH[1:3]]
-    assert not judge(BATCH, Reply(413)).trouble
-
+    verdict = judge(BATCH[:3], Reply(413))
     [rejection] = judge(BATCH[:1], Reply(413)).rejected
+
+    assert (list(verdict.again), verdict.trouble) == ([BATCH[:1], BATCH[1:3]], "")
     assert rejection.error == "too_large"
 
 
@@ -96,15 +91,9 @@ def test_413_halves_the_batch_until_one_event_is_too_large() -> None:
         b"[" * 100_000,
     ],
 )
-def test_a_207_that_cannot_be_read_leaves_all_unknown(body: bytes) -> None:
-    verdict = judge(BATCH, Reply(207, body))
-
-    assert list(verdict.again) == [BATCH]
-    assert verdict.delivered == 0
-
-
-def test_without_an_answer_all_is_unknown() -> None:
-    assert list(unanswered(BATCH, "TimeoutError").again) == [BATCH]
+def test_all_events_are_retried_when_a_207_cannot_be_read_or_is_missing(body: bytes) -> None:
+    for verdict in (judge(BATCH, Reply(207, body)), unanswered(BATCH, "TimeoutError")):
+        assert (list(verdict.again), verdict.delivered) == ([BATCH], 0)
 
 
 @settings(max_examples=40)
@@ -115,12 +104,13 @@ def test_without_an_answer_all_is_unknown() -> None:
     ),
     size=st.integers(1, 4),
 )
-def test_no_event_is_lost_or_doubled_by_any_answer(
+def test_no_event_is_lost_or_doubled_by_any_reply(
     status: int, errors: list[tuple[int, str]], size: int
 ) -> None:
     batch = BATCH[:size]
     verdict = judge(batch, Reply(status, outcome(errors, size)))
-    named = accounted(verdict)
+    again = [entry for part in verdict.again for entry in part]
+    named = [*again, *verdict.refused, *(rejection.entry for rejection in verdict.rejected)]
 
     assert len(named) + verdict.delivered == size
     assert len(set(named)) == len(named)

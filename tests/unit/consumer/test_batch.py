@@ -1,140 +1,86 @@
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from consumer.batch import Batch, Cursor, take
+from consumer.batch import Batch, Cursor, PartitionBatch, add_records
 from consumer.decode import Rules, fingerprint
-from schema.admission import Window
 from schema.errors import Halted
 from schema.wire import encode
-from tests.factories import Message, messages, record, value
+from tests.factories import WINDOW, Message, messages, record, value
 
-RULES = Rules(Window(past=timedelta(days=400), future=timedelta(seconds=300)), 3)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
+RULES = Rules(WINDOW, 3)
 
 
-def new_batch(clock: Clock | None = None) -> Batch:
-    return Batch(3, 1_000, 0.5, clock or Clock())
+def batch(now: float = 0.0, **fields: Any) -> Batch:
+    return Batch(3, 1_000, 0.5, clock=lambda: now, **fields)
 
 
-def accounted(batch: Batch, partition: int) -> int:
-    share = batch.shares[partition]
-    return len(share.rows) + share.duplicates + len(share.dead) + share.skipped
+def add(cursor: Cursor, records: Sequence[Message]) -> PartitionBatch:
+    part = batch().open_partition(0, cursor)
+    add_records(cursor, part, records, RULES)
+    return part
 
 
 @pytest.mark.parametrize(
-    ("records", "size_bytes", "waited_seconds", "due"),
+    ("fields", "is_due"),
     [
-        pytest.param(0, 0, 0.0, False, id="opened just now"),
-        pytest.param(3, 0, 0.0, True, id="full of rows"),
-        pytest.param(1, 1_000, 0.0, True, id="full of bytes"),
-        pytest.param(1, 1, 0.5, True, id="old"),
+        pytest.param({}, False, id="just opened"),
+        pytest.param({"records": 3}, True, id="full of records"),
+        pytest.param({"records": 1, "size_bytes": 1_000}, True, id="full of bytes"),
+        pytest.param({"records": 1, "opened_at": -0.5}, True, id="old"),
     ],
 )
-def test_due(records: int, size_bytes: int, waited_seconds: float, due: bool) -> None:
-    clock = Clock()
-    batch = new_batch(clock)
-    batch.share(0, Cursor(0))
-    batch.records, batch.size_bytes, clock.seconds = records, size_bytes, waited_seconds
+def test_batch_is_due_when_full_or_old_and_not_empty(fields: dict[str, Any], is_due: bool) -> None:
+    opened = batch(**({"opened_at": 0.0} | fields))
 
-    assert batch.is_due is due
+    assert opened.is_due is is_due
+    assert not batch(now=60.0).is_due  # which is empty
 
 
-def test_an_empty_batch_is_never_due() -> None:
-    clock = Clock()
-    batch = new_batch(clock)
-    clock.seconds = 60.0
+@pytest.mark.parametrize("bad", [b"", b"not an event"], ids=["plain", "one by one"])
+def test_every_offset_is_counted_and_gaps_are_skipped(bad: bytes) -> None:
+    records = messages(8, 10, 12, 15)
+    if bad:
+        records.append(Message(16, bad))
+    part = add(Cursor(10), records)
 
-    assert not batch.is_due
-
-
-def test_every_offset_is_accounted_for_with_gaps_as_skipped() -> None:
-    batch, cursor = new_batch(), Cursor(10)
-    take(cursor, batch.share(0, cursor), messages(10, 12, 15), RULES)
-    share = batch.shares[0]
-
-    assert (share.expected, share.next_offset, share.skipped) == (10, 16, 3)
-    assert accounted(batch, 0) == share.next_offset - share.expected
+    assert (part.first_offset, part.next_offset) == (10, 17 if bad else 16)
+    assert (len(part.rows), len(part.dead_letters), part.skipped) == (3, int(bool(bad)), 3)
 
 
-def test_records_before_the_cursor_are_ignored() -> None:
-    batch, cursor = new_batch(), Cursor(10)
-    take(cursor, batch.share(0, cursor), messages(8, 9, 10), RULES)
-
-    assert len(batch.shares[0].rows) == 1
-    assert cursor.next_offset == 11
-
-
-def test_the_anchor_is_compared_and_not_counted() -> None:
+def test_last_consumed_record_is_compared_and_not_stored_again() -> None:
     first, second = messages(9, 10)
-    batch, cursor = new_batch(), Cursor(10, anchor=fingerprint(first))
-    take(cursor, batch.share(0, cursor), [first, second], RULES)
+    cursor = Cursor(10, unverified=fingerprint(first))
+    part = add(cursor, [first, second])
+    assert cursor.unverified is None
+    assert (len(part.rows), part.skipped) == (1, 0)
 
-    assert cursor.anchor is None
-    assert accounted(batch, 0) == 1
-
-
-def test_another_record_at_the_anchor_halts_and_takes_nothing() -> None:
-    stored, other = Message(9, value(post_id=1)), Message(9, value(post_id=2))
-    batch, cursor = new_batch(), Cursor(10, anchor=fingerprint(stored))
+    cursor = Cursor(10, unverified=fingerprint(first))
+    part = batch().open_partition(0, cursor)
     with pytest.raises(Halted, match="log_diverged"):
-        take(cursor, batch.share(0, cursor), [other, *messages(10)], RULES)
-
-    assert cursor.next_offset == 10
-    assert accounted(batch, 0) == 0
+        add_records(cursor, part, [Message(9, value(post_id=2)), second], RULES)
+    assert (cursor.next_offset, part.rows, part.skipped) == (10, [], 0)
 
 
-def test_dead_letters_in_a_row_halt_at_the_limit_and_the_rest_stays_in_the_log() -> None:
-    batch, cursor = new_batch(), Cursor(0)
-    poison = [Message(offset, b"x") for offset in range(5)]
-    take(cursor, batch.share(0, cursor), poison, RULES)
-    share = batch.shares[0]
+def test_stored_event_resets_the_count_of_dead_letters_in_a_row() -> None:
+    records = [*messages(0), Message(1, b"x"), Message(2, b"x")]
+    part = add(Cursor(0, consecutive_dead_letters=2), records)
 
-    assert share.halt is not None
-    assert share.halt.reason == "dead_letters_in_a_row"
-    assert (len(share.dead), share.next_offset) == (3, 3)
+    assert (part.halt, part.consecutive_dead_letters) == (None, 2)
 
 
-def test_a_good_record_ends_the_run_of_dead_letters() -> None:
-    batch, cursor = new_batch(), Cursor(0, dead_in_a_row=2)
-    take(cursor, batch.share(0, cursor), [*messages(0), Message(1, b"x"), Message(2, b"x")], RULES)
-
-    assert batch.shares[0].halt is None
-    assert batch.shares[0].dead_in_a_row == 2
-
-
-def test_of_repeats_in_a_batch_the_first_stays_across_partitions() -> None:
-    same = record(post_id=1)
-    repeat = encode(record(event_id=same.event_id, post_id=2))
-    batch = new_batch()
-    for partition, raw in ((0, encode(same)), (1, repeat)):
-        cursor = Cursor(0)
-        take(cursor, batch.share(partition, cursor), [Message(0, raw)], RULES)
-    batch.drop_repeats()
-
-    assert [row[2] for row in batch.shares[0].rows] == [1]
-    assert (batch.shares[1].rows, batch.shares[1].duplicates) == ([], 1)
-
-
-def test_the_same_id_at_another_time_is_another_event() -> None:
-    first = record()
+def test_first_of_repeats_in_a_batch_is_kept_across_partitions() -> None:
+    first = record(post_id=1)
+    repeat = record(event_id=first.event_id, post_id=2)
     later = record(
         event_id=first.event_id, engaged_timestamp=first.engaged_timestamp + timedelta(seconds=1)
     )
-    batch, cursor = new_batch(), Cursor(0)
-    take(
-        cursor,
-        batch.share(0, cursor),
-        [Message(0, encode(first)), Message(1, encode(later))],
-        RULES,
-    )
-    batch.drop_repeats()
+    both = batch(partitions={0: add(Cursor(0), [Message(0, encode(first))])})
+    both.partitions[1] = add(Cursor(0), [Message(0, encode(repeat)), Message(1, encode(later))])
+    both.drop_repeats()
 
-    assert len(batch.shares[0].rows) == 2
+    assert [row[2] for row in both.partitions[0].rows] == [1]
+    assert [row[2] for row in both.partitions[1].rows] == [later.post_id]
+    assert both.partitions[1].duplicates == 1

@@ -1,52 +1,41 @@
-"""A consumer is stuck when it is silent while Kafka answers others, and only then."""
-
 import asyncio
 
 import pytest
 
-from consumer.watchdog import until_stuck
+from consumer.watchdog import wait_until_stalled
 
 
-class Scene:
-    """A silence, and what Kafka answers each time it is asked."""
+class FakeKafka:
+    """Returns these results of checks, and then never responds."""
 
-    def __init__(self, silent_seconds: float, *answers: bool) -> None:
-        self.silent_seconds = silent_seconds
-        self.answers = iter(answers)
-        self.asked = 0
+    def __init__(self, *results: bool) -> None:
+        self.results = list(results)
+        self.checks = 0
 
-    def silence(self) -> float:
-        return self.silent_seconds
-
-    async def kafka_answers(self) -> bool:
-        self.asked += 1
-        answer = next(self.answers, None)
-        if answer is None:
-            await asyncio.Event().wait()  # nothing more is to be seen
-        return bool(answer)
-
-    async def is_stuck(self) -> bool:
-        watching = asyncio.create_task(until_stuck(self.silence, self.kafka_answers, 0.01))
-        done, _ = await asyncio.wait({watching}, timeout=0.2)
-        watching.cancel()
-        return bool(done)
+    async def is_reachable(self) -> bool:
+        self.checks += 1
+        if not self.results:
+            await asyncio.Event().wait()
+        return self.results.pop(0)
 
 
 @pytest.mark.parametrize(
-    ("silent_seconds", "answers", "stuck"),
+    ("results", "seconds", "expected"),
     [
-        (1.0, [True, True], True),
-        (1.0, [True, False, True], False),
-        (1.0, [False, False, True, True], True),
-        (1.0, [False] * 5, False),
-        (0.0, [True, True], False),
+        ([True, True], 1.0, True),
+        ([True, False, True], 1.0, False),
+        ([False, False, True, True], 1.0, True),
+        ([False] * 5, 1.0, False),
+        pytest.param([True, True], 0.0, False, id="progress"),
     ],
 )
-async def test_stuck(silent_seconds: float, answers: list[bool], stuck: bool) -> None:
-    assert await Scene(silent_seconds, *answers).is_stuck() is stuck
+async def test_consumer_is_stalled_after_two_checks_in_a_row_without_progress(
+    results: list[bool], seconds: float, expected: bool
+) -> None:
+    kafka = FakeKafka(*results)
+    watchdog = asyncio.create_task(wait_until_stalled(lambda: seconds, kafka.is_reachable, 0.01))
+    done, _ = await asyncio.wait({watchdog}, timeout=0.2)
+    watchdog.cancel()
 
-
-async def test_kafka_is_asked_only_during_a_silence() -> None:
-    scene = Scene(0.0, True, True)
-    await scene.is_stuck()
-    assert scene.asked == 0
+    assert bool(done) is expected
+    assert seconds or kafka.checks == 0

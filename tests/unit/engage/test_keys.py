@@ -8,8 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from engage.cli import app
-from schema.http.keys import KeyRing, read_keys
-from schema.http.last_use import LastUse
+from web.auth import KeyRing, LastUses, read_keys
 
 runner = CliRunner()
 
@@ -17,6 +16,7 @@ runner = CliRunner()
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ENGAGE_API_KEYS_FILE", str(tmp_path / "keys.json"))
+    monkeypatch.setenv("ENGAGE_KEY_USES_DIR", f"{tmp_path / 'api'}:{tmp_path / 'ingest'}")
     return tmp_path / "keys.json"
 
 
@@ -42,9 +42,7 @@ async def test_a_key_is_shown_once_and_listed_with_origins_rate_and_last_use(pat
     assert row["last_used_timestamp"] is None
     assert key.split("_")[3] not in json.dumps([row, *map(str, read_keys(path))])
 
-    uses = LastUse(path, "ingest")
-    uses.note(row["key_id"])
-    uses.close()
+    LastUses(path.parent / "ingest")._touch(row["key_id"])
     assert listed(path)[0]["last_used_timestamp"] >= row["created_timestamp"]
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from engage.embedded.errors import PortTaken
-from engage.stack.leases import PortLeases, listen
+from engage.embedded.machine import StackError
+from engage.embedded.ports import PortLeases, listen
 
 HOLDER = """
 import sys
 from pathlib import Path
-from engage.stack.leases import PortLeases
+from engage.embedded.ports import PortLeases
 with PortLeases(Path(sys.argv[1])) as leases:
     print(leases.take("kafka"), flush=True)
     sys.stdin.read()
@@ -35,7 +35,7 @@ def test_a_port_leased_by_another_process_is_not_taken(tmp_path: Path) -> None:
         theirs = int(holder.stdout.readline())
 
         assert leases.take("kafka", usual=theirs) != theirs
-        with pytest.raises(PortTaken):
+        with pytest.raises(StackError):
             leases.take("api", asked=theirs)
 
 
@@ -52,10 +52,10 @@ def test_a_port_that_is_listened_on_is_not_given(tmp_path: Path) -> None:
         taken = server.getsockname()[1]
 
         assert leases.take("api", usual=taken) != taken
-        with pytest.raises(PortTaken, match=str(taken)):
+        with pytest.raises(StackError, match=str(taken)):
             leases.take("ingest", asked=taken)
 
 
-def test_a_socket_for_workers_takes_connections_at_once(tmp_path: Path) -> None:
+def test_listening_socket_accepts_connections_immediately(tmp_path: Path) -> None:
     with PortLeases(tmp_path / "p") as leases, listen(leases.take("api")) as listener:
         socket.create_connection(listener.getsockname(), timeout=1).close()

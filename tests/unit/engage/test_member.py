@@ -1,22 +1,23 @@
-"""A place of the stack: what ends in it is replaced, with patience, until it is stopped."""
+"""A member of the stack: it is restarted, with a growing pause, until it is stopped."""
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
 
-from engage.embedded.errors import StackError
+from engage.embedded.machine import StackError
 from engage.stack import member
+from engage.stack.layout import MemberState
 from engage.stack.member import Member
-from engage.stack.state import MemberState
 
 
 @dataclass
 class Stub:
-    """A program that pretends to be this process, and ends when told to."""
+    """A program whose process is this one."""
 
     start_seconds: float = 0.0
     refusals: int = 0
@@ -43,110 +44,100 @@ class Stub:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(member, "_LOOK_SECONDS", 0.001)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(member, "_POLL_SECONDS", 0.001)
     monkeypatch.setattr(member, "_FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(member, "_LONGEST_PAUSE_SECONDS", 0.004)
 
 
 async def _until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while True:
-            if holds():
-                return
+        while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
 
-def _place(program: Stub, noted: Callable[[], None] = lambda: None) -> Member:
-    return Member(MemberState("consumer", 0), program, noted)
+def _member(program: Stub, on_change: Callable[[], None] = lambda: None) -> Member:
+    return Member(MemberState("consumer", 0), program, on_change)
 
 
-@pytest.mark.usefixtures("quick")
-async def test_what_ends_is_started_again_and_counted() -> None:
-    program, notes = Stub(), []
-    place = _place(program, lambda: notes.append(place.state.process))
-    await place.start()
-    keeping = asyncio.create_task(place.keep())
+@asynccontextmanager
+async def _supervised(program: Stub) -> AsyncIterator[Member]:
+    supervised = _member(program)
+    await supervised.start()
+    task = asyncio.create_task(supervised.supervise())
+    yield supervised
+    await supervised.stop(1)
+    await task
+
+
+@pytest.mark.usefixtures("fast")
+async def test_member_is_restarted_and_counted_when_it_ends() -> None:
+    program, seen = Stub(), []
+    supervised = _member(program, lambda: seen.append(supervised.state.process is None))
+    await supervised.start()
+    task = asyncio.create_task(supervised.supervise())
     program.is_alive = False
-    await _until(lambda: place.is_running)
-    await place.stop(1)
-    await keeping
+    await _until(lambda: supervised.is_running)
+    await supervised.stop(1)
+    await task
 
-    assert place.state.restarts == 1
-    assert [note is None for note in notes] == [False, True, False]
+    assert supervised.state.restarts == 1
+    assert seen == [False, True, False]
 
 
-@pytest.mark.usefixtures("quick")
-async def test_what_ends_at_once_again_and_again_is_called_a_loop_until_it_lives(
+@pytest.mark.usefixtures("fast")
+async def test_member_is_in_a_crash_loop_until_it_keeps_running(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     program = Stub()
-    place = _place(program)
-    await place.start()
-    keeping = asyncio.create_task(place.keep())
-    while not place.state.is_looping:
-        program.is_alive = False
-        await _until(lambda: place.is_running)
-    assert place.state.restarts > 10
+    async with _supervised(program) as supervised:
+        while not supervised.state.is_looping:
+            program.is_alive = False
+            await _until(lambda: supervised.is_running)
+        assert supervised.state.restarts > 10
 
-    monkeypatch.setattr(member, "_SHORT_LIFE_SECONDS", 0.01)
-    await _until(lambda: not place.state.is_looping)
-    await place.stop(1)
-    await keeping
+        monkeypatch.setattr(member, "_SHORT_LIFE_SECONDS", 0.01)
+        await _until(lambda: not supervised.state.is_looping)
 
 
-@pytest.mark.usefixtures("quick")
-async def test_what_was_told_to_end_by_others_and_does_not_is_replaced() -> None:
+@pytest.mark.usefixtures("fast")
+async def test_member_is_replaced_when_another_program_stopped_it() -> None:
     program = Stub()
-    place = _place(program)
-    await place.start()
-    keeping = asyncio.create_task(place.keep())
-    program.is_leaving = True
-
-    await _until(lambda: len(program.starts) == 2)
-    assert program.stops == 1
-    await place.stop(1)
-    await keeping
+    async with _supervised(program):
+        program.is_leaving = True
+        await _until(lambda: len(program.starts) == 2)
+        assert program.stops == 1
 
 
-@pytest.mark.usefixtures("quick")
-async def test_a_start_that_fails_is_tried_again() -> None:
+@pytest.mark.usefixtures("fast")
+async def test_failed_start_is_repeated() -> None:
     program = Stub()
-    place = _place(program)
-    await place.start()
-    program.is_alive, program.refusals = False, 2
-    keeping = asyncio.create_task(place.keep())
-    await _until(lambda: place.is_running)
-    await place.stop(1)
-    await keeping
-
-    assert len(program.starts) == 4
+    async with _supervised(program) as supervised:
+        program.is_alive, program.refusals = False, 2
+        await _until(lambda: supervised.is_running and len(program.starts) == 4)
+        assert program.refusals == 0
 
 
-@pytest.mark.usefixtures("quick")
-async def test_a_stop_waits_for_a_start_under_way_and_ends_what_it_started() -> None:
+@pytest.mark.usefixtures("fast")
+async def test_stop_waits_for_a_start_in_progress() -> None:
     program = Stub(start_seconds=0.05)
-    place = _place(program)
-    starting = asyncio.create_task(place.start())
+    supervised = _member(program)
+    starting = asyncio.create_task(supervised.start())
     await _until(lambda: bool(program.starts))
     starting.cancel()
-    await place.stop(1)
+    await supervised.stop(1)
 
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert (program.stops, program.is_alive) == (1, False)
 
 
-async def test_pauses_grow() -> None:
+async def test_pauses_between_restarts_grow() -> None:
     program = Stub()
-    place = _place(program)
-    await place.start()
-    keeping = asyncio.create_task(place.keep())
-    for starts in (2, 3, 4):
-        program.is_alive = False
-        await _until(lambda starts=starts: len(program.starts) == starts)
-    await place.stop(1)
-    await keeping
+    async with _supervised(program):
+        for starts in (2, 3, 4):
+            program.is_alive = False
+            await _until(lambda starts=starts: len(program.starts) == starts)
 
     gaps = [later - earlier for earlier, later in pairwise(program.starts[1:])]
     assert gaps[1] > gaps[0] > 0.1

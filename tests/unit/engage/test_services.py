@@ -1,110 +1,173 @@
-"""What each service learns from its environment, and what it does not."""
+"""The environment of each service, and of a shell."""
 
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
+import msgspec
 import pytest
 
-from engage.stack.layout import Layout
-from engage.stack.services import Wiring, service
-from engage.stack.state import MemberState
+from engage.embedded.scram import Login
+from engage.stack.layout import Layout, MemberState
+from engage.stack.services import Wiring, _instance_id, service, variables
+from tests.unit.engage.test_stack import FILE
 
+ROLES = ("ingest", "consumer", "refresher", "api", "catalogue")
 WIRING = Wiring(
     kafka_bootstrap_servers="127.0.0.1:9092",
     database_urls={"consumer": "pg://c", "refresher": "pg://r", "api": "pg://a"},
     topic="engagement.events",
 )
+EXTERNAL = Wiring("k", dict.fromkeys(WIRING.database_urls, "pg://all"), "t", is_external=True)
+STACK_SECRET = "of the stack" * 3
+SECRET = "R7vkq2"
 
 
 def environment(role: str, wiring: Wiring = WIRING, listen_fd: int | None = None) -> dict[str, str]:
-    place = MemberState(role, 1, side_port=4711)
-    made = service(place, wiring=wiring, layout=Layout(Path("/s")), listen_fd=listen_fd)
-    return dict(made.environment)
+    program = service(
+        MemberState(role, 1, metrics_port=4711),
+        wiring=wiring,
+        layout=Layout(Path("/s")),
+        derived_id_secret=STACK_SECRET,
+        listen_fd=listen_fd,
+    )
+    return dict(program.environment)
 
 
-def test_the_ingest_service_never_learns_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("variable", "readers", "wiring"),
+    [
+        ("ENGAGE_KAFKA_SASL_PASSWORD", {"ingest", "consumer", "refresher", "api"}, EXTERNAL),
+        ("ENGAGE_ARCHIVE_URL", {"refresher"}, WIRING),
+        ("AWS_SECRET_ACCESS_KEY", {"refresher"}, WIRING),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", set(ROLES), WIRING),
+        ("ENGAGE_DERIVED_ID_SECRET", {"ingest"}, WIRING),
+        ("ENGAGE_WEBHOOK_SECRET", set(), WIRING),
+        ("ENGAGE_ADMIN_KEY", set(), WIRING),
+        ("ENGAGE_READ_KEY", set(), WIRING),
+        ("ENGAGE_LOGIN_PASSWORD", set(), WIRING),
+    ],
+)
+def test_variable_is_passed_only_to_services_that_read_it(
+    monkeypatch: pytest.MonkeyPatch, variable: str, readers: set[str], wiring: Wiring
+) -> None:
+    monkeypatch.setenv(variable, SECRET)
+
+    assert {role for role in ROLES if SECRET in environment(role, wiring).values()} == readers
+
+
+def test_ingest_gets_no_database_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENGAGE_DATABASE_URL", "pg://owner")
 
     assert [name for name in environment("ingest", listen_fd=9) if "DATABASE" in name] == []
 
 
 @pytest.mark.parametrize("role", ["consumer", "refresher", "api"])
-def test_each_other_service_has_a_login_of_its_own(role: str) -> None:
+def test_service_has_its_own_login_on_embedded_servers(role: str) -> None:
     assert environment(role)["ENGAGE_DATABASE_URL"] == WIRING.database_urls[role]
     assert "ENGAGE_DATABASE_ROLE" not in environment(role)
 
 
-def test_with_one_login_for_all_each_takes_its_role() -> None:
-    shared = Wiring("k", dict.fromkeys(WIRING.database_urls, "pg://all"), "t", is_external=True)
-
-    assert environment("api", shared)["ENGAGE_DATABASE_ROLE"] == "engage_reader"
+def test_service_sets_its_role_on_external_servers() -> None:
+    assert environment("api", EXTERNAL)["ENGAGE_DATABASE_ROLE"] == "engage_reader"
 
 
-def test_the_replica_is_told_to_the_read_api_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replica_is_used_by_the_read_api_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENGAGE_READ_DATABASE_URL", "pg://replica")
     wiring = replace(WIRING, is_external=True, replica_url="pg://replica")
 
-    assert environment("api", wiring)["ENGAGE_READ_DATABASE_URL"] == "pg://replica"
-    for role in ("ingest", "consumer", "refresher", "catalogue"):
-        assert "ENGAGE_READ_DATABASE_URL" not in environment(role, wiring)
+    assert [r for r in ROLES if "ENGAGE_READ_DATABASE_URL" in environment(r, wiring)] == ["api"]
     assert "ENGAGE_READ_DATABASE_URL" not in environment("api"), "the embedded one has none"
 
 
-def test_the_way_to_an_external_kafka_is_told_to_those_alone_who_go_it(
+def test_login_of_the_embedded_kafka_replaces_that_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ENGAGE_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
-    monkeypatch.setenv("ENGAGE_KAFKA_SASL_PASSWORD", "R7vkq2")
-    external = Wiring("k", WIRING.database_urls, "t", is_external=True)
+    monkeypatch.setenv("ENGAGE_KAFKA_SASL_USERNAME", "another")
+    wiring = replace(WIRING, kafka_login=Login(SECRET))
 
-    assert environment("consumer", external)["ENGAGE_KAFKA_SASL_PASSWORD"] == "R7vkq2"
-    assert environment("consumer", external)["ENGAGE_KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
-    assert not [name for name in environment("catalogue", external) if "KAFKA" in name]
+    assert (
+        environment("consumer", wiring).items()
+        >= {
+            "ENGAGE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
+            "ENGAGE_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+            "ENGAGE_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+            "ENGAGE_KAFKA_SASL_USERNAME": "engage",
+            "ENGAGE_KAFKA_SASL_PASSWORD": SECRET,
+        }.items()
+    )
+    assert SECRET not in environment("catalogue", wiring).values()
 
 
-def test_the_embedded_kafka_is_reached_in_plain_text_wherever_else_the_environment_leads(
+def test_consumer_has_a_static_id_of_its_host_and_its_stack(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("ENGAGE_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    def instance_id(host: str, folder: Path) -> str:
+        monkeypatch.setattr("socket.gethostname", lambda: host)
+        return _instance_id(folder, 1)
 
-    assert environment("consumer")["ENGAGE_KAFKA_SECURITY_PROTOCOL"] == "PLAINTEXT"
-
-
-def test_consumers_are_static_members() -> None:
-    assert environment("consumer")["ENGAGE_CONSUMER_INSTANCE_ID"] == "engage-consumer-1"
-
-
-def test_settings_of_the_caller_are_passed_on_but_not_the_rest(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("ENGAGE_TIME_ZONE", "Europe/Vienna")
-    monkeypatch.setenv("ENGAGE_READ_KEY", "secret")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    found = environment("api")
-
-    assert found["ENGAGE_TIME_ZONE"] == "Europe/Vienna"
-    assert "secret" not in found.values()
+    here = instance_id("news-1.example", Path("/srv/a"))
+    assert here == instance_id("news-1.example", Path("/srv/a"))
+    assert here.startswith("engage-news-1.example-")
+    assert here.endswith("-consumer-1")
+    assert len({here, instance_id("news-2", Path("/srv/a")), instance_id("x", Path("/b"))}) == 3
+    assert instance_id("réd action", Path("/srv/a")).startswith("engage-r-d-action-")
+    assert environment("consumer")["ENGAGE_CONSUMER_INSTANCE_ID"].endswith("-consumer-1")
 
 
-def test_http_services_inherit_their_socket_and_demand_keys() -> None:
+def test_http_service_inherits_its_socket_and_requires_keys() -> None:
     found = environment("api", listen_fd=9)
 
     assert found["ENGAGE_LISTEN_FD"] == "9"
     assert found["ENGAGE_API_KEYS_FILE"] == "/s/api_keys.json"
 
 
-def test_services_learn_where_traces_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
-
-    assert environment("consumer")["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318"
-
-
-def test_the_way_to_an_object_store_is_told_to_the_refresher_alone(
+def test_derived_id_secret_is_that_of_the_stack_unless_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "R7vkq2")
-    monkeypatch.setenv("ENGAGE_ARCHIVE_URL", "s3://bucket/events")
+    assert environment("ingest")["ENGAGE_DERIVED_ID_SECRET"] == STACK_SECRET
+    monkeypatch.setenv("ENGAGE_DERIVED_ID_SECRET", "of several hosts")
 
-    assert environment("refresher")["AWS_SECRET_ACCESS_KEY"] == "R7vkq2"
-    assert environment("refresher")["ENGAGE_ARCHIVE_URL"] == "s3://bucket/events"
-    assert "AWS_SECRET_ACCESS_KEY" not in environment("consumer")
+    assert environment("ingest")["ENGAGE_DERIVED_ID_SECRET"] == "of several hosts"
+
+
+def test_database_url_of_the_shell_names_a_password_file(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "a stack's folder")
+    layout.folder.mkdir()
+    processes = {"kafka": [1], "postgres": [2]}
+    msgspec.structs.replace(FILE, processes=processes).write(layout.stack_file)
+    url = variables(layout)["ENGAGE_DATABASE_URL"]
+
+    assert url == f"postgresql://u@127.0.0.1:4/d?passfile={quote(str(layout.password_file))}"
+    assert layout.password_file.read_text() == "127.0.0.1:4:*:u:p\n"
+
+
+def test_a_database_of_the_operators_is_left_to_the_environment(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    msgspec.structs.replace(FILE, processes={"postgres": []}).write(layout.stack_file)
+
+    assert "ENGAGE_DATABASE_URL" not in variables(layout)
+    assert not layout.password_file.exists()
+
+
+def test_shell_gets_the_login_where_no_gateway_is(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    servers = "127.0.0.1:3"
+    stack = msgspec.structs.replace(
+        FILE,
+        processes={"kafka": [1], "postgres": [2]},
+        kafka_bootstrap_servers=servers,
+        kafka_sasl_bootstrap_servers=servers,
+        kafka_sasl_username="engage",
+        kafka_sasl_password="p",
+    )
+    stack.write(layout.stack_file)
+    found = variables(layout)
+
+    assert found["ENGAGE_KAFKA_SECURITY_PROTOCOL"] == "SASL_PLAINTEXT"
+    assert found["ENGAGE_KAFKA_SASL_PASSWORD"] == "p"
+    msgspec.structs.replace(stack, kafka_sasl_bootstrap_servers="127.0.0.1:4").write(
+        layout.stack_file
+    )
+    assert "ENGAGE_KAFKA_SASL_PASSWORD" not in variables(layout)

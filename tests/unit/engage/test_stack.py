@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from engage.embedded.processes import ProcessId, identify
-from engage.stack.bootstrap import LOGINS, Secrets, ensure_keys
-from engage.stack.layout import Layout, StackFile
-from engage.stack.state import MemberState, State
-from engage.stack.teardown import end_leftovers, wipe
+from engage.stack.backends import KAFKA, LOGINS, Secrets, ensure_keys
+from engage.stack.launch import end_leftovers, wipe_files
+from engage.stack.layout import Layout, MemberState, StackFile, State
 from schema.errors import SetupError, Unavailable
-from schema.http.keys import KeyRing
+from web.auth import KeyRing
 
 FILE = StackFile(
     ingest_url="http://127.0.0.1:1",
@@ -56,12 +55,12 @@ def test_passwords_and_keys_are_made_once(tmp_path: Path) -> None:
     ensure_keys(layout, second)
 
     assert second == first
-    assert set(first.passwords) == set(LOGINS)
+    assert set(first.passwords) == {*LOGINS, KAFKA}
     assert set(first.keys) == {"ingest", "read", "admin"}
     assert stat.S_IMODE(layout.secrets_file.stat().st_mode) == 0o600
 
 
-def test_a_revoked_key_is_made_anew(tmp_path: Path) -> None:
+def test_missing_key_is_created_again(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     known = Secrets.read(layout.secrets_file)
     ensure_keys(layout, known)
@@ -91,6 +90,6 @@ def test_wiping_leaves_other_files_alone(tmp_path: Path) -> None:
     layout.logs.mkdir()
     layout.lock_file.touch()
     (tmp_path / "thesis.txt").touch()
-    wipe(layout)
+    wipe_files(layout)
 
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

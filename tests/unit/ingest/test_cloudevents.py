@@ -1,28 +1,31 @@
-"""An envelope becomes the event it carries; what is wrong with it is told by code."""
+"""CloudEvents are read as the events in them, and their errors have codes."""
 
 import base64
 import json
 from typing import Any
+from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_service.cloudevents import binary, derived_id, structured
+from ingest_service.cloudevents import derived_id, read_structured, reader_of_headers
 from schema.errors import InvalidEvent
 from schema.wire import decode_draft
+from tests.external_ids import EXTERNAL_IDS
 
 VERSION_4 = "e7c1745c-cd4a-4c19-87e4-45face935938"
 VERSION_7 = "019cd8a6-0000-7000-8000-000000000001"
 TIME = "2026-03-10T12:00:00Z"
+DATA = b'{"post_id":42,"user_id":7}'
 ENVELOPE = {
     "specversion": "1.0",
     "id": VERSION_4,
     "source": "/blog",
     "type": "com.example.post.like",
     "time": TIME,
-    "data": {"post_id": 42, "user_id": 7},
+    "data": json.loads(DATA),
 }
 EVENT = {
     "event_id": VERSION_4,
@@ -34,99 +37,78 @@ EVENT = {
 
 
 def read(**changed: Any) -> Any:
-    return json.loads(structured(json.dumps(ENVELOPE | changed).encode()).event_json())
+    return json.loads(read_structured(json.dumps(ENVELOPE | changed).encode()).event_json())
 
 
-def refused(**changed: Any) -> InvalidEvent:
-    with pytest.raises(InvalidEvent) as caught:
-        decode_draft(json.dumps(read(**changed)).encode())
-    return caught.value
-
-
-def in_headers(body: bytes = b'{"post_id":42,"user_id":7}', **changed: Any) -> Any:
+def read_headers(body: bytes = DATA, **changed: Any) -> Any:
     attributes = {k: v for k, v in ENVELOPE.items() if k != "data"} | changed
     headers = [(f"ce-{k}".encode(), v.encode()) for k, v in attributes.items() if v is not None]
-    found = binary([(b"host", b"x"), *headers])
-    assert found is not None
-    return json.loads(found(body).event_json())
+    reader = reader_of_headers([(b"host", b"x"), *headers])
+    assert reader is not None
+    return json.loads(reader(body).event_json())
 
 
-def test_structured_and_binary_carry_the_same_event() -> None:
-    assert read() == in_headers() == EVENT
+def test_structured_and_binary_form_have_the_same_event() -> None:
+    assert read() == read_headers() == EVENT
 
 
-def test_headers_without_an_envelope_are_none() -> None:
-    assert binary([(b"host", b"x"), (b"cek", b"y"), (b"ce-traceparent", b"z")]) is None
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"type": "view"}, {"type": "view"}),
+        ({"type": "a.b.like.view"}, {"type": "view"}),
+        ({"subject": "43"}, {"post_id": 42}),
+        ({"subject": "43", "data": {"user_id": 7}}, {"post_id": 43}),
+        ({"subject": "43", "data": None}, {"post_id": 43, "user_id": None}),
+        ({"subject": "posts/42", "data": {"user_id": 7}}, {"post": "posts/42", "post_id": None}),
+        ({"subject": "042", "data": {"user_id": 7}}, {"post": "042", "post_id": None}),
+        (
+            {"subject": "43", "data": {"post": "why", "user": "reader", "post_id": None}},
+            {"post": "why", "user": "reader", "post_id": None, "user_id": None},
+        ),
+        ({"data": {"post_id": 2**63 - 1, "user_id": 7}}, {"post_id": 2**63 - 1}),
+        ({"data": None, "data_base64": base64.b64encode(DATA).decode()}, {}),
+        ({"datacontenttype": "application/json; charset=utf-8"}, {}),
+        ({"datacontenttype": "application/vnd.example+json"}, {}),
+        ({"traceparent": "x", "partitionkey": 7, "subject": None, "dataschema": "y"}, {}),
+        ({"id": VERSION_7, "time": None}, {"event_id": VERSION_7, "engaged_timestamp": None}),
+        ({"id": "order 17"}, {"event_id": str(uuid5(NAMESPACE_URL, "/blog\norder 17"))}),
+    ],
+)
+def test_fields_of_the_event_are_found(changed: dict[str, Any], expected: dict[str, Any]) -> None:
+    fields = EVENT | expected
+
+    assert read(**changed) == {name: value for name, value in fields.items() if value is not None}
 
 
-def test_an_id_that_is_no_uuid_makes_one_from_source_and_id() -> None:
-    found = read(id="order 17")["event_id"]
+def test_header_values_are_percent_decoded() -> None:
+    assert read_headers(id="caf%C3%A9")["event_id"] == str(derived_id("/blog", "café"))
+    assert read_headers(specversion='"1.0"') == EVENT
+    assert read_headers(b"", subject="43")["post_id"] == 43
 
-    assert (
-        found
-        == str(uuid5(NAMESPACE_URL, "/blog\norder 17"))
-        == in_headers(id="order 17")["event_id"]
-    )
-    assert found != read(id="order 18")["event_id"]
-    assert found != read(id="order 17", source="/shop")["event_id"]
+
+def test_headers_without_required_attributes_are_no_envelope() -> None:
+    assert reader_of_headers([(b"host", b"x"), (b"cek", b"y"), (b"ce-traceparent", b"z")]) is None
 
 
 @given(st.tuples(*[st.text("abc/", min_size=1)] * 2), st.tuples(*[st.text("abc/", min_size=1)] * 2))
-def test_only_the_same_source_and_id_share_an_event_id(
+def test_derived_id_differs_for_different_source_and_id(
     one: tuple[str, str], other: tuple[str, str]
 ) -> None:
     assert (derived_id(*one) == derived_id(*other)) == (one == other)
 
 
-@pytest.mark.parametrize("given_id", [VERSION_4, "order 17"])
-def test_the_time_is_required_with_an_id_that_carries_none(given_id: str) -> None:
-    assert refused(id=given_id, time=None).code == "timestamp_required"
-    assert "engaged_timestamp" not in read(id=VERSION_7, time=None)
-
-
-@pytest.mark.parametrize("kind", ["view", "com.example.view", "a.b.like.view"])
-def test_the_last_part_of_the_type_counts(kind: str) -> None:
-    assert read(type=kind)["type"] == "view"
-
-
-def test_the_subject_is_the_post_where_the_data_names_none() -> None:
-    assert read(subject="43")["post_id"] == 42
-    assert read(subject="43", data={"user_id": 7})["post_id"] == 43
-    assert read(subject="43", data=None)["post_id"] == 43
-    assert in_headers(b"", subject="43")["post_id"] == 43
-
-
-def test_a_subject_that_is_no_number_is_the_posts_external_id() -> None:
-    assert read(subject="posts/42", data={"user_id": 7})["post"] == "posts/42"
-    assert read(subject="042", data=None)["post"] == "042"
-
-
-def test_the_data_may_name_post_and_user_by_external_id() -> None:
-    found = read(subject="43", data={"post": "why", "user": "reader", "post_id": None})
-
-    assert (found["post"], found["user"]) == ("why", "reader")
-    assert "post_id" not in found
-
-
-def test_extension_attributes_and_unset_ones_are_passed_over() -> None:
-    assert read(traceparent="x", partitionkey=7, subject=None, dataschema="y") == EVENT
-
-
-def test_data_may_come_as_base64_and_with_its_type() -> None:
-    data = base64.b64encode(json.dumps(ENVELOPE["data"]).encode()).decode()
-
-    assert read(data=None, data_base64=data) == EVENT
-    assert read(datacontenttype="application/json; charset=utf-8") == EVENT
-    assert read(datacontenttype="application/vnd.example+json") == EVENT
-
-
-def test_header_values_are_percent_decoded() -> None:
-    assert in_headers(id="caf%C3%A9")["event_id"] == str(derived_id("/blog", "café"))
-    assert in_headers(specversion='"1.0"') == EVENT
-
-
-def test_large_ids_keep_every_digit() -> None:
-    assert read(data={"post_id": 2**63 - 1})["post_id"] == 2**63 - 1
+@pytest.mark.parametrize("text", EXTERNAL_IDS)
+def test_external_ids_are_preserved_in_every_form(text: str) -> None:
+    data = {"post": text, "user": text}
+    for event in (read(data=data), read_headers(json.dumps(data).encode())):
+        assert (event["post"], event["user"]) == (text, text)
+    if text != "42":
+        assert read(data={}, subject=text)["post"] == text
+        assert read_headers(b"{}", subject=quote(text, safe=""))["post"] == text
+        if text.isascii() and "%" not in text:
+            quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            assert read_headers(b"{}", subject=quoted)["post"] == text
 
 
 @pytest.mark.parametrize(
@@ -148,6 +130,8 @@ def test_large_ids_keep_every_digit() -> None:
         ({"time": 7}, "invalid_cloudevent"),
         ({"time": "yesterday"}, "invalid_engaged_timestamp"),
         ({"id": "00000000-0000-0000-0000-000000000000", "time": None}, "timestamp_required"),
+        ({"id": VERSION_4, "time": None}, "timestamp_required"),
+        ({"id": "order 17", "time": None}, "timestamp_required"),
         ({"data": "x"}, "invalid_cloudevent"),
         ({"data": []}, "invalid_cloudevent"),
         ({"data": {"post_id": "42"}}, "invalid_post_id"),
@@ -158,7 +142,6 @@ def test_large_ids_keep_every_digit() -> None:
         ({"data": {"post_id": 42, "user_id": 0}}, "invalid_user_id"),
         ({"data": {}}, "missing_field"),
         ({"data": None}, "missing_field"),
-        ({"data": {}, "subject": "9" * 19}, "invalid_post_id"),
         ({"data": {}, "subject": 42}, "invalid_cloudevent"),
         ({"data_base64": "e30="}, "invalid_cloudevent"),
         ({"data": None, "data_base64": "!"}, "invalid_cloudevent"),
@@ -167,44 +150,46 @@ def test_large_ids_keep_every_digit() -> None:
         ({"datacontenttype": "text/xml"}, "invalid_cloudevent"),
     ],
 )
-def test_a_wrong_envelope_is_refused_with_its_code(changed: dict[str, Any], code: str) -> None:
-    assert refused(**changed).code == code
+def test_invalid_envelope_is_rejected_with_its_code(changed: dict[str, Any], code: str) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        decode_draft(json.dumps(read(**changed)).encode())
+    assert caught.value.code == code
 
 
 @pytest.mark.parametrize(
     ("raw", "code"),
     [(b"[]", "not_an_object"), (b"{", "malformed_json"), (b'{"a":"\xff"}', "malformed_json")],
 )
-def test_what_is_no_envelope_is_refused(raw: bytes, code: str) -> None:
-    [fault] = structured(raw).faults
-    assert fault.code == code
+def test_body_that_is_no_envelope_is_rejected(raw: bytes, code: str) -> None:
+    [error] = read_structured(raw).errors
+    assert error.code == code
 
 
 @pytest.mark.parametrize(
     ("extra", "detail"),
     [
-        ((b"ce-id", b"again"), "id: given twice"),
+        ((b"ce-id", b"again"), "id: repeated"),
         ((b"ce-source", b"%ff"), "source: expected percent-encoded UTF-8"),
         ((b"ce-source", b"\xff"), "source: expected percent-encoded UTF-8"),
         ((b"ce-data", b"x"), "specversion: required, and not empty"),
     ],
 )
-def test_wrong_headers_are_refused(extra: tuple[bytes, bytes], detail: str) -> None:
-    found = binary([(b"ce-id", b"1"), extra])
-    assert found is not None
-    reading = found(b"{}")
-    details = {fault.detail for fault in reading.faults if fault.code == "invalid_cloudevent"}
+def test_invalid_headers_are_rejected(extra: tuple[bytes, bytes], detail: str) -> None:
+    reader = reader_of_headers([(b"ce-id", b"1"), extra])
+    assert reader is not None
+    extracted = reader(b"{}")
+    details = {error.detail for error in extracted.errors if error.code == "invalid_cloudevent"}
 
     assert detail in details
     with pytest.raises(InvalidEvent):
-        reading.event_json()
+        extracted.event_json()
 
 
-def test_all_that_is_wrong_with_an_envelope_is_told_at_once() -> None:
+def test_all_errors_of_an_envelope_are_found() -> None:
     envelope = {"specversion": "2", "id": 1, "type": "x.y", "data": {"x": 1}}
-    faults = structured(json.dumps(envelope).encode()).faults
+    errors = read_structured(json.dumps(envelope).encode()).errors
 
-    assert [(fault.attribute, fault.code) for fault in faults] == [
+    assert [(error.attribute, error.code) for error in errors] == [
         ("id", "invalid_cloudevent"),
         ("source", "invalid_cloudevent"),
         ("specversion", "invalid_cloudevent"),
@@ -220,20 +205,10 @@ def test_all_that_is_wrong_with_an_envelope_is_told_at_once() -> None:
         st.one_of(st.none(), st.integers(), st.text("ab1:é\n", max_size=9), st.just({})),
     )
 )
-def test_every_envelope_is_an_event_or_has_a_fault(changed: dict[str, Any]) -> None:
-    reading = structured(json.dumps(ENVELOPE | changed).encode())
-    if reading.faults:
+def test_any_envelope_is_an_event_or_has_an_error(changed: dict[str, Any]) -> None:
+    extracted = read_structured(json.dumps(ENVELOPE | changed).encode())
+    if extracted.errors:
         with pytest.raises(InvalidEvent):
-            reading.event_json()
+            extracted.event_json()
     else:
-        assert set(json.loads(reading.event_json())) >= {"event_id", "post_id", "type"}
-
-
-def test_no_fault_echoes_the_input() -> None:
-    text = "zqxjk"
-    envelopes = [ENVELOPE | {name: f"{text}\n{text}"} for name in ENVELOPE]
-    envelopes.append(ENVELOPE | {"data": {text: text}})
-    faults = [f for e in envelopes for f in structured(json.dumps(e).encode()).faults]
-
-    assert len(faults) >= 5
-    assert text not in str(faults)
+        assert set(json.loads(extracted.event_json())) >= {"event_id", "post_id", "type"}

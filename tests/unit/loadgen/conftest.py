@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from loadgen.catalogue import Catalogue
-from loadgen.facts import Facts, facts_of, to_us
+from loadgen.traffic import Facts, facts_of, to_us
 
 ANCHOR = datetime(2026, 3, 1, tzinfo=UTC)
 

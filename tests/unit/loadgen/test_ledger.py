@@ -1,6 +1,4 @@
-"""How the read API is asked where it allows only so many requests a second; a small server here."""
-
-from collections.abc import AsyncIterator
+"""Requests to a read API with a rate limit."""
 
 import pytest
 from aiohttp import web
@@ -11,41 +9,21 @@ from loadgen.ledger import ask, open_reader
 from schema.errors import Unavailable
 
 
-class Limited:
-    """Refuses so many requests, then answers."""
-
-    def __init__(self) -> None:
-        self.refusals = 0
-
-    async def answer(self, _request: web.Request) -> web.Response:
-        if self.refusals:
-            self.refusals -= 1
-            return web.Response(status=429, headers={"Retry-After": "0"})
-        return web.json_response({"views": 3})
-
-
-@pytest.fixture
-async def limited() -> AsyncIterator[tuple[Limited, str]]:
-    limited = Limited()
-    app = web.Application()
-    app.router.add_get("/engagement/1", limited.answer)
-    async with TestServer(app) as server:
-        yield limited, str(server.make_url("/"))
-
-
-async def test_who_is_to_come_again_later_does(limited: tuple[Limited, str]) -> None:
-    limits, url = limited
-    limits.refusals = 3
-    async with open_reader(url, None) as reader:
-        assert await ask(reader, "/engagement/1") == {"views": 3}
-
-
-async def test_who_is_always_to_come_again_gives_up(
-    limited: tuple[Limited, str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("rejections", [3, 5])
+async def test_reader_retries_after_429_and_gives_up_after_a_number_of_them(
+    rejections: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits, url = limited
-    monkeypatch.setattr(ledger, "_MOST_PAUSES", 2)
-    limits.refusals = 5
-    async with open_reader(url, None) as reader:
-        with pytest.raises(Unavailable, match="429"):
-            await ask(reader, "/engagement/1")
+    monkeypatch.setattr(ledger, "_MOST_PAUSES", 4)
+    remaining = [web.Response(status=429, headers={"Retry-After": "0"}) for _ in range(rejections)]
+
+    async def respond(_request: web.Request) -> web.Response:
+        return remaining.pop() if remaining else web.json_response({"views": 3})
+
+    app = web.Application()
+    app.router.add_get("/engagement/1", respond)
+    async with TestServer(app) as server, open_reader(str(server.make_url("/")), None) as reader:
+        if rejections < 4:
+            assert await ask(reader, "/engagement/1") == {"views": 3}
+        else:
+            with pytest.raises(Unavailable, match="429"):
+                await ask(reader, "/engagement/1")

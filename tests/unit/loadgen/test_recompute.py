@@ -1,4 +1,4 @@
-"""Reports held against the oracle; the read API is a fake here, which may be old or wrong."""
+"""Reports compared with the oracle; the read API is a fake whose responses are old or wrong."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,17 +8,17 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from loadgen.ledger import Answer
-from loadgen.progress import silent
 from loadgen.verification import recompute
 from loadgen.verification.oracle import Oracle
 from loadgen.verification.world import Author, Engagement, Post, World
+from runtime.progress import silent
 
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
 AUTHOR = Author(1, "Ann", "Tech")
 POSTS = [Post(number, 1, "Tech", NOW - timedelta(days=40), "a title") for number in (1, 2)]
-LEAVING = NOW - timedelta(days=7) + timedelta(seconds=30)
-"""When something happened that half a minute from now is no part of the last seven days."""
-TIMES = (LEAVING, NOW - timedelta(days=1), NOW - timedelta(days=8))
+SEVEN_DAYS_AGO = NOW - timedelta(days=7) + timedelta(seconds=30)
+"""In the last seven days, but not any more in half a minute."""
+TIMES = (SEVEN_DAYS_AGO, NOW - timedelta(days=1), NOW - timedelta(days=8))
 WORLD = World([AUTHOR], POSTS, [Engagement(2, "view", None, at) for at in TIMES])
 
 
@@ -27,7 +27,7 @@ def oracle(now: datetime = NOW + timedelta(seconds=59)) -> Oracle:
 
 
 class Api:
-    """Answers trends as they were when the minute began, until the next one begins."""
+    """Responds with trends as of the beginning of the minute."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.minutes = 0
@@ -36,10 +36,10 @@ class Api:
         monkeypatch.setattr(recompute, "_next_minute", self.next_minute)
 
     async def ask(self, _reader: Any, path: str) -> Answer:
-        is_trends = path == "/author/1/trends"
-        asked = oracle(NOW) if is_trends and not self.minutes else oracle()
-        [expect] = [q.expect for q in recompute._questions(asked) if q.path == path]
-        content = expect(asked)
+        is_cached = path == "/author/1/trends" and not self.minutes
+        current = oracle(NOW) if is_cached else oracle()
+        [expect] = [q.expect for q in recompute._questions(current) if q.path == path]
+        content = expect(current)
         for row in content if isinstance(content, list) else [content]:
             row |= {name: v.isoformat() for name, v in row.items() if isinstance(v, datetime)}
             if self.is_wrong and "views" in row:
@@ -60,9 +60,7 @@ async def compare() -> recompute.Recomputation:
     return await recompute.compare_all(reader, oracle, silent)
 
 
-async def test_a_window_that_somebody_asked_for_earlier_in_this_minute_is_no_fault(
-    api: Api,
-) -> None:
+async def test_trends_that_were_cached_earlier_in_this_minute_are_no_fault(api: Api) -> None:
     found = await compare()
 
     assert oracle(NOW).trends(1)["change_7d"] != oracle().trends(1)["change_7d"]
@@ -70,7 +68,7 @@ async def test_a_window_that_somebody_asked_for_earlier_in_this_minute_is_no_fau
     assert found.numbers["trends"] == len(oracle().trends(1))
 
 
-async def test_a_wrong_number_is_a_fault_in_the_next_minute_too(api: Api) -> None:
+async def test_wrong_number_is_still_a_fault_in_the_next_minute(api: Api) -> None:
     api.is_wrong = True
     faults = (await compare()).faults
 
@@ -82,8 +80,8 @@ async def test_a_wrong_number_is_a_fault_in_the_next_minute_too(api: Api) -> Non
     assert "/engagement/2?period=all views: shown 4, should be 3" in faults
 
 
-def test_posts_are_asked_for_by_what_they_earned() -> None:
-    asked = [urlsplit(q.path) for q in recompute._questions(oracle()) if q.report == "post"]
+def test_posts_are_chosen_by_engagement() -> None:
+    urls = [urlsplit(q.path) for q in recompute._questions(oracle()) if q.report == "post"]
 
-    assert [url.path for url in asked] == ["/engagement/2"] * 4 + ["/engagement/1"] * 4
-    assert parse_qs(asked[0].query) == {"period": ["7d"]}
+    assert [url.path for url in urls] == ["/engagement/2"] * 4 + ["/engagement/1"] * 4
+    assert parse_qs(urls[0].query) == {"period": ["7d"]}

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from schema.codes import CODES
 from schema.event import Draft
-from schema.http.docs_page import render
-from schema.http.problems import Problem
+from web.docs_page import render
+from web.problems import Problem
 
 ROOT = Path(__file__).parents[3]
-SERVICES = ("schema", "ingest_service", "analytics_api", "catalogue_service")
+SERVICES = ("schema", "runtime", "web", "ingest_service", "analytics_api", "catalogue_service")
 # Which argument of what is called is a code.
 PLACES = {
-    "Problem": 1, "InvalidEvent": 0, "Fault": 1, "EventError": 1, "Refusal": 0, "refuse": 0,
-    "_unreadable": 0,
+    "Problem": 1, "InvalidEvent": 0, "EnvelopeError": 1, "EventError": 1, "Rejection": 0,
+    "reject": 0, "unavailable": 0, "_unreadable": 0, "_rejected": 1,
 }  # fmt: skip
 # Made from the names of fields and kinds, or by a table.
 OTHERS = {
