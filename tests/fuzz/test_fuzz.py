@@ -63,14 +63,36 @@ def with_key(request: Request, key: str, random: Random) -> Request:
 async def send_all(
     send: Callable[[Request], Awaitable[Reply]], requests: list[Request]
 ) -> list[tuple[Request, Reply]]:
-    """Send some requests at a time; return the replies in their order."""
+    """Send some requests at a time; return the replies in their order.
+
+    A service may answer 503 while so many requests overload the machine: those are sent again,
+    one at a time, until one fails again.
+    """
     slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
 
     async def one(request: Request) -> tuple[Request, Reply]:
         async with slots:
             return request, await send(request)
 
-    return await asyncio.gather(*map(one, requests))
+    replies = await asyncio.gather(*map(one, requests))
+    overloaded = [at for at, (_, reply) in enumerate(replies) if reply.status == 503]
+    for at in overloaded:
+        replies[at] = await send_again(send, replies[at][0])
+        if replies[at][1].status == 503:
+            break
+    return replies
+
+
+async def send_again(
+    send: Callable[[Request], Awaitable[Reply]], request: Request
+) -> tuple[Request, Reply]:
+    """Send a request until its response is not 503, at most for ten seconds."""
+    for _ in range(20):
+        reply = await send(request)
+        if reply.status != 503:
+            break
+        await asyncio.sleep(0.5)
+    return request, reply
 
 
 def wrong_replies(replies: list[tuple[Request, Reply]]) -> list[Any]:
