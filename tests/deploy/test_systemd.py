@@ -17,8 +17,8 @@ from engage.embedded import ports
 from schema.logins import set_passwords
 from tests.conftest import Database, Kafka
 from tests.deploy.conftest import DEPLOY, program
-from tests.faults.scene import text_of
 from tests.integration.consumer.conftest import until
+from tests.processes import text_of
 from tests.serving import client, new_key
 from web.auth import Scope
 

@@ -1,4 +1,4 @@
-"""Three brokers, each also a controller, as three processes on loopback."""
+"""A stack on three brokers, each of which is a process on loopback and also a controller."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from engage.embedded import broker, ports
@@ -17,34 +15,29 @@ from engage.embedded.postgres import PostgresServer
 from engage.embedded.warmup import Warmup
 from runtime.files import replace_file
 from tests.e2e.stacks import started
-from tests.faults.rig import DATABASE
-from tests.faults.scene import Scene
+from tests.faults.proxied import external_servers
+from tests.faults.stack import FaultStack
 
-BROKERS: Final = (1, 2, 3)
-SETTINGS: Final = {
-    "ENGAGE_TOPIC_REPLICATION_FACTOR": "3",
-    "ENGAGE_TOPIC_MIN_INSYNC_REPLICAS": "2",
-}
-_HEAP_MB: Final = 256
+NODES: Final = (1, 2, 3)
+HEAP_MB: Final = 256
 
 
 class Broker(KafkaServer):
-    """One of three.
+    """One of three brokers.
 
     Args:
-        node: its number.
-        controller_ports: of all three, by number.
+        controller_ports: of all three, by node.
         cluster_id: of all three.
     """
 
     def __init__(
         self, folder: Path, *, node: int, controller_ports: Mapping[int, int], cluster_id: str
     ) -> None:
-        super().__init__(folder / f"broker-{node}", port=ports.pick(), heap_mb=_HEAP_MB)
+        super().__init__(folder / f"broker-{node}", port=ports.pick(), heap_mb=HEAP_MB)
         self._node = node
         self._controllers = controller_ports
         self._cluster = cluster_id
-        # All three begin with the same metadata.
+        # All three must be formatted with the same metadata.
         self._password = cluster_id
 
     def _prepare_folder(self, prepared: Warmup) -> None:
@@ -56,7 +49,7 @@ class Broker(KafkaServer):
             storage["directory.id"] = broker.new_id()
             replace_file(data / "meta.properties", _properties(storage))
         super()._prepare_folder(prepared)
-        # What stands last counts.
+        # The last value of a repeated setting applies.
         with (self.folder / "server.properties").open("ab") as settings:
             settings.write(_properties(self._settings()))
 
@@ -77,71 +70,39 @@ def _properties(values: Mapping[str, object]) -> bytes:
 
 
 @contextmanager
-def three_brokers(folder: Path, seed: int) -> Iterator[tuple[Scene, list[Broker]]]:
-    """Yield a stack on three brokers, and the brokers; everything ends with the block."""
+def run_three_broker_stack(folder: Path) -> Iterator[tuple[FaultStack, list[Broker]]]:
+    """Run a stack and its brokers. Everything stops when the block ends."""
     controller_ports: dict[int, int] = {}
-    for node in BROKERS:
+    for node in NODES:
         controller_ports[node] = ports.pick(avoid=controller_ports.values())
     cluster_id = broker.new_id()
     brokers = [
         Broker(folder, node=node, controller_ports=controller_ports, cluster_id=cluster_id)
-        for node in BROKERS
+        for node in NODES
     ]
-    postgres = PostgresServer(folder, port=ports.pick())
-    try:
-        asyncio.run(_start(brokers, postgres))
-        database_url = postgres.superuser_url.rpartition("/")[0] + f"/{DATABASE}"
-        servers = ",".join(broker.bootstrap_servers for broker in brokers)
-        environment = {
-            "ENGAGE_KAFKA_BOOTSTRAP_SERVERS": servers,
+    with external_servers(brokers, PostgresServer(folder, port=ports.pick())) as database_url:
+        settings = {
+            "ENGAGE_KAFKA_BOOTSTRAP_SERVERS": ",".join(b.bootstrap_servers for b in brokers),
             "ENGAGE_DATABASE_URL": database_url,
+            "ENGAGE_TOPIC_REPLICATION_FACTOR": "3",
+            "ENGAGE_TOPIC_MIN_INSYNC_REPLICAS": "2",
         }
         options = ("--stack", "external", "--ingest-workers", "2", "--consumers", "2")
-        with started(folder / "stack", *options, environment=environment | SETTINGS) as stack:
-            scene = Scene(stack, database_url, seed)
-            scene.note_moves()
-            yield scene, brokers
-    finally:
-        asyncio.run(_stop([*brokers, postgres]))
+        with started(folder / "stack", *options, environment=settings) as running:
+            stack = FaultStack(running.folder, database_url)
+            stack.record_offset_changes()
+            yield stack, brokers
 
 
-async def _start(brokers: list[Broker], postgres: PostgresServer) -> None:
-    servers = [*brokers, postgres]
-    await asyncio.gather(*(server.start() for server in servers))
-    await asyncio.gather(*(server.wait_ready() for server in servers))
-    connection = await asyncpg.connect(postgres.superuser_url)
-    try:
-        await connection.execute(f"CREATE DATABASE {DATABASE}")
-    finally:
-        await connection.close()
-
-
-async def _stop(servers: list[Broker | PostgresServer]) -> None:
-    await asyncio.gather(*(server.stop() for server in servers))
-
-
-async def in_sync(servers: str, topic: str) -> list[int]:
-    """Return how many replicas of each partition have all of its events; none: unknown."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=2000)
+async def in_sync_replicas(bootstrap_servers: str, topic: str) -> list[int]:
+    """Return the number of in-sync replicas of each partition; empty if it is unknown."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=2000)
     try:
         async with asyncio.timeout(5):
             await admin.start()
-            (described,) = await admin.describe_topics([topic])
+            [described] = await admin.describe_topics([topic])
     except (KafkaError, OSError, TimeoutError):
         return []
     finally:
         await admin.close()
     return [len(partition["isr"]) for partition in described["partitions"]]
-
-
-async def setting(servers: str, topic: str, name: str) -> str:
-    """Return a setting of the topic."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
-    await admin.start()
-    try:
-        asked = ConfigResource(ConfigResourceType.TOPIC, topic, {name: None})
-        (answer,) = await admin.describe_configs([asked])
-    finally:
-        await admin.close()
-    (resource,) = answer.resources
-    return next(value for found, value, *_ in resource[-1] if found == name)

@@ -1,67 +1,71 @@
-"""A load at a steady rate, in a thread of its own, whose every outcome is in a journal.
+"""A load generator with a steady rate, which keeps the outcome of each event.
 
-A few of its events are wrong on purpose, and a few are sent again although they were accepted.
+A few of its events are invalid, and a few are sent again although they were accepted.
 """
 
 import asyncio
-import itertools
 import json
 import random
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from enum import StrEnum
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
 
-from tests.faults.journal import Event, Journal, Outcome
+from schema.event import TYPES
 
-TYPES: Final = ("view", "like", "comment", "share")
-_ANSWER_SECONDS: Final = 12.0
-_PAUSES_SECONDS: Final = (0.1, 0.2, 0.5, 1.0)
-_REQUESTS_AT_ONCE: Final = 200
-_PROBLEM_BYTES: Final = 4096
-_SECRETIVE: Final = ("Traceback", "postgresql://", "asyncpg", "aiokafka", "eng_ingest_")
-"""What no answer may contain."""
+_RESPONSE_TIMEOUT_SECONDS: Final = 12.0
+_RETRY_PAUSES_SECONDS: Final = (0.1, 0.2, 0.5, 1.0)
+_MAX_REQUESTS: Final = 200
+_MAX_PROBLEM_BYTES: Final = 4096
+_PRIVATE: Final = ("Traceback", "postgresql://", "asyncpg", "aiokafka", "eng_ingest_")
+"""Texts that no response may contain."""
 
 
-@dataclass
-class Facts:
-    """What happened to the requests, by the client's clock."""
+class Outcome(StrEnum):
+    """What the client knows of an event."""
 
-    accepted_at: list[float] = field(default_factory=list)
-    unknown_at: list[float] = field(default_factory=list)
-    statuses: dict[int, int] = field(default_factory=dict)
-    longest_answer_seconds: float = 0.0
-    resends: int = 0
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    """5xx, a reset or a timeout: it may be stored or not, until it is sent again."""
 
-    def accepted_between(self, began: float, ended: float) -> int:
-        return sum(began <= at <= ended for at in self.accepted_at)
 
-    def longest_gap_seconds(self, began: float, ended: float) -> float:
-        """Return the longest time in which nothing was accepted."""
-        marks = sorted([began, ended, *(at for at in self.accepted_at if began <= at <= ended)])
-        return max(later - earlier for earlier, later in itertools.pairwise(marks))
+@dataclass(frozen=True)
+class Event:
+    event_id: str
+    engaged_timestamp: str
+    post_id: int
+    type: str
 
 
 class Load:
-    """Sends events until it is stopped, or *events* of them are settled.
+    """Sends events until it is stopped, or until it has the outcome of *events* of them.
 
     Args:
         url, key: of the ingest service.
-        retries: whether what is unknown is sent again, unchanged, until it is known.
+        retries: whether events of unknown outcome are sent again, unchanged, until it is known.
+
+    Attributes:
+        outcomes: of each event; once accepted, it stays accepted.
+        accepted_at: the monotonic time of each accepted event's response.
+        unknown: number of events in requests whose outcome was unknown.
+        statuses: number of responses by status.
+        retried: number of events that were sent again because their outcome was unknown.
+        invalid: IDs of the events that were made invalid.
     """
 
     def __init__(
         self,
         url: str,
         key: str,
-        journal: Path,
         *,
         seed: int,
         rate_per_second: float = 300,
@@ -69,17 +73,21 @@ class Load:
         batch_events: int = 10,
         retries: bool = False,
     ) -> None:
-        self._url, self._key = url, key
+        self._url, self._headers = url, {"Authorization": f"Bearer {key}"}
         self._draw = random.Random(seed)
         self._rate, self._events, self._batch = rate_per_second, events, batch_events
         self._retries = retries
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load")
         self._failure: BaseException | None = None
-        self.journal = Journal(journal)
-        self.facts = Facts()
-        self.drawn = 0
-        self.wrong: set[str] = set()
+        self._drawn = 0
+        self.outcomes: dict[Event, Outcome] = {}
+        self.accepted_at: list[float] = []
+        self.unknown = 0
+        self.statuses: Counter[int] = Counter()
+        self.slowest_response_seconds = 0.0
+        self.retried = 0
+        self.invalid: set[str] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -97,46 +105,52 @@ class Load:
             raise self._failure
 
     @property
-    def is_done(self) -> bool:
-        return not self._thread.is_alive()
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
 
     def wait(self) -> None:
-        """Return when all its events are settled."""
+        """Return when all events have an outcome."""
         self._thread.join()
 
+    def events_with(self, outcome: Outcome) -> list[Event]:
+        return [event for event, found in self.outcomes.items() if found is outcome]
+
+    def accepted_between(self, began: float, ended: float) -> int:
+        return sum(began <= at <= ended for at in self.accepted_at)
+
     async def _run(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=_RESPONSE_TIMEOUT_SECONDS)
         connector = aiohttp.TCPConnector(limit=0)
-        headers = {"Authorization": f"Bearer {self._key}"}
         try:
             async with (
                 aiohttp.ClientSession(
-                    self._url, timeout=timeout, connector=connector, headers=headers
+                    self._url, timeout=timeout, connector=connector, headers=self._headers
                 ) as session,
                 asyncio.TaskGroup() as requests,
             ):
-                await self._pace(session, requests)
+                await self._send_at_rate(session, requests)
         except BaseExceptionGroup as group:
             self._failure = group
 
-    async def _pace(self, session: aiohttp.ClientSession, requests: asyncio.TaskGroup) -> None:
-        room = asyncio.Semaphore(_REQUESTS_AT_ONCE)
+    async def _send_at_rate(
+        self, session: aiohttp.ClientSession, requests: asyncio.TaskGroup
+    ) -> None:
+        free = asyncio.Semaphore(_MAX_REQUESTS)
         due = time.monotonic()
-        while not self._stopping.is_set() and (self._events is None or self.drawn < self._events):
-            await room.acquire()
+        while not self._stopping.is_set() and (self._events is None or self._drawn < self._events):
+            await free.acquire()
             events = self._next_events()
-            requests.create_task(self._deliver(session, events)).add_done_callback(
-                lambda _: room.release()
-            )
-            # After a standstill the rate is kept; what was missed is not made up for.
+            sending = requests.create_task(self._deliver(session, events))
+            sending.add_done_callback(lambda _: free.release())
+            # Do not exceed the rate for more than a second after a pause.
             due = max(due + len(events) / self._rate, time.monotonic() - 1)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     def _next_events(self) -> list[Event]:
         size = self._batch if self._draw.random() < 0.7 else 1
         if self._events is not None:
-            size = min(size, self._events - self.drawn)
-        self.drawn += size
+            size = min(size, self._events - self._drawn)
+        self._drawn += size
         return [self._event() for _ in range(size)]
 
     def _event(self) -> Event:
@@ -144,31 +158,30 @@ class Load:
         now = datetime.now(UTC)
         engaged = now - timedelta(days=draw.random() * 3) if draw.random() < 0.1 else now
         event_id = str(uuid.UUID(int=draw.getrandbits(128), version=4))
-        is_wrong = draw.random() < 0.005
-        if is_wrong:
-            self.wrong.add(event_id)
-        post_id = 0 if is_wrong else draw.randint(1, 300)
+        is_invalid = draw.random() < 0.005
+        if is_invalid:
+            self.invalid.add(event_id)
+        post_id = 0 if is_invalid else draw.randint(1, 300)
         return Event(event_id, engaged.isoformat(), post_id, draw.choice(TYPES))
 
     async def _deliver(self, session: aiohttp.ClientSession, events: list[Event]) -> None:
         if self._draw.random() < 0.02:
-            await self._attempt(session, events)  # an impatient client: all of it comes twice
+            await self._attempt(session, events)  # sent again below, whatever the outcome
         unknown = await self._attempt(session, events)
-        pauses = iter(_PAUSES_SECONDS)
+        pauses = iter(_RETRY_PAUSES_SECONDS)
         while unknown and self._retries and not self._stopping.is_set():
-            await asyncio.sleep(next(pauses, _PAUSES_SECONDS[-1]))
-            self.facts.resends += len(unknown)
+            await asyncio.sleep(next(pauses, _RETRY_PAUSES_SECONDS[-1]))
+            self.retried += len(unknown)
             unknown = await self._attempt(session, unknown)
 
     async def resend(self, events: Sequence[Event]) -> None:
-        """Send events again in large batches, once each; for when everything is well."""
-        headers = {"Authorization": f"Bearer {self._key}"}
-        async with aiohttp.ClientSession(self._url, headers=headers) as session:
+        """Send events again, once each, in batches of 200."""
+        async with aiohttp.ClientSession(self._url, headers=self._headers) as session:
             for start in range(0, len(events), 200):
                 await self._attempt(session, list(events[start : start + 200]))
 
     async def _attempt(self, session: aiohttp.ClientSession, events: list[Event]) -> list[Event]:
-        """Send a request and write down what came of it; return what is still unknown."""
+        """Send a request and record its outcomes. Return the events of unknown outcome."""
         began = time.monotonic()
         try:
             outcomes = await self._post(session, events)
@@ -176,35 +189,37 @@ class Load:
             outcomes = [Outcome.UNKNOWN] * len(events)
         else:
             seconds = time.monotonic() - began
-            self.facts.longest_answer_seconds = max(self.facts.longest_answer_seconds, seconds)
-        now = time.monotonic()
+            self.slowest_response_seconds = max(self.slowest_response_seconds, seconds)
         found = list(zip(events, outcomes, strict=True))
-        self.journal.note(found)
-        self.facts.accepted_at += [now] * outcomes.count(Outcome.ACCEPTED)
-        self.facts.unknown_at += [now] * outcomes.count(Outcome.UNKNOWN)
+        self.outcomes.update(
+            (event, outcome)
+            for event, outcome in found
+            if self.outcomes.get(event) is not Outcome.ACCEPTED
+        )
+        self.accepted_at += [time.monotonic()] * outcomes.count(Outcome.ACCEPTED)
+        self.unknown += outcomes.count(Outcome.UNKNOWN)
         return [event for event, outcome in found if outcome is Outcome.UNKNOWN]
 
     async def _post(self, session: aiohttp.ClientSession, events: list[Event]) -> list[Outcome]:
         is_batch = len(events) > 1
         path = "/events/batch" if is_batch else "/events"
-        bodies = [event.body for event in events]
-        async with session.post(path, json=bodies if is_batch else bodies[0]) as answer:
-            text = await answer.text()
-            status = answer.status
-        self.facts.statuses[status] = self.facts.statuses.get(status, 0) + 1
-        assert not any(word in text for word in _SECRETIVE), text[:500]
+        bodies = [asdict(event) for event in events]
+        async with session.post(path, json=bodies if is_batch else bodies[0]) as response:
+            text, status = await response.text(), response.status
+        self.statuses[status] += 1
+        assert not any(word in text for word in _PRIVATE), text[:500]
         if status in (202, 207):
-            return _judged(json.loads(text), len(events))
-        assert len(text) < _PROBLEM_BYTES, f"{status}: a reply of {len(text)} bytes"
+            return _outcomes(json.loads(text), len(events))
+        assert len(text) < _MAX_PROBLEM_BYTES, f"{status}: a response of {len(text)} bytes"
         if status == 422:
-            return [Outcome.REFUSED] * len(events)
+            return [Outcome.REJECTED] * len(events)
         assert status == 503, f"{status}: {text[:500]}"
         return [Outcome.UNKNOWN] * len(events)
 
 
-def _judged(answer: dict[str, Any], events: int) -> list[Outcome]:
+def _outcomes(response: dict[str, Any], events: int) -> list[Outcome]:
     outcomes = [Outcome.ACCEPTED] * events
-    for error in answer.get("errors", ()):
+    for error in response.get("errors", ()):
         is_unknown = error["error"] == "unavailable"
-        outcomes[error["index"]] = Outcome.UNKNOWN if is_unknown else Outcome.REFUSED
+        outcomes[error["index"]] = Outcome.UNKNOWN if is_unknown else Outcome.REJECTED
     return outcomes

@@ -1,158 +1,118 @@
-"""The ingest service crashes, is stopped, and meets hostile clients."""
+"""The ingest service crashes, is stopped, and has slow and hostile clients."""
 
 import gzip
-import http.client
-import json
 import signal
 import socket
 import threading
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from engage.embedded import ports
-from tests.e2e.stacks import eventually, is_open
-from tests.faults.conftest import Say
-from tests.faults.oracle import until_drained, verify_all
+from tests.faults.comparison import compare
+from tests.faults.proxied import EXIT_SECONDS, ProxiedStack, send_view
 from tests.faults.proxy import Mode
-from tests.faults.rig import Rig
-from tests.faults.scene import resident_mb
-from tests.processes import Process, process
+from tests.faults.stack import status_of
+from tests.processes import resident_mb
 
 pytestmark = pytest.mark.faults
-EXIT_SECONDS = 20.0
-BODY = json.dumps({"post_id": 1, "type": "view"}).encode()
-BOMB = gzip.compress(b" " * 16_000_000)
 
 
-def test_f7_a_crashing_service_leaves_unknowns_that_a_retry_settles(rig: Rig, say: Say) -> None:
-    with rig.under_load() as load:
-        for _ in range(5):
-            rig.until_replaced("ingest", rig.kill("ingest"))
-            time.sleep(3)
-
-    assert load.facts.unknown_at, "no client saw a crash"
-    say(str(verify_all(rig, load)))
-
-
-@contextmanager
-def own_ingest(rig: Rig, folder: Path, **more: str) -> Iterator[tuple[Process, int]]:
-    """Yield a service without keys, with these settings, and its port."""
-    port = ports.pick()
-    settings = {
-        "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{rig.to_kafka.port}",
-        "PORT": str(port),
-    }
-    with process("ingest_service", folder, settings | more) as service:
-        eventually(lambda: is_open(port), "it listens")
-        eventually(lambda: post(port) == 202, "it accepts events")
-        yield service, port
-
-
-def post(port: int, post_id: int = 1) -> int:
-    """Send a view; return the status, 0 without an answer."""
-    body = json.dumps({"post_id": post_id, "type": "view"}).encode()
-    return _send(f"http://127.0.0.1:{port}/events", body, {"Content-Type": "application/json"})
-
-
-def _send(url: str, body: bytes, headers: dict[str, str]) -> int:
-    """Return the status; 0 without an answer."""
-    request = urllib.request.Request(url, body, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            answer.read()
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return int(error.code)
-    except (OSError, http.client.HTTPException):
-        return 0
-
-
-def _half_a_request(port: int, key: str = "") -> socket.socket:
-    """Open a connection that announces a body and sends half of it."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
-    head = f"POST /events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(BODY)}\r\n"
-    head += f"Authorization: Bearer {key}\r\n" if key else ""
-    connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + BODY[:10])
+def incomplete_request(url: str, key: str = "") -> socket.socket:
+    """Open a connection and send half a request."""
+    address = urlsplit(url)
+    connection = socket.create_connection((address.hostname, address.port), timeout=30)
+    authorization = f"Authorization: Bearer {key}\r\n" if key else ""
+    connection.sendall(
+        f"POST /events HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}"
+        'Content-Type: application/json\r\nContent-Length: 30\r\n\r\n{"post_id":'.encode()
+    )
     return connection
 
 
-def test_f8_told_to_end_it_answers_what_it_has(rig: Rig, tmp_path: Path, say: Say) -> None:
-    requests = 50
-    before = rig.value("SELECT count(*) FROM engagements")
+def test_f7_a_retry_is_stored_once_when_ingest_crashes(proxied_stack: ProxiedStack) -> None:
+    with proxied_stack.under_load() as load:
+        for _ in range(5):
+            proxied_stack.until_replaced("ingest", proxied_stack.kill("ingest"))
+            time.sleep(3)
+
+    assert load.unknown > 0
+    assert compare(proxied_stack, load).differences == []
+
+
+def test_f8_ingest_answers_requests_in_flight_when_it_is_stopped(
+    proxied_stack: ProxiedStack, tmp_path: Path
+) -> None:
+    stored = "SELECT count(*) FROM engagements"
+    requests, before = 50, proxied_stack.value(stored)
     with (
-        own_ingest(rig, tmp_path) as (service, port),
-        _half_a_request(port),
-        rig.fault(),
+        proxied_stack.ingest_process(tmp_path) as (service, url),
+        incomplete_request(url),
+        proxied_stack.fault(),
         ThreadPoolExecutor(requests) as clients,
     ):
-        rig.to_kafka.delay_seconds = 0.4
-        answers = [clients.submit(post, port) for _ in range(requests)]
+        proxied_stack.kafka_proxy.delay_seconds = 0.4
+        responses = [clients.submit(send_view, url) for _ in range(requests)]
         time.sleep(0.6)
-        in_flight = sum(not answer.done() for answer in answers)
+        in_flight = sum(not response.done() for response in responses)
         service.child.terminate()
-        began = time.monotonic()
-        statuses = [answer.result() for answer in answers]
-        service.child.wait(EXIT_SECONDS)
-        seconds = time.monotonic() - began
+        statuses = {response.result() for response in responses}
+        assert service.child.wait(EXIT_SECONDS) == 0
 
-    assert in_flight > 10, "too little was in flight to tell"
-    assert set(statuses) == {202}
-    assert service.child.returncode == 0
-    until_drained(rig)
-    assert rig.value("SELECT count(*) FROM engagements") == before + requests + 1
-    say(f"{in_flight} in flight and half a body: all answered, ended after {seconds:.1f} s")
+    assert in_flight > 10
+    assert statuses == {202}
+    proxied_stack.until_drained()
+    assert proxied_stack.value(stored) == before + requests + 1  # sent by ingest_process
 
 
-def test_f9_it_ends_although_kafka_is_silent(rig: Rig, tmp_path: Path, say: Say) -> None:
-    with own_ingest(rig, tmp_path) as (service, port), _half_a_request(port), rig.fault():
-        rig.to_kafka.mode = Mode.BLACKHOLE
-        waiting = threading.Thread(target=post, args=(port,))
+def test_f9_ingest_stops_while_kafka_does_not_respond(
+    proxied_stack: ProxiedStack, tmp_path: Path
+) -> None:
+    with (
+        proxied_stack.ingest_process(tmp_path) as (service, url),
+        incomplete_request(url),
+        proxied_stack.fault(),
+    ):
+        proxied_stack.kafka_proxy.mode = Mode.BLACKHOLE
+        waiting = threading.Thread(target=send_view, args=(url,))
         waiting.start()
         time.sleep(0.5)
         service.child.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        service.child.wait(EXIT_SECONDS)
+        assert service.child.wait(EXIT_SECONDS) == 0
         waiting.join()
 
-    say(f"ended after {time.monotonic() - began:.1f} s")
 
-
-def test_f39_slow_clients_and_bombs_hold_nobody_up(rig: Rig, say: Say) -> None:
-    (pid,) = rig.pids("ingest")
-    stack = rig.stack.file
-    port = urlsplit(stack["ingest_url"]).port
-    with rig.under_load() as load, ExitStack() as held:
+def test_f39_slow_clients_are_closed_and_compression_bombs_rejected_without_delaying_others(
+    proxied_stack: ProxiedStack,
+) -> None:
+    [pid] = proxied_stack.role_pids("ingest")
+    url, key = proxied_stack.file["ingest_url"], proxied_stack.file["ingest_key"]
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Encoding": "gzip",
+        "Authorization": f"Bearer {key}",
+    }
+    bomb = urllib.request.Request(f"{url}/events", gzip.compress(b" " * 16_000_000), headers)
+    with proxied_stack.under_load() as load, ExitStack() as clients:
         before = resident_mb(pid)
-        bombs = held.enter_context(ThreadPoolExecutor(1))
-        slow = [held.enter_context(_half_a_request(port, stack["ingest_key"])) for _ in range(200)]
+        sending = clients.enter_context(ThreadPoolExecutor(1))
+        slow = [clients.enter_context(incomplete_request(url, key)) for _ in range(200)]
         began = time.monotonic()
-        answers = [bombs.submit(_bomb, stack["ingest_url"], stack["ingest_key"]) for _ in range(50)]
+        statuses = [sending.submit(status_of, bomb, 10) for _ in range(50)]
         for connection in slow:
             connection.settimeout(20)
             while connection.recv(4096):
                 pass
         closed_after = time.monotonic() - began
-        assert {answer.result() for answer in answers} == {413}
-        grown = resident_mb(pid) - before
+        assert {status.result() for status in statuses} == {413}
+        growth_mb = resident_mb(pid) - before
 
     assert closed_after < 15
-    assert grown < 50
-    assert load.facts.unknown_at == []
-    assert load.facts.longest_answer_seconds < 1.5
-    numbers = verify_all(rig, load)
-    say(f"{numbers}; 200 slow clients closed after {closed_after:.1f} s; {grown:.0f} MB more")
-
-
-def _bomb(url: str, key: str) -> int:
-    """Send a few kilobytes that inflate to 16 MB; return the status."""
-    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    return _send(f"{url}/events", BOMB, headers | {"Authorization": f"Bearer {key}"})
+    assert growth_mb < 50
+    assert load.unknown == 0
+    assert load.slowest_response_seconds < 1.5
+    assert compare(proxied_stack, load).differences == []

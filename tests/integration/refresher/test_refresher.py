@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from analytics_api.ledger import RowCounts, balance, read_counts
@@ -142,13 +143,19 @@ async def test_old_view_stays_when_a_refresh_is_cancelled_and_the_next_succeeds(
     async with other_connection.transaction():
         await other_connection.execute("LOCK TABLE posts IN ACCESS EXCLUSIVE MODE")
         refreshing = asyncio.create_task(runner.attempt(refresh))
+        errors = job_errors("refresh")
         await until(lambda: connection.fetchval(cancel), within_seconds=60)
         assert not await refreshing
+        assert job_errors("refresh") == errors + 1
         await connection.fetch("SELECT * FROM engagement_stats")
     assert await connection.fetchval(number) == before
 
     assert await runner.attempt(refresh)
     assert await connection.fetchval(number) == before + 1
+
+
+def job_errors(job: str) -> float:
+    return REGISTRY.get_sample_value("engage_refresher_job_errors_total", {"task": job}) or 0.0
 
 
 async def insert_views(connection: Any, day: date, number: int) -> None:
