@@ -212,16 +212,16 @@ class Harness:
 
     # The operator.
 
-    def resume(self, partition: int, edge: str | int) -> None:
+    def resume(self, partition: int, position: str | int) -> None:
         stack = StackFile(
             "", "", self._servers.kafka_bootstrap_servers, self.url, "", "", {}, {}, "", "",
             self._topic,
         )  # fmt: skip
         target = Target(self._folder, stack, None)  # type: ignore[arg-type]
-        if isinstance(edge, int):
-            self.run(resume_partitions(target, partition, offset=edge))
+        if isinstance(position, int):
+            self.run(resume_partitions(target, partition, offset=position))
         else:
-            self.run(resume_partitions(target, partition, ResumeFrom(edge)))
+            self.run(resume_partitions(target, partition, ResumeFrom(position)))
 
     @synchronous
     async def replay(self) -> None:
@@ -301,8 +301,8 @@ class Harness:
 
     def is_balanced(self, ends: dict[int, int]) -> bool:
         """Return `balanced` of `GET /ops/ledger`."""
-        books = self.run(read_counts(self.connection, self._topic, self._counts))
-        return balance(books, self._topic, ends).balanced
+        counts = self.run(read_counts(self.connection, self._topic, self._counts))
+        return balance(counts, self._topic, ends).balanced
 
     def archived_users(self, days: Iterable[date]) -> set[int]:
         groups = [group for day in days for group in self._archive.groups(day, 1)]

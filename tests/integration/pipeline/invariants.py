@@ -29,7 +29,7 @@ SELECT coalesce(p.external_id, t.post_id::text) AS key, views, likes, comments, 
   FROM post_totals AS t
   LEFT JOIN external_ids AS p ON p.kind = 'post' AND p.id = t.post_id
 """
-_QUARTERS = "SELECT bucket AS key, views, likes, comments, shares FROM engagements_15m"
+_BUCKETS = "SELECT bucket AS key, views, likes, comments, shares FROM engagements_15m"
 _RETRACTIONS = """
 SELECT r.engaged_timestamp, r.event_id, coalesce(p.external_id, r.post_id::text) AS post, is_applied
   FROM retractions AS r
@@ -44,16 +44,16 @@ SELECT table_name FROM information_schema.tables
 """
 
 
-def assert_all_hold(model: Model, harness: Harness) -> None:
+def assert_database_matches(model: Model, harness: Harness) -> None:
     """Compare all tables. The model adopts counters that depend on the boundaries of batches."""
     tables = model.tables
-    _compare_accounts(tables, harness)
+    _compare_offset_rows(tables, harness)
     assert _multiset(harness, _ROWS) == Counter(
         (*event.identity, str(event.post), event.user and str(event.user), event.type)
         for event in tables.rows.values()
     )
     assert _counts(harness, _TOTALS) == _positive(tables.by_post)
-    assert _counts(harness, _QUARTERS) == _positive(tables.by_quarter)
+    assert _counts(harness, _BUCKETS) == _positive(tables.by_bucket)
     assert dict(harness.fetch("SELECT day, rows FROM expired_partitions")) == dict(tables.expired)
     assert _multiset(harness, _LETTERS) == Counter(
         (partition, offset, letter.outcome)
@@ -62,12 +62,12 @@ def assert_all_hold(model: Model, harness: Harness) -> None:
     assert harness.fetch("SELECT replayed FROM ledger_totals") == [(tables.replayed,)]
     assert harness.failed_checks() == []
     ends = {number: log.end for number, log in model.logs.items()}
-    is_cut_off = any(ends[n] < account.next for n, account in tables.accounts.items())
+    is_cut_off = any(ends[n] < row.next for n, row in tables.offset_rows.items())
     assert harness.is_balanced(ends) is not is_cut_off
     assert _tables_naming(harness, tables.erased) == []
 
 
-def assert_view_is_right(model: Model, harness: Harness) -> None:
+def assert_stats_view_matches(model: Model, harness: Harness) -> None:
     """Compare the refreshed stats view with the totals of its posts."""
     totals: Counter[str] = Counter()
     for (post, _), number in model.tables.by_post.items():
@@ -76,7 +76,7 @@ def assert_view_is_right(model: Model, harness: Harness) -> None:
         assert (post, shown) == (post, totals[post])
 
 
-def _compare_accounts(tables: Tables, harness: Harness) -> None:
+def _compare_offset_rows(tables: Tables, harness: Harness) -> None:
     """Compare the offset rows and the retractions.
 
     Whether a retraction before its event deletes the row or keeps it from being stored depends on
@@ -86,18 +86,18 @@ def _compare_accounts(tables: Tables, harness: Harness) -> None:
     retractions = {tuple(row[:3]): row[3] for row in harness.fetch(_RETRACTIONS)}
     assert retractions.keys() == {(t, i, str(p)) for t, i, p in tables.retractions}
     removed_in_batches = 0
-    for number, account in tables.accounts.items():
+    for number, expected in tables.offset_rows.items():
         row = found[number]
         assert {name: row[name] for name in _EXACT} == {
-            name: getattr(account, field) for name, field in _EXACT.items()
+            name: getattr(expected, field) for name, field in _EXACT.items()
         }
         accounted = sum(row[name] for name in ("stored", "duplicates", "dead_lettered", "skipped"))
         assert accounted == row["next_offset"] - row["first_offset"]
         if not (retractions or tables.archived):
-            assert (row["stored"], row["skipped"]) == (account.stored, account.skipped)
-        removed_in_batches += row["stored"] - account.stored
-        account.stored, account.skipped = row["stored"], row["skipped"]
-        account.duplicates = row["duplicates"]
+            assert (row["stored"], row["skipped"]) == (expected.stored, expected.skipped)
+        removed_in_batches += row["stored"] - expected.stored
+        expected.stored, expected.skipped = row["stored"], row["skipped"]
+        expected.duplicates = row["duplicates"]
     removed = sum(retractions.values()) - sum(tables.retractions.values())
     assert removed_in_batches == removed >= 0
     for time, event_id, post in list(tables.retractions):

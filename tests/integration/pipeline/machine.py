@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from schema.event import TYPES, Record
 from schema.wire import encode
 from tests.integration.pipeline.harness import Harness
-from tests.integration.pipeline.invariants import assert_all_hold, assert_view_is_right
+from tests.integration.pipeline.invariants import assert_database_matches, assert_stats_view_matches
 from tests.integration.pipeline.model import (
     DEAD_LETTER_LIMIT,
     PARTITIONS,
@@ -63,7 +63,7 @@ _items = st.lists(
     max_size=6,
 )
 # A number is an offset, as a fraction of the log.
-_edges = st.sampled_from(("stored", "earliest", "latest", 0.5, 0.8))
+_positions = st.sampled_from(("stored", "earliest", "latest", 0.5, 0.8))
 
 
 class PipelineMachine(RuleBasedStateMachine):
@@ -92,9 +92,9 @@ class PipelineMachine(RuleBasedStateMachine):
         if self.window is None:
             return
         self.model.consume(self.window)
-        accounts = self.model.tables.accounts
-        self.harness.settle({n: (a.next, a.halt) for n, a in accounts.items()})
-        assert_all_hold(self.model, self.harness)
+        offset_rows = self.model.tables.offset_rows
+        self.harness.settle({n: (row.next, row.halt) for n, row in offset_rows.items()})
+        assert_database_matches(self.model, self.harness)
 
     def _start(self, window: str) -> None:
         self.window = WINDOWS[window]
@@ -167,35 +167,35 @@ class PipelineMachine(RuleBasedStateMachine):
     # The log.
 
     def _halted(self) -> list[int]:
-        return [n for n, account in self.model.tables.accounts.items() if account.halt]
+        return [n for n, row in self.model.tables.offset_rows.items() if row.halt]
 
     @precondition(lambda self: self._halted())
-    @rule(edge=_edges, which=st.integers(0, PARTITIONS - 1))
-    def resume(self, edge: str | float, which: int) -> None:
+    @rule(position=_positions, which=st.integers(0, PARTITIONS - 1))
+    def resume(self, position: str | float, which: int) -> None:
         halted = self._halted()
         partition = halted[which % len(halted)]
-        if isinstance(edge, float):
+        if isinstance(position, float):
             log = self.model.logs[partition]
-            edge = log.start + int((log.end - log.start) * edge)
-        self.harness.resume(partition, edge)
-        self.model.resume(partition, edge)
+            position = log.start + int((log.end - log.start) * position)
+        self.harness.resume(partition, position)
+        self.model.resume(partition, position)
 
     @precondition(lambda self: self.window is not None)
     @rule(
         partition=st.integers(0, PARTITIONS - 1),
-        edge=st.sampled_from(("earliest", "earliest", "stored")),
+        position=st.sampled_from(("earliest", "earliest", "stored")),
     )
-    def halt_and_resume(self, partition: int, edge: str) -> None:
+    def halt_and_resume(self, partition: int, position: str) -> None:
         if partition not in self._halted():
             self._produce([("garbage", (b"[]", partition))] * DEAD_LETTER_LIMIT)
             self.settle()
-        self.harness.resume(partition, edge)
-        self.model.resume(partition, edge)
+        self.harness.resume(partition, position)
+        self.model.resume(partition, position)
 
-    @rule(partition=st.integers(0, PARTITIONS - 1), share=st.sampled_from((0.5, 1.0)))
-    def truncate_log(self, partition: int, share: float) -> None:
+    @rule(partition=st.integers(0, PARTITIONS - 1), fraction=st.sampled_from((0.5, 1.0)))
+    def truncate_log(self, partition: int, fraction: float) -> None:
         log = self.model.logs[partition]
-        offset = log.start + int((log.end - log.start) * share)
+        offset = log.start + int((log.end - log.start) * fraction)
         if offset > log.start:
             self.harness.truncate_log(partition, offset)
             log.start = offset
@@ -261,7 +261,7 @@ class PipelineMachine(RuleBasedStateMachine):
     @rule()
     def refresh(self) -> None:
         self.harness.refresh()
-        assert_view_is_right(self.model, self.harness)
+        assert_stats_view_matches(self.model, self.harness)
 
     # Backups.
 

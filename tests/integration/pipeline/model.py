@@ -29,7 +29,7 @@ class Event:
         return self.time.date()
 
     @property
-    def quarter(self) -> datetime:
+    def bucket(self) -> datetime:
         return self.time - (self.time - datetime.min.replace(tzinfo=self.time.tzinfo)) % (
             timedelta(minutes=15)
         )
@@ -68,7 +68,7 @@ class Log:
 
 
 @dataclass
-class Account:
+class OffsetRow:
     """A partition's row of consumer_offsets."""
 
     first: int = 0
@@ -102,12 +102,12 @@ class Archived:
 class Tables:
     """The database; a backup is a deep copy of it."""
 
-    accounts: dict[int, Account] = field(
-        default_factory=lambda: {number: Account() for number in range(PARTITIONS)}
+    offset_rows: dict[int, OffsetRow] = field(
+        default_factory=lambda: {number: OffsetRow() for number in range(PARTITIONS)}
     )
     rows: dict[Identity, Event] = field(default_factory=dict)
     by_post: Counter[Hashable] = field(default_factory=Counter)
-    by_quarter: Counter[Hashable] = field(default_factory=Counter)
+    by_bucket: Counter[Hashable] = field(default_factory=Counter)
     retractions: dict[Hashable, bool] = field(default_factory=dict)
     dead_letters: dict[tuple[int, int, int], DeadLetter] = field(default_factory=dict)
     erased: set[int | str] = field(default_factory=set)
@@ -117,11 +117,11 @@ class Tables:
 
     def add(self, event: Event, number: int) -> None:
         self.by_post[event.post, event.type] += number
-        self.by_quarter[event.quarter, event.type] += number
+        self.by_bucket[event.bucket, event.type] += number
 
     def store(self, event: Event) -> str:
         """Store a valid event. Return the outcome."""
-        if not self.takes_events(event.day):
+        if not self.accepts_events(event.day):
             return "expired"
         if event.identity in self.rows:
             return "duplicate"
@@ -131,7 +131,7 @@ class Tables:
         self.add(event, +1)
         return "stored"
 
-    def takes_events(self, day: date) -> bool:
+    def accepts_events(self, day: date) -> bool:
         """Return whether the day did not expire, or was restored completely."""
         file = self.archived.get(day)
         return day not in self.expired or (
@@ -164,45 +164,45 @@ class Model:
 
     def consume(self, window: timedelta) -> None:
         """Consume the logs to their ends, with this window."""
-        for number, account in self.tables.accounts.items():
+        for number, row in self.tables.offset_rows.items():
             log = self.logs[number]
-            if account.halt is None:
-                account.halt = _fault(account, log)
-            while account.halt is None and account.next < log.end:
-                self._consume_one(number, account, log, window)
+            if row.halt is None:
+                row.halt = _halt_reason(row, log)
+            while row.halt is None and row.next < log.end:
+                self._consume_one(number, row, log, window)
 
-    def _consume_one(self, number: int, account: Account, log: Log, window: timedelta) -> None:
-        offset, entry = account.next, log.entries[account.next]
-        account.next += 1
-        account.fingerprint = log.generation, offset
+    def _consume_one(self, number: int, row: OffsetRow, log: Log, window: timedelta) -> None:
+        offset, entry = row.next, log.entries[row.next]
+        row.next += 1
+        row.fingerprint = log.generation, offset
         if isinstance(entry, Retraction):
             self.tables.retract(entry)
-            account.skipped += 1
+            row.skipped += 1
         elif isinstance(entry, Garbage) or self.received - entry.time > window:
-            account.dead_lettered += 1
-            account.consecutive_dead_letters += 1
+            row.dead_lettered += 1
+            row.consecutive_dead_letters += 1
             self.tables.dead_letters.setdefault((log.generation, number, offset), DeadLetter(entry))
-            if account.consecutive_dead_letters >= DEAD_LETTER_LIMIT:
-                account.halt = "too_many_dead_letters"
+            if row.consecutive_dead_letters >= DEAD_LETTER_LIMIT:
+                row.halt = "too_many_dead_letters"
             return
         else:
             outcome = self.tables.store(entry)
-            account.stored += outcome == "stored"
-            account.duplicates += outcome == "duplicate"
-            account.skipped += outcome in ("expired", "retracted")
-        account.consecutive_dead_letters = 0
+            row.stored += outcome == "stored"
+            row.duplicates += outcome == "duplicate"
+            row.skipped += outcome in ("expired", "retracted")
+        row.consecutive_dead_letters = 0
 
-    def resume(self, number: int, edge: str | int) -> None:
-        account, log = self.tables.accounts[number], self.logs[number]
-        edges = {"stored": account.next, "earliest": log.start, "latest": log.end}
-        target = edges[edge] if isinstance(edge, str) else edge
-        if edge != "stored" or account.halt == "log_diverged":
-            account.fingerprint = None
-        account.first += min(target - account.next, 0)
-        account.skipped += max(target - account.next, 0)
-        account.next = target
-        account.consecutive_dead_letters = 0
-        account.halt = None
+    def resume(self, number: int, position: str | int) -> None:
+        row, log = self.tables.offset_rows[number], self.logs[number]
+        positions = {"stored": row.next, "earliest": log.start, "latest": log.end}
+        target = positions[position] if isinstance(position, str) else position
+        if position != "stored" or row.halt == "log_diverged":
+            row.fingerprint = None
+        row.first += min(target - row.next, 0)
+        row.skipped += max(target - row.next, 0)
+        row.next = target
+        row.consecutive_dead_letters = 0
+        row.halt = None
 
     # The operator.
 
@@ -223,8 +223,8 @@ class Model:
     def expire(self, first_kept: date, days: list[date], *, has_archive: bool) -> None:
         for day in days:
             file = self.tables.archived.get(day)
-            is_held = file is not None and file.is_kept
-            if day < first_kept and not is_held and self.has_partition(day):
+            must_stay = file is not None and file.is_kept
+            if day < first_kept and not must_stay and self.has_partition(day):
                 self._expire(day, file, has_archive=has_archive)
 
     def has_partition(self, day: date) -> bool:
@@ -275,12 +275,12 @@ class Model:
         self.logs = {n: Log(log.generation + 1) for n, log in self.logs.items()}
 
 
-def _fault(account: Account, log: Log) -> str | None:
+def _halt_reason(row: OffsetRow, log: Log) -> str | None:
     """Return why an assigned partition halts, or None."""
-    if account.next > log.end:
+    if row.next > log.end:
         return "log_diverged"
-    if account.next < log.start:
+    if row.next < log.start:
         return "records_lost"
-    if account.fingerprint is None or account.fingerprint[1] < log.start:
+    if row.fingerprint is None or row.fingerprint[1] < log.start:
         return None
-    return None if account.fingerprint[0] == log.generation else "log_diverged"
+    return None if row.fingerprint[0] == log.generation else "log_diverged"
