@@ -52,8 +52,13 @@ def _needs_servers(config: pytest.Config) -> bool:
 
 
 def pytest_configure() -> None:
-    """Ignore the stack that a shell's variables name, and let examples take any time."""
-    settings.register_profile("untimed", deadline=None)
+    """Ignore the stack that a shell's variables name, and let examples take any time.
+
+    Properties are tested with the same examples in each run, so that a change makes a test fail,
+    not chance; ENGAGE_TEST_RANDOM=1 tries others.
+    """
+    is_random = os.environ.get("ENGAGE_TEST_RANDOM") == "1"
+    settings.register_profile("untimed", deadline=None, derandomize=not is_random)
     settings.load_profile("untimed")
     for name in [*os.environ]:
         if name.startswith("ENGAGE_") and not name.startswith("ENGAGE_TEST_"):
