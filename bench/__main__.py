@@ -20,6 +20,7 @@ from bench import (
     refresh,
     rollups,
     scale,
+    search,
     servers,
     sink,
     start,
@@ -53,6 +54,7 @@ SCENARIOS = {
     "ages": Scenario(ages.run, 500_000, None),
     "rollups": Scenario(rollups.run, 100_000, None),
     "archive": Scenario(archive.run, 500_000, 100_000),
+    "search": Scenario(search.run, 1_000_000, None),
 }
 """What there is, in the order it is run in."""
 

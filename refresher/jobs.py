@@ -13,7 +13,7 @@ from prometheus_client import Counter
 
 from refresher.health_check import HealthCheck
 from refresher.partitions import Partitions, Statistics
-from refresher.refresh import StatsView
+from refresher.refresh import SearchWords, StatsView
 from refresher.settings import RefresherSettings
 from runtime.logging import get_logger
 from runtime.settings import DatabaseSettings
@@ -25,6 +25,7 @@ JOB_ERRORS: Final = Counter("engage_refresher_job_errors_total", "Jobs that fail
 _RETRY_SECONDS: Final = 1.0
 # Expiry decides itself whether it is due: after its interval, or earlier after a failure.
 _EXPIRY_POLL_SECONDS: Final = 1.0
+_SEARCH_POLL_SECONDS: Final = 10.0
 _CLOCK_POLL_SECONDS: Final = 1.0
 _MIN_CLOCK_STEP_SECONDS: Final = 1.0
 
@@ -100,6 +101,7 @@ class Refresher:
         self.maintenance_runner = JobRunner(settings, "engage-maintenance")
         self.statistics_runner = JobRunner(settings, "engage-statistics")
         self.stats_view = StatsView(settings)
+        self.search_words = SearchWords(settings)
         self.health = HealthCheck(settings)
         self.partitions = Partitions(settings)
         self.statistics = Statistics(settings)
@@ -121,6 +123,7 @@ class Refresher:
             (self.maintenance_runner, self.partitions.expire_when_due, _EXPIRY_POLL_SECONDS),
             (self.refresh_runner, self.stats_view.refresh, settings.refresh_interval_seconds),
             (self.statistics_runner, self.statistics.analyze, settings.analyze_interval_seconds),
+            (self.statistics_runner, self.search_words.refresh_search, _SEARCH_POLL_SECONDS),
             (self.health_runner, self.health.check_health, settings.health_check_interval_seconds),
         ):
             scheduler.add_job(

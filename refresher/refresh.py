@@ -1,4 +1,4 @@
-"""Refresh of the stats view, ``engagement_stats``."""
+"""Refresh of the stats view, ``engagement_stats``, and of the words that search knows."""
 
 import time
 from typing import Final
@@ -21,6 +21,7 @@ DURATION: Final = Gauge(
 # A slow refresh, as during a large import, leaves PostgreSQL to the other sessions for a while.
 _MAX_BUSY_FRACTION: Final = 0.2
 _MAX_PAUSE_SECONDS: Final = 30.0
+_MAX_SEARCH_FRACTION: Final = 0.05
 
 
 class StatsView:
@@ -59,3 +60,21 @@ class StatsView:
         pause = duration / _MAX_BUSY_FRACTION - duration
         if duration + pause > self._settings.refresh_interval_seconds:
             self._paused_until = began + duration + min(pause, _MAX_PAUSE_SECONDS)
+
+
+class SearchWords:
+    """Refreshes the tags and words of search when the catalogue has changed."""
+
+    def __init__(self, settings: RefresherSettings) -> None:
+        self._settings = settings
+        self._paused_until = 0.0
+
+    async def refresh_search(self, connection: Connection) -> None:
+        """Refresh both; their readers are not blocked."""
+        began = time.monotonic()
+        if began < self._paused_until:
+            return
+        await connection.execute(
+            "SELECT refresh_search()", timeout=self._settings.refresh_timeout_seconds
+        )
+        self._paused_until = began + (time.monotonic() - began) / _MAX_SEARCH_FRACTION

@@ -60,7 +60,8 @@ def command_of(report: Report) -> Any:
 def _parameters(report: Report) -> Iterator[inspect.Parameter]:
     for name, field in report.parameters.model_fields.items():
         if name != _PAGE_START:
-            yield _parameter(name, field, is_argument=f"{{{name}" in report.path)
+            is_argument = f"{{{name}" in report.path or field.is_required()
+            yield _parameter(name, field, is_argument=is_argument)
 
 
 def _parameter(name: str, field: FieldInfo, *, is_argument: bool) -> inspect.Parameter:

@@ -28,18 +28,22 @@ GRANT INSERT, UPDATE, DELETE ON alerts TO engage_refresher;
 GRANT UPDATE ON last_health_check TO engage_refresher;
 GRANT EXECUTE ON FUNCTION
     partition_name(date), ensure_partition(date), drop_partition(date), analyze_partition(date),
-    analyze_engagements(), refresh_engagement_stats(boolean), day_fingerprint(date),
+    analyze_engagements(), refresh_engagement_stats(boolean), refresh_search(),
+    day_fingerprint(date),
     drop_archived_partition(date, bigint, numeric, integer, bigint, text)
     TO engage_refresher;
 
-GRANT SELECT ON experiments, experiment_authors, published_stats TO engage_reader;
+GRANT SELECT ON experiments, experiment_authors, published_stats, catalogue_tags, catalogue_words
+    TO engage_reader;
 GRANT EXECUTE ON FUNCTION
-    compared_ages(), matching_posts(text, bigint, text, boolean),
+    search_words(text), search_vector(text), trigrams(text), compared_ages(), matching_posts(text, bigint, text, boolean),
     posts_at_age(text, bigint, text, boolean, integer, engagement_type[])
     TO engage_reader;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON authors, posts, post_metadata, users, deleted_posts
     TO engage_editor;
+-- Used by indexes.
+GRANT EXECUTE ON FUNCTION search_words(text), search_vector(text) TO engage_editor;
 GRANT SELECT, DELETE ON external_ids TO engage_editor;
 GRANT EXECUTE ON FUNCTION
     find_erased(bigint[], text[]), move_external_id(text, text, bigint),

@@ -42,6 +42,7 @@ CLOSED_OF = {
         "GET /reports/movers", "GET /reports/cohorts", "GET /live",
         "GET /reports/author-benchmark/{author_id:path}",
         "GET /reports/post-benchmark/{post_id:path}",
+        "GET /search",
         "GET /ops/ledger", "GET /events/{event_id}",
     },
     "catalogue": {

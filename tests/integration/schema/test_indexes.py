@@ -38,10 +38,20 @@ USES: list[tuple[str, str, dict[str, Any]]] = [
             "now": NOW,
         },
     ),
+    *(
+        (index, "search", {"q": "databsae", "number": 0, "limit": 10})
+        for index in (
+            "idx_posts_title_words",
+            "idx_authors_name_words",
+            "idx_catalogue_words",
+            "idx_catalogue_words_trigrams",
+        )
+    ),
 ]
-# Unique indexes: a concurrent refresh needs the first, the others keep their tables to one row.
+# Unique indexes: a concurrent refresh needs the first two, the others keep their tables to one row.
 RULES = {
     "idx_engagement_stats_post",
+    "idx_catalogue_tags",
     "catalogue_version_single",
     "ledger_totals_single",
     "stats_refresh_single",
@@ -84,6 +94,7 @@ async def full(database: Database) -> AsyncIterator[Any]:
             " SELECT dead_letter_id, 'ann', 'rejected', '' FROM dead_letters"
         )
         await connection.execute("SELECT refresh_engagement_stats()")
+        await connection.execute("SELECT refresh_search()")
         await connection.execute("ANALYZE")
         yield connection
     finally:
