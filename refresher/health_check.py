@@ -123,8 +123,8 @@ class HealthCheck:
 
     async def _check(self, connection: Connection) -> list[Alert]:
         settings = self._settings
-        books = await read_counts(connection, settings.topic, self._counts)
-        ledger = balance(books, settings.topic, await self.end_offsets.read())
+        counts = await read_counts(connection, settings.topic, self._counts)
+        ledger = balance(counts, settings.topic, await self.end_offsets.read())
         _set_lag(ledger)
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
         facts = await sql.load("health_facts").fetchrow(

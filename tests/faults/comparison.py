@@ -30,7 +30,7 @@ class Comparison:
 
     Args:
         unknown: events of unknown outcome before they were sent again.
-        differences: one line each; empty if every event is stored as the clients were told.
+        differences: one line each; empty if every event is stored as the responses say.
     """
 
     accepted: int

@@ -14,7 +14,7 @@ def offsets(partition: int, next_offset: int) -> dict[str, Any]:
     return place | counts
 
 
-BOOKS = LedgerCounts([offsets(0, 5), offsets(1, 7)], 12, 0, 0, 0, 12)
+COUNTS = LedgerCounts([offsets(0, 5), offsets(1, 7)], 12, 0, 0, 0, 12)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ BOOKS = LedgerCounts([offsets(0, 5), offsets(1, 7)], 12, 0, 0, 0, 12)
 def test_in_flight_total_is_null_when_the_end_of_a_partition_is_unknown(
     ends: dict[int, int] | None, in_flight: list[int | None], total: int | None
 ) -> None:
-    ledger = balance(BOOKS, "t", ends)
+    ledger = balance(COUNTS, "t", ends)
 
     assert [partition.in_flight for partition in ledger.partitions] == in_flight
     assert ledger.totals.in_flight == total
@@ -38,20 +38,20 @@ def test_in_flight_total_is_null_when_the_end_of_a_partition_is_unknown(
 
 
 @pytest.mark.parametrize(
-    "books",
+    "counts",
     [
-        BOOKS._replace(engagements=11),
-        BOOKS._replace(offsets=[{**offsets(0, 5), "skipped": 1}]),
-        BOOKS._replace(stored_and_replayed=13),
+        COUNTS._replace(engagements=11),
+        COUNTS._replace(offsets=[{**offsets(0, 5), "skipped": 1}]),
+        COUNTS._replace(stored_and_replayed=13),
     ],
 )
-def test_ledger_is_not_balanced_when_a_sum_differs(books: LedgerCounts) -> None:
-    assert not balance(books, "t", None).balanced
+def test_ledger_is_not_balanced_when_a_sum_differs(counts: LedgerCounts) -> None:
+    assert not balance(counts, "t", None).balanced
 
 
 def test_in_flight_total_is_null_without_partitions_while_kafka_is_unavailable() -> None:
-    assert balance(BOOKS._replace(offsets=[]), "t", None).totals.in_flight is None
+    assert balance(COUNTS._replace(offsets=[]), "t", None).totals.in_flight is None
 
 
 def test_ledger_is_not_balanced_when_more_was_consumed_than_the_log_has() -> None:
-    assert not balance(BOOKS, "t", {0: 5, 1: 6}).balanced
+    assert not balance(COUNTS, "t", {0: 5, 1: 6}).balanced

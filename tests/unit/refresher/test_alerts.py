@@ -34,8 +34,8 @@ def ledger(
     row = {"topic": TOPIC, "partition": 0, **counters, "duplicates": 0, "dead_lettered": 0}
     row |= {"skipped": 0, "halt_reason": halt}
     rows = next_offset if engagements is None else engagements
-    books = LedgerCounts([row], next_offset, 0, 0, 0, rows)
-    return balance(books, TOPIC, None if end is None else {0: end})
+    counts = LedgerCounts([row], next_offset, 0, 0, 0, rows)
+    return balance(counts, TOPIC, None if end is None else {0: end})
 
 
 def names(found: Iterable[Alert]) -> list[str]:
