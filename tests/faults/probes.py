@@ -39,11 +39,10 @@ VALUES ('isolation', 0, $1, 'timestamp_too_old', '', now(), NULL, $2) RETURNING 
 """
 
 
-def partition_of(post: int) -> int:
-    return int(murmur2(topics.partition_key(post)) & 0x7FFFFFFF) % topics.PARTITIONS
-
-
-POST_OF: Final = {partition_of(post): post for post in range(POSTS, 0, -1)}
+POST_OF: Final[dict[int, int]] = {
+    (murmur2(topics.partition_key(post)) & 0x7FFFFFFF) % topics.PARTITIONS: post
+    for post in range(POSTS, 0, -1)
+}
 """A post of each partition."""
 
 
