@@ -11,6 +11,8 @@ from schema.errors import EngagementError, Unavailable
 
 _TIMEOUT_SECONDS: Final = 15.0
 _RETRY_SECONDS: Final = 60.0
+# Responses whose detail is about the request's parameters: its URL would not help.
+_ABOUT_PARAMETERS: Final = frozenset({400, 404, 422})
 
 
 class RequestRejected(EngagementError):  # noqa: N818  (named for what is wrong)
@@ -60,13 +62,13 @@ def send(
         connection.close()
 
 
-def get_text(
+def get(
     url: str,
     key: str | None = None,
     *,
     timeout_seconds: float = _TIMEOUT_SECONDS,
     **parameters: Any,
-) -> str:
+) -> Response:
     """GET a URL of a service, with the parameters that are not None.
 
     Raises:
@@ -78,9 +80,16 @@ def get_text(
     response = send("GET", target, headers=_authorization(key), timeout_seconds=timeout_seconds)
     if response.status >= 500:
         raise Unavailable(f"{url} responds with HTTP {response.status}")
+    if response.status in _ABOUT_PARAMETERS:
+        raise RequestRejected(response.detail, response.status)
     if response.status != 200:
         raise RequestRejected(f"{url}: {response.detail}", response.status)
-    return response.body.decode()
+    return response
+
+
+def get_text(url: str, key: str | None = None, **options: Any) -> str:
+    """Return the body of ``get``. Raises as ``get`` does."""
+    return get(url, key, **options).body.decode()
 
 
 def post_lines(url: str, key: str | None, lines: Sequence[bytes]) -> list[Any]:

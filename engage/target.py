@@ -5,19 +5,23 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 import sql
-from engage.client import get_text
+from engage.client import Response, get
 from engage.embedded.scram import Login
 from engage.settings import ClientSettings
 from engage.stack.layout import Layout, StackFile
 from engage.stack.services import kafka_settings
+from engage.terminal import GivenFolder
 from runtime.settings import DatabaseSettings, KafkaSettings, is_in_secrets_folder
 from schema.errors import SetupError, Unavailable
 from sql.command import connected
+
+_URLS: Final = ("ingest_url", "api_url", "catalogue_url")
 
 
 async def fetch(url: str, name: str, **values: Any) -> list[dict[str, Any]]:
@@ -97,11 +101,15 @@ class Target:
         return asyncio.run(fetch(self.database_url, name, **values))
 
     def get_text(self, path: str, **parameters: Any) -> str:
-        """GET a path of the read API. Raises as ``client.get_text`` does."""
-        return get_text(self.api_url + path, self.read_key, **parameters)
+        """GET a path of the read API. Raises as ``client.get`` does."""
+        return self.get_response(path, **parameters).body.decode()
+
+    def get_response(self, path: str, **parameters: Any) -> Response:
+        """GET a path of the read API. Raises as ``client.get`` does."""
+        return get(self.api_url + path, self.read_key, **parameters)
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """GET a path of the read API and parse its JSON. Raises as ``client.get_text`` does."""
+        """GET a path of the read API and parse its JSON. Raises as ``client.get`` does."""
         return json.loads(self.get_text(path, **parameters))
 
     def _url(self, name: str) -> str:
@@ -126,10 +134,36 @@ def _is_given(variable: str) -> bool:
 
 
 def find(folder: Path) -> Target:
-    """Return what the folder's stack.json names, or the environment. Raises SetupError."""
+    """Return what the folder's stack.json names, or the environment.
+
+    Raises:
+        SetupError: both name a system, not the same, and --dir was not given.
+    """
     path = Layout(folder).stack_file
     stack = StackFile.read(path) if path.exists() else None
-    return Target(folder, stack, ClientSettings.load())
+    settings = ClientSettings.load()
+    if stack and not isinstance(folder, GivenFolder):
+        _require_same_system(folder, stack, settings)
+    return Target(folder, stack, settings)
+
+
+def _require_same_system(folder: Path, stack: StackFile, settings: ClientSettings) -> None:
+    given = {f"ENGAGE_{name.upper()}": getattr(settings, name) for name in _URLS}
+    if "ENGAGE_DATABASE_URL" in os.environ:
+        given["ENGAGE_DATABASE_URL"] = os.environ["ENGAGE_DATABASE_URL"]
+    for variable, url in given.items():
+        address = _address(getattr(stack, variable.removeprefix("ENGAGE_").lower()))
+        if url and _address(url) != address:
+            raise SetupError(
+                f"{variable} names {_address(url)}, but the stack in {folder} is at {address}:"
+                " unset the variable, or name the stack with --dir"
+            )
+
+
+def _address(url: str) -> str:
+    """Return host, port and path of a URL, without the login and options that it may have."""
+    parts = urlsplit(url)
+    return f"{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
 
 def key_file(folder: Path) -> Path:

@@ -4,20 +4,21 @@ import csv
 import getpass
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PosixPath
+from textwrap import fill
 from typing import IO, Annotated, Any, Final
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from engage.client import RequestRejected
+from engage.text_table import Column, body, fit, head
 from runtime.files import new_file
 from schema.bidi import isolated
 from schema.errors import SetupError, Unavailable
@@ -29,8 +30,14 @@ UNREACHABLE: Final = 3
 DEFAULT_DIR: Final = Path(".engage")
 
 
-def _absolute(folder: Path) -> Path:
-    return folder.expanduser().absolute()
+class GivenFolder(PosixPath):
+    """A folder that the command line names with --dir, so that it wins over the environment."""
+
+
+def _absolute(context: typer.Context, parameter: typer.CallbackParam, folder: Path) -> Path:
+    source = context.get_parameter_source(str(parameter.name))
+    is_given = source is not None and source.name == "COMMANDLINE"
+    return (GivenFolder if is_given else Path)(folder.expanduser().absolute())
 
 
 Dir = Annotated[
@@ -38,7 +45,8 @@ Dir = Annotated[
     typer.Option(
         "--dir",
         envvar="ENGAGE_DIR",
-        help="Folder of the stack. Without a stack in it, the environment names the services.",
+        help="Folder of the stack; --dir wins over the environment. Without a stack in it,"
+        " the environment names the services.",
         callback=_absolute,
         file_okay=False,
     ),
@@ -82,17 +90,40 @@ def exit_code(error: Exception) -> int:
 
 _WIDE: Final = 240
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_PERCENT: Final = "_pct"
+_CHANGES: Final = ("change", "lift", "low", "high")
+"""First words of the names of percentages that are shown with a sign."""
 
 Rows = Sequence[Mapping[str, Any]]
 
 
-def print_rows(rows: Rows, output: Output = Output.TABLE, *, title: str | None = None) -> None:
+def print_rows(  # noqa: PLR0913  (independent parameters)
+    rows: Rows,
+    output: Output = Output.TABLE,
+    *,
+    title: str | None = None,
+    optional: Sequence[str] = (),
+    whole: Sequence[str] = (),
+    details: Sequence[str] = (),
+) -> None:
+    """Print rows with the same members.
+
+    Args:
+        rows: their members' names end in _id for identifiers and _pct for percentages.
+        output: the format.
+        title: a line above a table.
+        optional: columns that a table leaves out where the terminal is too narrow, the first ones
+            first.
+        whole: columns whose texts are never shortened.
+        details: columns that a table shows under each row, for long texts.
+    """
     if output is Output.JSON:
         print_json(rows)
     elif output is Output.CSV:
         _print_csv(rows)
     else:
-        _print_table(rows, title)
+        table = _columns(rows, optional, whole, details) if rows else []
+        _print_table(table, title)
 
 
 def print_json(value: Any) -> None:
@@ -124,19 +155,48 @@ def write_text(text: str, path: Path | None) -> None:
         print(path)
 
 
-def print_facts(facts: Mapping[str, Any], output: Output = Output.TABLE) -> None:
+def print_facts(
+    facts: Mapping[str, Any], output: Output = Output.TABLE, *, title: str | None = None
+) -> None:
     """Print one object: a line per field, or JSON or CSV."""
     if output is Output.JSON:
         print_json(facts)
     elif output is Output.CSV:
         _print_csv([facts])
     else:
-        width = max(map(len, facts), default=0)
+        if title:
+            _console().print(title, style="bold")
+        names = {name: name.removesuffix(_PERCENT) for name in facts}
+        width = max(map(len, names.values()), default=0)
         for name, value in facts.items():
-            print(f"{name:<{width}}  {shown(value)}")
+            print(_fact(f"{names[name]:<{width}}  ", isolated(_cell(name, value))))
+
+
+def _fact(start: str, value: str) -> str:
+    """Return a line, or lines when the value has spaces and the terminal is too narrow."""
+    if "\n" in value or len(start) + len(value) <= terminal_width():
+        return start + value
+    return fill(
+        value,
+        terminal_width(),
+        initial_indent=start,
+        subsequent_indent=len(start) * " ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def shown(value: Any) -> str:
+    """Return a value for people, on as many lines as it has."""
+    return isolated(_text(value))
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal, or of COLUMNS; 240 for files and pipes."""
+    return shutil.get_terminal_size((_WIDE, 24)).columns
+
+
+def _text(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -146,8 +206,8 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.2f}"
     if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds")
-    return isolated(_escaped(value)) if isinstance(value, str) else str(value)
+        return value.isoformat(sep=" ", timespec="seconds").replace("+00:00", "Z")
+    return _escaped(value) if isinstance(value, str) else str(value)
 
 
 def _escaped(text: str) -> str:
@@ -163,23 +223,62 @@ def _print_csv(rows: Rows) -> None:
         writer.writerows(rows)
 
 
-def _print_table(rows: Rows, title: str | None) -> None:
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
+def _console() -> Console:
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def _print_table(columns: Sequence[Column], title: str | None) -> None:
+    console = _console()
     if title:
         console.print(title, style="bold")
-    if not rows:
+    if not columns:
         console.print("(none)")
         return
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name, value in rows[0].items():
-        is_number = isinstance(value, int | float) and not name.endswith("_id")
-        table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
-    for row in rows:
-        table.add_row(*(_cell(name, value) for name, value in row.items()))
-    console.print(table)
+    layout = fit(columns, terminal_width())
+    for line in head(layout):
+        console.print(line, style="dim")
+    for line in body(layout, terminal_width()):
+        console.print(line)
+    if layout.omitted:
+        names = ", ".join(column.header for column in reversed(layout.omitted))
+        note = f"(a wider terminal, -o csv and -o json also show: {names})"
+        console.print(fill(note, terminal_width()), style="dim")
+
+
+def _columns(
+    rows: Rows, optional: Sequence[str], whole: Sequence[str], details: Sequence[str]
+) -> list[Column]:
+    ranks = {name: rank for rank, name in enumerate(reversed(optional))}
+    return [
+        Column(
+            _header(name),
+            [" ".join(_cell(name, row[name]).split()) for row in rows],
+            is_number=any(_is_number(name, row[name]) for row in rows),
+            is_whole=name in whole or name.endswith("timestamp"),
+            rank=ranks.get(name),
+            is_detail=name in details,
+        )
+        for name in rows[0]
+    ]
+
+
+def _header(name: str) -> str:
+    return name.removesuffix(_PERCENT).replace("_", " ")
+
+
+def _is_identifier(name: str) -> bool:
+    return name in {"id", "pid", "offset"} or name.endswith(("_id", " id"))
+
+
+def _is_number(name: str, value: Any) -> bool:
+    return isinstance(value, int | float) and not _is_identifier(name)
 
 
 def _cell(name: str, value: Any) -> str:
-    is_identifier = name == "pid" or name.endswith("_id")
-    as_it_is = is_identifier and isinstance(value, int) and not isinstance(value, bool)
-    return escape(str(value) if as_it_is else shown(value))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _text(value)
+    if _is_identifier(name):
+        return str(value)
+    if name.endswith(_PERCENT):
+        return f"{value:+,.1f}%" if name.startswith(_CHANGES) else f"{value:,.1f}%"
+    return _text(value)

@@ -64,7 +64,7 @@ def _print(found: Mapping[str, Any], output: Output) -> None:
     if output is Output.JSON:
         print_json(found)
     else:
-        print_rows(accounts(found), output)
+        print_rows(accounts(found), output, optional=("log_end_offset", "next_offset"))
     if output is Output.TABLE:
         print(verdict(found))
 

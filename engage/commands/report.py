@@ -6,9 +6,11 @@ Arguments and options of a command are the parameters of the report's declaratio
 import inspect
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import typer
 from pydantic.fields import FieldInfo
@@ -16,6 +18,7 @@ from typer.core import TyperGroup
 
 from analytics_api.report import Report, load_reports
 from engage.commands.weekly import weekly
+from engage.report_headings import heading
 from engage.report_tables import print_report
 from engage.target import find
 from engage.terminal import DEFAULT_DIR, Dir, print_json, write_text
@@ -41,13 +44,18 @@ def command_of(report: Report) -> Any:
         path, query = _split(report, given)
         if output not in {"table", "json"}:
             query["format"] = output
-        text = find(folder).get_text(path, **query)
+        system = find(folder)
+        response = system.get_response(path, **query)
+        text = response.body.decode()
         if file is not None or output not in {"table", "json"}:
             write_text(text, file)
-        elif output == "table":
-            print_report(report, json.loads(text))
-        else:
+        elif output == "json":
             print_json(json.loads(text))
+        else:
+            zone = ZoneInfo(given.get("tz") or system.get("/")["time_zone"])
+            as_of = datetime.fromisoformat(response.headers["Data-As-Of"])
+            title = heading(report, given, zone, as_of)
+            print_report(report, json.loads(text), title, zone)
 
     parameters = [*_parameters(report), *_common(report)]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -60,13 +68,17 @@ def command_of(report: Report) -> Any:
 def _parameters(report: Report) -> Iterator[inspect.Parameter]:
     for name, field in report.parameters.model_fields.items():
         if name != _PAGE_START:
-            is_argument = f"{{{name}" in report.path or field.is_required()
+            is_argument = f"{{{name}}}" in _path(report) or field.is_required()
             yield _parameter(name, field, is_argument=is_argument)
 
 
 def _parameter(name: str, field: FieldInfo, *, is_argument: bool) -> inspect.Parameter:
     # The API parses dates.
-    kind: Any = str | None if "date" in str(field.annotation) else field.annotation
+    kind: Any = field.annotation
+    if "date" in str(kind):
+        kind = str | None
+    elif "bool" in str(kind):
+        kind = bool | None
     bounds = {end: getattr(each, end) for each in field.metadata for end in ("ge", "le")
               if hasattr(each, end)}  # fmt: skip
     described: dict[str, Any] = {
@@ -95,8 +107,12 @@ def _keyword(name: str, kind: Any, declared: Any, default: Any) -> inspect.Param
     )
 
 
+def _path(report: Report) -> str:
+    return report.path.replace(":path}", "}")
+
+
 def _split(report: Report, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    path, query = report.path.replace(":path}", "}"), {}
+    path, query = _path(report), {}
     for name, value in given.items():
         if f"{{{name}}}" in path:
             path = path.replace(f"{{{name}}}", quote(value, safe=""))

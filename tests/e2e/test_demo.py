@@ -12,7 +12,7 @@ def test_demo_ends_balanced_and_leaves_nothing_running(tmp_path: Path) -> None:
 
     assert answer.returncode == 0, answer.stderr
     assert "\nbalanced\n" in answer.stdout
-    assert "most engagement: " in answer.stdout
+    assert "most engagements an hour: " in answer.stdout
     assert "(none)" not in answer.stdout
     assert "sent 2,500 = accepted 2,500 = stored 2,500" in answer.stdout
     assert re.search(r" [1-9][0-9],[0-9]{3} numbers of reports recomputed", answer.stdout)

@@ -51,3 +51,35 @@ def test_csv_has_plain_values(capsys: pytest.CaptureFixture[str]) -> None:
     print_rows([{"a": 1000, "b": "x,y"}], Output.CSV)
 
     assert capsys.readouterr().out == 'a,b\n1000,"x,y"\n'
+
+
+def test_table_that_is_too_wide_shows_its_last_columns_under_each_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    row = {f"number_{each}": 1_234_567 for each in range(6)}
+    print_rows([row, row])
+    lines = capsys.readouterr().out.splitlines()
+
+    assert max(map(len, lines)) <= 40
+    assert " ".join("".join(lines[-2:]).split()) == (
+        "number 3: 1,234,567, number 4: 1,234,567, number 5: 1,234,567"
+    )
+
+
+def test_table_leaves_out_optional_columns_before_it_shortens_a_title(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "45")
+    row = {"title": "A title of some forty characters, no less", "category": "Tech", "views": 1}
+    print_rows([row], optional=("category",))
+    head, line, *note = capsys.readouterr().out.splitlines()
+
+    assert head.split() == ["title", "views"]
+    assert line.startswith("A title of some forty characters, no")
+    assert "category" in " ".join(note)
+
+
+def test_percentages_have_a_sign_where_they_are_changes(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([{"change_pct": 5.04, "share_pct": 1234.5}])
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["+5.0%", "1,234.5%"]
