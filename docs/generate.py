@@ -87,6 +87,7 @@ def _of(path: str, command: Any, common: list[tuple[str, str]]) -> Iterator[str]
     arguments = [one.name.upper() for one in shown if not one.opts[0].startswith("-")]
     yield f"## {' '.join([path, *arguments])}"
     yield (command.help or "").strip()
+    yield command.epilog.replace("engage", "`engage", 1) + "`"
     rows = {one.opts[0]: _parameter(one) for one in shown}
     if own := [row for row in rows.values() if row not in common]:
         yield item_list(own)

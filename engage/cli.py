@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from engage.examples import add_examples
 from engage.terminal import exit_code
 from schema.errors import EngagementError
 
@@ -55,10 +56,10 @@ def load_command(name: str) -> Any:
         import_module(f"engage.commands.{COMMANDS[name].module}"), COMMANDS[name].attribute
     )
     if isinstance(found, typer.Typer):
-        return typer.main.get_group(found)
+        return add_examples(typer.main.get_group(found), name)
     single = typer.Typer(add_completion=False)
     single.command(name)(found)
-    return typer.main.get_command(single)
+    return add_examples(typer.main.get_command(single), name)
 
 
 class _Root(TyperGroup):

@@ -1,11 +1,15 @@
 """The command line without a stack: help, errors, output."""
 
 import json
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from engage.cli import COMMANDS, app
@@ -80,14 +84,78 @@ def test_exit_codes(error: Exception, code: int) -> None:
     assert exit_code(error) == code
 
 
-def test_the_stack_of_the_folder_wins_over_the_environment(
+def test_environment_names_the_system_when_the_folder_has_no_stack(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENGAGE_API_URL", "http://elsewhere")
 
     assert find(tmp_path).api_url == "http://elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("variable", "url", "named"),
+    [
+        ("ENGAGE_API_URL", "http://elsewhere", "elsewhere"),
+        ("ENGAGE_INGEST_URL", "http://127.0.0.1:9", "127.0.0.1:9"),
+        ("ENGAGE_DATABASE_URL", "postgresql://u:hunter2@db/d", "db/d"),
+    ],
+)
+def test_command_refuses_when_environment_and_running_stack_differ(
+    variable: str, url: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     FILE.write(Layout(tmp_path).stack_file)
-    assert find(tmp_path).api_url == FILE.api_url
+    monkeypatch.setenv("ENGAGE_DIR", str(tmp_path))
+    monkeypatch.setenv(variable, url)
+    answer = runner.invoke(app, ["users", "erase", "--user-id", "1", "--yes"])
+
+    assert answer.exit_code == 2
+    assert f"{variable} names {named}, but the stack in {tmp_path}" in answer.stderr
+    assert "hunter2" not in answer.output
+
+
+def test_stack_is_used_when_the_environment_names_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FILE.write(Layout(tmp_path).stack_file)
+    monkeypatch.setenv("ENGAGE_API_URL", f"{FILE.api_url}/")
+    monkeypatch.setenv("ENGAGE_DATABASE_URL", "postgresql://other@127.0.0.1:4/d?passfile=x")
+
+    assert find(tmp_path).read_key == FILE.read_key
+
+
+def test_dir_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    FILE.write(Layout(tmp_path).stack_file)
+    monkeypatch.setenv("ENGAGE_API_URL", "http://elsewhere")
+    answer = runner.invoke(app, ["report", "posts", "--dir", str(tmp_path)])
+
+    assert answer.exit_code == 3
+    assert FILE.api_url in answer.stderr
+
+
+def leaves(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    below = getattr(command, "commands", {})
+    for name, child in below.items():
+        yield from leaves(child, *path, name)
+    if not below or getattr(command, "invoke_without_command", False):
+        yield path, command
+
+
+LEAVES = dict(leaves(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_help_of_each_command_has_an_example_that_can_be_run(
+    path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("posts.csv", "events.ndjson"):
+        Path(name).touch()
+    command = LEAVES[path]
+    start = f"Example: engage {' '.join(path)}"
+    assert command.epilog.startswith(start)
+
+    arguments = shlex.split(command.epilog.removeprefix(start))
+    command.make_context(path[-1], arguments)
 
 
 def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
