@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from analytics_api.periods import PeriodName
+from analytics_api.periods import Comparison, PeriodName
 from schema.event import EventType
 from web.parameters import Boolean, DateParameter, Integer
 
@@ -52,6 +52,11 @@ class PeriodParameters(FilterParameters):
         None, description="First day, YYYY-MM-DD in tz; instead of period."
     )
     end: DateParameter | None = Field(None, description="Last day, included. Default: today.")
+    compare: Comparison = Field(
+        "previous",
+        description="Comparison period: the one before, the same of the year before (52 weeks),"
+        " or none.",
+    )
 
 
 class QuarterParameters(PeriodParameters):

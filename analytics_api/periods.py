@@ -13,17 +13,21 @@ from schema.time_zones import zone_of
 from web.problems import Problem
 
 PeriodName = Literal["7d", "30d", "90d", "365d", "all"]
-NoComparison = Literal["all_time", "not_recorded", "expired"]
+Comparison = Literal["previous", "year", "none"]
+NoComparison = Literal["all_time", "not_recorded", "expired", "not_requested"]
 NO_COMPARISON: Final[Mapping[NoComparison, str]] = {
     "all_time": "nothing is before all time",
     "not_recorded": "engagement was not recorded yet",
     "expired": "some of its days have expired",
+    "not_requested": "no comparison was requested",
 }
 """Why there is no comparison period."""
 
 DAYS: Final = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DAYS: Final = 3660
+_YEAR_DAYS: Final = 364
+"""A year of whole weeks, so that weekdays match."""
 _MAX_YEAR: Final = 9000
 _LONG: Final = timedelta(days=100)
 _INSTANT: Final = timedelta(microseconds=1)
@@ -51,6 +55,7 @@ class Period:
         zone: of days and hours.
         no_comparison: why there is no comparison period; None: there is one.
         recorded_since: the first event; None: unknown, or there are no events.
+        comparison: the period before, or the same period of the year before; none is requested.
     """
 
     start: datetime
@@ -59,6 +64,7 @@ class Period:
     filters: Filters = Filters()
     no_comparison: NoComparison | None = None
     recorded_since: datetime | None = None
+    comparison: Comparison = "previous"
 
     @property
     def has_previous(self) -> bool:
@@ -74,6 +80,7 @@ class Period:
     def previous(self) -> "Period":
         """The comparison period: the same local times whole weeks before, without overlap.
 
+        The year before is 52 weeks before, or more for a longer period.
         Weekdays are compared with the same weekdays, and today until now with that day until the
         same hour. Local dates are counted, not hours, so that clock changes do not shift it. It is
         empty where there is none.
@@ -81,11 +88,19 @@ class Period:
         if not self.has_previous:
             return replace(self, end=self.start)
         days = -7 * math.ceil(self._dates / 7)
+        if self.comparison == "year":
+            days = min(days, -_YEAR_DAYS)
         return replace(
             self,
             start=shift_days(self.start, days, self.zone),
             end=shift_days(self.end, days, self.zone),
         )
+
+    def with_comparison(self, comparison: Comparison) -> "Period":
+        """Return the period with the requested comparison period."""
+        if self.has_previous and comparison == "none":
+            return replace(self, comparison=comparison, no_comparison="not_requested")
+        return replace(self, comparison=comparison)
 
     def compared_with(
         self,

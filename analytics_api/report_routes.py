@@ -159,10 +159,12 @@ def _period(query: FilterParameters, zone: ZoneInfo, now: datetime, filters: Fil
     if not isinstance(query, PeriodParameters):
         return Period(now, now, zone, filters, "all_time")
     if query.start is None and query.end is None:
-        return named_period(query.period or query.default_period, zone, now, filters)
+        named = named_period(query.period or query.default_period, zone, now, filters)
+        return named.with_comparison(query.compare)
     if query.period is not None or query.start is None:
         raise Problem(422, "invalid_parameter", "give period, or start with or without end")
-    return period_between(query.start, query.end, zone, now, filters)
+    between = period_between(query.start, query.end, zone, now, filters)
+    return between.with_comparison(query.compare)
 
 
 async def _comparable(period: Period, state: State) -> Period:

@@ -104,6 +104,8 @@ class Overview(BaseModel):
     recorded_since: datetime | None = Field(description="null: nothing was recorded yet.")
     current: PeriodTotals
     previous: PeriodTotals | None = Field(description="null without comparison period.")
+    previous_start: datetime | None = Field(description="Start of the comparison period.")
+    previous_end: datetime | None = Field(description="End of it, exclusive.")
     change_pct: Change | None
     no_comparison: WhyNotCompared
 
@@ -127,6 +129,8 @@ async def overview(context: Context, query: PeriodParameters) -> Overview:
         recorded_since=period.recorded_since,
         current=current,
         previous=previous if period.has_previous else None,
+        previous_start=period.previous.start if period.has_previous else None,
+        previous_end=period.previous.end if period.has_previous else None,
         change_pct=change if period.has_previous else None,
         no_comparison=period.no_comparison,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Any, Final
 
 from pydantic import BaseModel, Field
@@ -37,9 +38,10 @@ class SeriesPoint(BaseModel):
     comments: int | None
     shares: int | None
     total_engagements: int | None
-    previous_engagements: int | None = Field(
-        description="Total of the interval at the same place of the comparison period."
+    previous_start: datetime | None = Field(
+        description="Start of the interval at the same place of the comparison period, in tz."
     )
+    previous_engagements: int | None = Field(description="Total of that interval.")
     no_comparison: WhyNotCompared
 
 
@@ -60,14 +62,15 @@ async def series(context: Context, query: SeriesParameters) -> list[SeriesPoint]
     (rows, *rest) = await asyncio.gather(
         *(_intervals(context, each, query.interval, post) for each in period.periods)
     )
-    totals = [row["total_engagements"] for earlier in rest for row in earlier]
+    previous = [row for earlier in rest for row in earlier]
     return [
         SeriesPoint(
             **dict(row) | {"start": row["start"].astimezone(period.zone)},
-            previous_engagements=totals[place] if place < len(totals) else None,
+            previous_start=before and before["start"].astimezone(period.zone),
+            previous_engagements=before and before["total_engagements"],
             no_comparison=period.no_comparison,
         )
-        for place, row in enumerate(rows)
+        for row, before in zip_longest(rows, previous[: len(rows)])
     ]
 
 

@@ -108,3 +108,22 @@ async def test_one_stray_event_does_not_say_since_when_engagement_is_recorded(
     assert later == first
     # The post was published when nothing was recorded.
     assert (counted_alone, counted) == (1, 0)
+
+
+async def test_comparison_period_and_its_intervals_are_named(store: Store) -> None:
+    oracle = steady(NOW - timedelta(days=20))
+    async with store.holding(oracle) as pool:
+        period = await compared(pool, week(oracle))
+        totals = await overview(context_of(pool, period), PeriodParameters())
+        points = await series(context_of(pool, period), SeriesParameters())
+        none = await compared(pool, week(oracle).with_comparison("none"))
+        alone = await overview(context_of(pool, none), PeriodParameters())
+
+    assert (totals.previous_start, totals.previous_end) == (
+        NOW - timedelta(days=14),
+        week(oracle).start,
+    )
+    assert {point.start - point.previous_start for point in points if point.previous_start} == {
+        timedelta(days=7)
+    }
+    assert (alone.previous_start, alone.no_comparison) == (None, "not_requested")

@@ -1,6 +1,7 @@
 """Periods and the periods before them."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -62,6 +63,42 @@ def test_comparison_period_never_overlaps_and_begins_on_the_same_weekday(
         days = (now.astimezone(place).date() - then.astimezone(place).date()).days
         assert days % 7 == 0
         assert days > 0
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "before", "before_end"),
+    [
+        # 52 weeks before, so that weekdays match; 53 for a period of 53 weeks.
+        ("2026-06-01", "2026-06-08", "2025-06-02", "2025-06-09"),
+        ("2026-03-09", "2026-03-16", "2025-03-10", "2025-03-17"),
+        ("2025-06-02", "2026-06-08", "2024-05-27", "2025-06-02"),
+    ],
+)
+def test_same_period_of_the_year_before_has_the_same_weekdays(
+    start: str, end: str, before: str, before_end: str
+) -> None:
+    scope = Period(at(start, NEW_YORK), at(end, NEW_YORK), NEW_YORK).with_comparison("year")
+
+    assert scope.previous.start == at(before, NEW_YORK)
+    assert scope.previous.end == at(before_end, NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    ("reason", "comparison", "expected"),
+    [
+        (None, "none", "not_requested"),
+        (None, "year", None),
+        ("all_time", "none", "all_time"),
+        ("all_time", "year", "all_time"),
+    ],
+)
+def test_period_without_comparison_says_why(
+    reason: Any, comparison: Any, expected: str | None
+) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    scope = Period(start, start + timedelta(days=1), NEW_YORK, no_comparison=reason)
+
+    assert scope.with_comparison(comparison).no_comparison == expected
 
 
 def test_where_nothing_is_before_the_period_before_is_empty() -> None:
