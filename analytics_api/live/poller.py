@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import secrets
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 from prometheus_client import Counter
@@ -49,6 +50,13 @@ class LivePost(Counts):
     category: str
 
 
+class UnknownPosts(BaseModel):
+    """Events of the last minutes whose posts are not in the catalogue."""
+
+    posts: int
+    events: int
+
+
 class Pipeline(BaseModel):
     """Pipeline health."""
 
@@ -74,6 +82,7 @@ class Live(BaseModel):
     events_per_second: float = Field(description="Mean of the last 10 entries of seconds.")
     seconds: list[int] = Field(description="Events in each of the last 60 seconds.")
     top_posts: list[LivePost] = Field(description="Most engaged in the last 5 minutes.")
+    unknown_posts: UnknownPosts = Field(description="Not in top_posts, nor in any report.")
     pipeline: Pipeline
 
 
@@ -187,7 +196,8 @@ class LivePoller:
             as_of=until,
             events_per_second=sum(counts[-_MEAN_SECONDS:]) / _MEAN_SECONDS,
             seconds=counts,
-            top_posts=[LivePost(**row) for row in posts],
+            top_posts=[LivePost(**row) for row in posts if row["post_id"] is not None],
+            unknown_posts=_unknown_posts(posts),
             pipeline=Pipeline(
                 **{name: pipeline[name] for name in Pipeline.model_fields if name in pipeline},
                 in_flight=await self._in_flight(pipeline["next_offset"]),
@@ -200,6 +210,15 @@ class LivePoller:
         # After the offsets: records produced in between are in flight, never negative.
         ends = await self._end_offsets.read()
         return None if ends is None else max(0, sum(ends.values()) - next_offset)
+
+
+def _unknown_posts(rows: Sequence[Any]) -> UnknownPosts:
+    """Return the sums of the row without a post."""
+    unknown = [row for row in rows if row["post_id"] is None]
+    return UnknownPosts(
+        posts=sum(row["posts"] for row in unknown),
+        events=sum(row["total_engagements"] for row in unknown),
+    )
 
 
 def _age(since: float) -> float:

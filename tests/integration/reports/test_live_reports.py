@@ -46,13 +46,23 @@ async def test_live_posts(store: Store, oracle: Oracle, limit: int) -> None:
     posts = {post.post_id: post for post in oracle.world.posts}
     since = oracle.now - 5 * MINUTE
     counted: dict[int, Counter[str]] = {}
+    unknown = []
     for event in oracle.world.engagements:
-        if event.post_id in posts and since <= event.at < oracle.now:
+        if not since <= event.at < oracle.now:
+            continue
+        if event.post_id in posts:
             counted.setdefault(event.post_id, Counter())[event.kind] += 1
+        else:
+            unknown.append(event.post_id)
     ranked = sorted(counted, key=lambda post_id: (-counted[post_id].total(), post_id))
     async with store.holding(oracle) as connection:
-        rows = await ask(connection, "live_posts", since=since, until=oracle.now, limit=limit)
+        found = await ask(connection, "live_posts", since=since, until=oracle.now, limit=limit)
+    rows = [row for row in found if row["post_id"] is not None]
+    others = [row for row in found if row["post_id"] is None]
 
+    assert [(row["total_engagements"], row["posts"]) for row in others] == (
+        [(len(unknown), len(set(unknown)))] if unknown else []
+    )
     assert [row["post_id"] for row in rows] == ranked[:limit]
     for row in rows:
         kinds = counted[row["post_id"]]
