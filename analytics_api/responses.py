@@ -14,9 +14,12 @@ from starlette.responses import Response
 from analytics_api import script
 from analytics_api.cache import CachedResponse, ReportCache
 from analytics_api.versions import Version
+from web.compression import accepts_gzip
 from web.problems import Problem, database_unavailable
 
 LIVE: Final = "private, no-cache"
+MIN_COMPRESSED_BYTES: Final = 500
+"""Smaller bodies are sent as they are."""
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _JSON: Final[TypeAdapter[Any]] = TypeAdapter(Any)
 _ETAG: Final = re.compile(r'(?:W/)?("[^"]*")')
@@ -106,7 +109,7 @@ class Representation:
             "ETag": etag,
             "Cache-Control": self._cache_control,
             "Data-As-Of": _rfc3339(as_of),
-            "Vary": "Accept, Authorization",
+            "Vary": "Accept, Accept-Encoding, Authorization",
         }
         if self._file_name is not None:
             headers["Content-Disposition"] = f"attachment; filename={self._file_name}"
@@ -139,7 +142,11 @@ class Representation:
         if cached.next_page:
             url = self._request.url.include_query_params(after=cached.next_page)
             headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
-        return Response(cached.body, 200, headers, self._media_type)
+        accepted = self._request.headers.get("accept-encoding", "")
+        if len(cached.body) < MIN_COMPRESSED_BYTES or not accepts_gzip(accepted):
+            return Response(cached.body, 200, headers, self._media_type)
+        headers["Content-Encoding"] = "gzip"
+        return Response(cached.compressed, 200, headers, self._media_type)
 
 
 def to_csv(rows: Sequence[BaseModel]) -> str:

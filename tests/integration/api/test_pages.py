@@ -1,5 +1,8 @@
 """What pages may read of the API, and how its own files come, over a socket."""
 
+import gzip
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -44,8 +47,27 @@ async def test_only_listed_origins_may_read_reports(
 
 @pytest.mark.parametrize("ranges", ["bytes=abc", "bytes=99999999-", "bytes=" + "0-0," * 2000])
 async def test_files_are_served_whole_for_any_range(api: Api, ranges: str) -> None:
-    for path in ("/dashboard", "/static/js/main.js"):
+    page = await (await api.get("/dashboard")).text()
+    for path in ("/dashboard", *re.findall(r'"(/static/[^"]+)"', page)):
         async with api.session.get(path) as answer:
             whole = await answer.read()
         async with api.session.get(path, headers={"Range": ranges}) as answer:
             assert (answer.status, await answer.read()) == (200, whole)
+
+
+async def test_reports_are_compressed_for_clients_that_accept_it(api: Api) -> None:
+    path = "/reports/when-to-post"
+    sizes = {}
+    for accepted in ("gzip", "identity"):
+        async with api.session.get(
+            path, headers={"Accept-Encoding": accepted}, auto_decompress=False
+        ) as answer:
+            body = await answer.read()
+            sizes[accepted] = len(body)
+            assert "Accept-Encoding" in answer.headers["Vary"]
+            assert answer.headers.get("Content-Encoding") == (
+                "gzip" if accepted == "gzip" else None
+            )
+            assert len(json.loads(gzip.decompress(body) if accepted == "gzip" else body)) == 168
+
+    assert sizes["gzip"] < sizes["identity"] / 4
