@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from runtime.settings import (
+    AddressSettings,
     KafkaSettings,
     ReplicaSettings,
     TimeZoneSettings,
@@ -10,7 +11,7 @@ from runtime.settings import (
 from web.settings import HttpSettings
 
 
-class ApiSettings(ReplicaSettings, KafkaSettings, TimeZoneSettings, HttpSettings):
+class ApiSettings(ReplicaSettings, KafkaSettings, TimeZoneSettings, AddressSettings, HttpSettings):
     """Settings of one process of the read API."""
 
     port: int = Field(default=8001, ge=0, le=65535, description="Port the service listens on.")

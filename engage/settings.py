@@ -7,22 +7,16 @@ from pydantic import Field, SecretStr, model_validator
 
 from engage.alerts import QuietHours
 from engage.webhook import Webhook, key_of
-from runtime.settings import Settings, TimeZoneSettings
+from runtime.settings import AddressSettings, TimeZoneSettings
 from schema.errors import SetupError
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class ClientSettings(Settings):
+class ClientSettings(AddressSettings):
     """Addresses and keys of a system that `engage up` did not start."""
 
-    ingest_url: str | None = Field(
-        default=None, description="URL of the ingest service, for commands."
-    )
     api_url: str | None = Field(default=None, description="URL of the read API, for commands.")
-    catalogue_url: str | None = Field(
-        default=None, description="URL of the catalogue service, for commands."
-    )
     ingest_key: SecretStr | None = Field(default=None, description="Ingest key, for commands.")
     read_key: SecretStr | None = Field(default=None, description="Read key, for commands.")
     admin_key: SecretStr | None = Field(default=None, description="Admin key, for commands.")

@@ -294,6 +294,19 @@ class TracedSettings(ProcessSettings):
     )
 
 
+class AddressSettings(Settings):
+    """URLs of services that commands and the dashboard's first steps name."""
+
+    ingest_url: str | None = Field(
+        default=None,
+        description="URL of the ingest service, for commands and the dashboard's first steps.",
+    )
+    catalogue_url: str | None = Field(
+        default=None,
+        description="URL of the catalogue service, for commands and the dashboard's first steps.",
+    )
+
+
 class TimeZoneSettings(Settings):
     time_zone: str = Field(
         default="UTC",

@@ -105,19 +105,23 @@ class Service(Program):
         )
 
 
-def service(
+def service(  # noqa: PLR0913  (wired in one place, engage.stack.supervisor)
     place: MemberState,
     *,
     wiring: Wiring,
     layout: Layout,
     derived_id_secret: str,
     listen_fd: int | None = None,
+    urls: Mapping[str, str] | None = None,
 ) -> Service:
     """Return the program of a service. HTTP services inherit their socket.
 
-    *derived_id_secret* is for ingest, unless the caller's environment has one.
+    *derived_id_secret* is for ingest, unless the caller's environment has one; *urls* of the other
+    services, by the names of settings, are for the read API.
     """
     settings = _settings(place, wiring, layout)
+    if place.role == "api":
+        settings |= urls or {}
     if place.role == "ingest" and _DERIVED_ID_SECRET not in os.environ:
         settings["derived_id_secret"] = derived_id_secret
     if listen_fd is not None:

@@ -25,6 +25,8 @@ _DRAIN_SECONDS: Final = 5.0
 _ROTATION_SECONDS: Final = 2.0
 _SERVICE_STOP_SECONDS: Final = 20.0
 _SERVER_STOP_SECONDS: Final = 20.0
+_NAMED_TO_API: Final = ("ingest", "catalogue")
+"""Services whose URLs the dashboard shows."""
 
 logger = get_logger("supervisor")
 
@@ -63,6 +65,7 @@ class Supervisor:
             Member(MemberState(role, 0), program, self._write_state)
             for role, program in backend.programs.items()
         ]
+        urls = {f"{role}_url": self._url(role) for role in _NAMED_TO_API if role in listeners}
         for place in places:
             listen_fd = listeners[place.role][0] if place.role in listeners else None
             program = service(
@@ -71,6 +74,7 @@ class Supervisor:
                 layout=layout,
                 derived_id_secret=secrets.derived_id_secret,
                 listen_fd=listen_fd,
+                urls=urls,
             )
             self._members.append(Member(place, program, self._write_state))
         self._state = State(me, [member.state for member in self._members])

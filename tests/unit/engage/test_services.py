@@ -171,3 +171,16 @@ def test_shell_gets_the_login_where_no_gateway_is(tmp_path: Path) -> None:
         layout.stack_file
     )
     assert "ENGAGE_KAFKA_SASL_PASSWORD" not in variables(layout)
+
+
+def test_read_api_alone_gets_the_urls_of_other_services() -> None:
+    urls = {"ingest_url": "http://127.0.0.1:1"}
+    for role in ROLES:
+        program = service(
+            MemberState(role, 0),
+            wiring=WIRING,
+            layout=Layout(Path("/s")),
+            derived_id_secret=STACK_SECRET,
+            urls=urls,
+        )
+        assert ("ENGAGE_INGEST_URL" in program.environment) == (role == "api")
