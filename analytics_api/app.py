@@ -1,19 +1,18 @@
 """The application: reports, the dashboard and health."""
 
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.staticfiles import StaticFiles
 
 import sql
 from analytics_api.chart_library import ChartLibrary
 from analytics_api.live.routes import router as live
 from analytics_api.operations import router as operations
+from analytics_api.page_files import PageFiles
 from analytics_api.periods import zone_named
 from analytics_api.report_routes import report_router
 from analytics_api.routing import observe_response
@@ -30,8 +29,6 @@ from web.service import new_app, with_middleware
 
 # By the statement timeout; on a replica also by conflicts with changes of the primary.
 _CANCELLED = (asyncpg.QueryCanceledError, asyncpg.TransactionRollbackError)
-_RANGES = (b"range", b"if-range")
-_STATIC = Path(__file__).with_name("static")
 
 logger = get_logger("api")
 
@@ -68,7 +65,7 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
     for router in (report_router(), operations, live):
         app.include_router(router)
     _add_own_routes(app, settings)
-    _add_pages(app, ChartLibrary(settings.chart_library))
+    _add_pages(app, settings)
     middleware = with_middleware(app, Scope.READ, settings, observe=observe_response)
     return middleware, not_ready
 
@@ -108,34 +105,23 @@ def _unknown_zone(reporting_zone: str) -> Callable[[Request, Exception], Respons
     return answer
 
 
-class _Files(StaticFiles):
-    """The files of the dashboard. Browsers revalidate them, so that all are of one version."""
-
-    async def get_response(self, path: str, scope: MutableMapping[str, Any]) -> Response:
-        # They are small: without ranges, which have errors of their own.
-        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _RANGES]
-        return await super().get_response(path, scope)
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
-
-
-def _add_pages(app: FastAPI, charts: ChartLibrary) -> None:
-    files = _Files(directory=_STATIC)
+def _add_pages(app: FastAPI, settings: ApiSettings) -> None:
+    attributes = {
+        "zone": settings.time_zone,
+        "ingest": settings.ingest_url or "",
+        "catalogue": settings.catalogue_url or "",
+    }
+    files = PageFiles(ChartLibrary(settings.chart_library), attributes)
 
     @app.get("/dashboard", include_in_schema=False)
     async def dashboard(request: Request) -> Response:
-        return await files.get_response("dashboard.html", request.scope)
+        return files.page(request)
 
-    @app.get("/static/charts/{name}", include_in_schema=False)
-    async def chart_file(name: str) -> Response:
-        if (response := charts.response(name)) is None:
+    @app.get("/static/{name}", include_in_schema=False)
+    async def static_file(request: Request, name: str) -> Response:
+        if (response := files.response(request, name)) is None:
             raise problems.Problem(404, "not_found", "there is no such file")
         return response
-
-    app.mount("/static", files, name="static")
 
 
 def _add_own_routes(app: FastAPI, settings: ApiSettings) -> None:

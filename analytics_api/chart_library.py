@@ -3,47 +3,36 @@
 import zipfile
 from typing import Final
 
-from starlette.responses import Response
-
 from runtime.logging import get_logger
 
-_FILES: Final = {
-    "uplot.js": ("/dist/uPlot.iife.min.js", "text/javascript"),
-    "uplot.css": ("/dist/uPlot.min.css", "text/css"),
-}
-_ABSENT: Final = b"/* uPlot is not installed: see docs/dashboard.md. Charts are drawn plainly. */\n"
+_SCRIPT: Final = "/dist/uPlot.iife.min.js"
+_STYLE: Final = "/dist/uPlot.min.css"
 
 logger = get_logger("charts")
 
 
 class ChartLibrary:
-    """Serves the files; without the library empty ones, so that the page draws by itself.
+    """The script and the style of the library; empty without it, so that the page draws by itself.
 
     Args:
         path: of the WebJar; None: it is not installed.
     """
 
     def __init__(self, path: str | None) -> None:
-        self._found: dict[str, bytes] = {}
+        self.script = self.style = ""
         try:
-            self._found = _unpacked(path) if path else {}
-        except (OSError, zipfile.BadZipFile) as error:
+            if path:
+                self.script, self.style = _unpacked(path)
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
             logger.warning("the chart library cannot be read", error=type(error).__name__)
 
-    def response(self, name: str) -> Response | None:
-        """Return the answer with a file; None: there is no such file."""
-        if name not in _FILES:
-            return None
-        body = self._found.get(name, _ABSENT)
-        headers = {"Cache-Control": "no-cache"}
-        return Response(body, media_type=_FILES[name][1], headers=headers)
 
-
-def _unpacked(path: str) -> dict[str, bytes]:
+def _unpacked(path: str) -> tuple[str, str]:
     with zipfile.ZipFile(path) as jar:
-        return {
-            file: jar.read(name)
-            for file, (ending, _) in _FILES.items()
+        names = {
+            ending: name
             for name in jar.namelist()
+            for ending in (_SCRIPT, _STYLE)
             if name.endswith(ending)
         }
+        return jar.read(names[_SCRIPT]).decode(), jar.read(names[_STYLE]).decode()

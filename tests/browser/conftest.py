@@ -2,8 +2,11 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -16,12 +19,13 @@ import ingest_service.app
 from analytics_api.app import create_app
 from engage.embedded.jars import CHART_LIBRARY, JarStore
 from ingest_service.settings import IngestSettings
-from tests.browser.newsroom import SCOPE, Dashboard, fill
+from tests.browser.newsroom import Dashboard, fill, fill_catalogue
 from tests.browser.site import FakePublisher, Gateway, Site
 from tests.conftest import Database, Kafka
 from tests.ingesting import SECRET
 from tests.integration.api.conftest import Api
 from tests.serving import api_settings, client, new_key, served
+from tests.waiting import until
 from web.auth import Scope
 
 NAMED = "ENGAGE_TEST_BROWSER"
@@ -73,27 +77,55 @@ async def site(
         await runner.cleanup()
 
 
+@dataclass
+class Backend:
+    """What a dashboard's read API is about."""
+
+    database: Database
+    kafka: Kafka
+    topic: str
+    keys: Path
+
+
+@pytest.fixture
+def backend(database: Database, kafka: Kafka, topic: str, tmp_path: Path) -> Backend:
+    return Backend(database, kafka, topic, tmp_path / "keys.json")
+
+
 @pytest.fixture(params=[True])
 async def dashboard(
-    request: pytest.FixtureRequest,
-    browser: Browser,
-    database: Database,
-    kafka: Kafka,
-    topic: str,
-    tmp_path: Path,
+    request: pytest.FixtureRequest, browser: Browser, backend: Backend
 ) -> AsyncIterator[Dashboard]:
     """The page over the newsroom; parametrized with False: without the chart library."""
-    keys = tmp_path / "keys.json"
     charts = JarStore().fetch_webjar(CHART_LIBRARY) if request.param else None
+    async with _opened(browser, backend, fill, chart_library=charts and str(charts)) as found:
+        yield found
+
+
+@pytest.fixture
+async def young_dashboard(browser: Browser, backend: Backend) -> AsyncIterator[Dashboard]:
+    """The page over a newsroom whose catalogue is there, but no event; without chart library."""
+    urls = {"ingest_url": "http://ingest.test", "catalogue_url": "http://catalogue.test"}
+    async with _opened(browser, backend, fill_catalogue, **urls) as found:
+        yield found
+
+
+@asynccontextmanager
+async def _opened(
+    browser: Browser,
+    backend: Backend,
+    fill: Callable[[Api], Awaitable[None]],
+    **settings: str | None,
+) -> AsyncIterator[Dashboard]:
+    """Serve a read API over the database that *fill* fills, and open a browser for it."""
+    keys, topic = backend.keys, backend.topic
     key = new_key(keys, Scope.READ)
-    app, _ = create_app(
-        api_settings(database, kafka, topic, keys, chart_library=charts and str(charts))
-    )
-    connection = await asyncpg.connect(database.url)
+    app, _ = create_app(api_settings(backend.database, backend.kafka, topic, keys, **settings))
+    connection = await asyncpg.connect(backend.database.url)
     async with served(app) as url, client(url, key) as session:
         api = Api(url, session, connection, keys, topic)
         await fill(api)
-        await _fresh(session)
+        await _fresh(session, connection)
         async with await browser.new_context(timezone_id="UTC") as context:
             context.set_default_timeout(30_000)
             found = Dashboard(await context.new_page(), api, key)
@@ -105,9 +137,13 @@ async def dashboard(
     assert not [url for url in found.asked if key in url]
 
 
-async def _fresh(session: aiohttp.ClientSession) -> None:
+async def _fresh(session: aiohttp.ClientSession, connection: Any) -> None:
     """Wait until the API has seen the refresh."""
-    total = 0
-    while not total:
-        async with session.get(f"/reports/overview?{SCOPE}") as answer:
-            total = (await answer.json())["current"]["total_engagements"]
+    stored = await connection.fetchval("SELECT count(*) FROM engagements")
+
+    async def is_fresh() -> bool:
+        async with session.get("/reports/overview?period=all") as answer:
+            found = await answer.json()
+            return answer.ok and found["current"]["total_engagements"] >= stored
+
+    await until(is_fresh)

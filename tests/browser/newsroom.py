@@ -21,20 +21,30 @@ AUTHORS = (
 )
 POSTS = 190
 USERS = 40
-SCOPE = "period=30d&tz=UTC"
-"""What the page asks for where its address says nothing."""
 TAGS = ("guide", "news", "opinion")
+
+
+def scope(days: int = 28) -> str:
+    """Return the query of the page's reports where the address names no period, or 91 days."""
+    return f"start={datetime.now(UTC).date() - timedelta(days=days - 1)}&tz=UTC"
 
 
 async def fill(api: Api) -> None:
     """Store the newsroom, and refresh what the reports show."""
-    await _catalogue(api)
+    await fill_catalogue(api)
     await api.store(list(_engagements()))
+    await api.connection.execute("UPDATE consumer_offsets SET caught_up_timestamp = now()")
+    await refresh(api)
+
+
+async def refresh(api: Api) -> None:
+    """Refresh what the reports show."""
     await api.connection.execute("SELECT refresh_engagement_stats()")
     await api.connection.execute("SELECT refresh_first_hours()")
 
 
-async def _catalogue(api: Api) -> None:
+async def fill_catalogue(api: Api) -> None:
+    """Store authors, posts and users, but no events."""
     await api.connection.execute("TRUNCATE authors, posts, post_metadata, users CASCADE")
     joined = date(2020, 1, 1)
     authors = [(number, name, joined, category) for number, name, category in AUTHORS]
@@ -51,6 +61,7 @@ async def _catalogue(api: Api) -> None:
         (n, joined, ("AT", "DE")[n % 2], ("free", "subscriber")[n % 2]) for n in range(1, USERS)
     ]
     await api.connection.copy_records_to_table("users", records=users)
+    await refresh(api)
 
 
 def published(post: int) -> datetime:

@@ -47,7 +47,7 @@ async def test_paper_is_dark_on_white_with_every_shade_and_nothing_cut(
         assert box["x"] + box["width"] <= PAPER["width"]
     for control in ("#theme", "#zone", "#add-filter", "#hours .foot"):
         await expect(page.locator(control)).to_be_hidden()
-    await expect(page.locator("#periods button:visible")).to_have_text(["30 days"])
+    await expect(page.locator("#periods button:visible")).to_have_text(["28 days"])
 
 
 async def test_the_chart_is_dark_on_paper_in_the_dark_theme(dashboard: Dashboard) -> None:
@@ -69,7 +69,7 @@ async def test_names_from_right_to_left_do_not_turn_what_is_around_them(
     )
     await dashboard.api.connection.execute("UPDATE authors SET name = $1", HEBREW)
     await dashboard.api.connection.execute("SELECT refresh_engagement_stats()")
-    await dashboard.open("?period=90d")
+    await dashboard.open("?period=91d")
     labels = dashboard.page.locator("#post-ranking .label")
     await expect(labels.filter(has_text="שלום").first).to_be_visible(timeout=30_000)
 

@@ -1,10 +1,13 @@
 // What the page shows, kept in the address's query, so that links, reload and back work. The key
 // is never part of it.
 
+import { DEFAULT_PERIOD, PERIODS, daysOf, isDate, problemOf, todayIn } from "./periods.js";
+
 const NAMES = [
   "period",
   "start",
   "end",
+  "compare",
   "tz",
   "category",
   "author",
@@ -17,7 +20,7 @@ const NAMES = [
   "view",
 ];
 const FILTERS = ["category", "author", "type", "tag", "promoted"];
-export const PERIODS = ["7d", "30d", "90d", "365d", "all"];
+export const COMPARISONS = ["previous", "year", "none"];
 
 const listeners = new Set();
 let shown = location.search;
@@ -28,8 +31,25 @@ export function current() {
   const state = {};
   for (const name of NAMES) if (query.get(name)) state[name] = query.get(name);
   if (!PERIODS.includes(state.period)) delete state.period;
-  if (!state.start) delete state.end;
+  if (!COMPARISONS.includes(state.compare)) delete state.compare;
+  if (!isDate(state.start)) delete state.start;
+  if (!state.start || !isDate(state.end)) delete state.end;
   return state;
+}
+
+/** The name of the period: "custom" where days were chosen. */
+export const chosenPeriod = () => (current().start ? "custom" : (current().period ?? DEFAULT_PERIOD));
+
+/** First and last day of the period; no last day: today until now; neither: all time. */
+export function chosenDays() {
+  const { start, end } = current();
+  return start ? { start, end } : daysOf(chosenPeriod(), todayIn(zone()));
+}
+
+/** What is wrong with the days in the address; "" if nothing is. */
+export function periodProblem() {
+  const { start, end } = current();
+  return start ? problemOf(start, end, todayIn(zone())) : "";
 }
 
 /** The address with some names changed; undefined takes one away. */
@@ -48,6 +68,13 @@ export function go(changes) {
   notify();
 }
 
+/** Name the time zone in the address, so that a copied link shows the same numbers elsewhere. */
+export function nameZone() {
+  if (current().tz) return;
+  history.replaceState(null, "", link({ tz: zone() }));
+  shown = location.search;
+}
+
 /** A listener for a link to such an address: a plain click stays on the page. */
 export const goes = (changes) => (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
@@ -61,12 +88,6 @@ export const clearFilters = () =>
   go(Object.fromEntries([...FILTERS, "post"].map((name) => [name, undefined])));
 
 const refused = new Set();
-let reportingZone = "UTC";
-
-/** The zone that the service counts days in; used when the browser reports none. */
-export function setReportingZone(name) {
-  reportingZone = isZone(name) ? name : "UTC";
-}
 
 /** Use no zone that the service does not know. Returns whether the zone shown changes. */
 export function refuseZone(name) {
@@ -84,28 +105,45 @@ function isZone(name) {
   }
 }
 
-const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
-const fallback = () => (refused.has(reportingZone) ? "UTC" : reportingZone);
-export const ownZone = () => (isZone(browserZone()) ? browserZone() : fallback());
-export const zone = () => (isZone(current().tz) ? current().tz : ownZone());
+/** The zone in which the service counts days; UTC in a browser that does not know it. */
+export function reportingZone() {
+  const { zone: name } = document.documentElement.dataset;
+  return isZone(name) ? name : "UTC";
+}
+
+/** The zone of the browser; null where it reports none that is known. */
+export function browserZone() {
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return isZone(name) ? name : null;
+}
+
+export const zone = () => (isZone(current().tz) ? current().tz : reportingZone());
 
 /** What to say where another zone is shown than was asked for; "" where none is. */
 export function zoneNote() {
   const { tz } = current();
-  if (tz && !isZone(tz)) return `The time zone of this address is not known: times are in ${zone()}.`;
-  if (!tz && !isZone(browserZone()))
-    return `This browser reports no known time zone: times are in ${zone()}, the reporting time zone.`;
-  return "";
+  return tz && !isZone(tz)
+    ? `The time zone of this address is not known: times are in ${zone()}, the reporting time zone.`
+    : "";
 }
 
-/** The scope of reports as the API wants it; *without* leaves some filters out. */
+/** The parameters of a report: period and filters, but not those *without*. */
 export function scope(without = []) {
   const state = current();
   const query = new URLSearchParams();
-  if (state.start) {
-    query.set("start", state.start);
-    if (state.end) query.set("end", state.end);
-  } else query.set("period", state.period ?? "30d");
+  const { start, end } = chosenDays();
+  if (start) query.set("start", start);
+  else query.set("period", "all");
+  if (end) query.set("end", end);
+  if (state.compare) query.set("compare", state.compare);
+  return withFilters(query, without);
+}
+
+/** The parameters of a report whose period is its own. */
+export const filterScope = (without = []) => withFilters(new URLSearchParams(), without);
+
+function withFilters(query, without) {
+  const state = current();
   query.set("tz", zone());
   for (const name of FILTERS) if (state[name] && !without.includes(name)) query.set(name, state[name]);
   return query;

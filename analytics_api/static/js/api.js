@@ -5,6 +5,7 @@ import { key } from "./key.js";
 const TIMEOUT_MS = 15_000;
 const KEPT = 200;
 const known = new Map();
+const asked = new Map();
 
 const SLOW = new Set(["client_timeout", "report_timeout", "report_pending", "reports_busy"]);
 
@@ -41,26 +42,38 @@ async function request(path) {
   throw new Failure(answer.status, problem, Number(answer.headers.get("Retry-After") ?? 0));
 }
 
+let generation = 0;
+
+/** Request reports again when they are next needed, as their data may have changed. */
+export const outdate = () => {
+  generation += 1;
+};
+
 /**
  * Return `{ body, asOf, next }`: the report, when it was true, the next page's path. While nothing
- * changed, *body* is the very same object. Throws Failure.
+ * changed, *body* is the very same object. Parts that need the same report share a request. Throws Failure.
  */
 export async function ask(path) {
+  const before = known.get(path);
+  if (before?.generation === generation) return before;
+  if (!asked.has(path)) asked.set(path, load(path).finally(() => asked.delete(path)));
+  return asked.get(path);
+}
+
+async function load(path) {
+  const began = generation;
   const answer = await request(path);
   const etag = answer.headers.get("ETag");
   const asOf = new Date(answer.headers.get("Data-As-Of") ?? Date.now());
   const before = known.get(path);
-  if (before && before.etag === etag) return { ...before, asOf };
+  if (before && before.etag === etag) return Object.assign(before, { asOf, generation: began });
   const next = /<([^>]+)>; rel="next"/.exec(answer.headers.get("Link") ?? "")?.[1] ?? null;
-  const found = { body: await answer.json(), asOf, next, etag };
+  const found = { body: await answer.json(), asOf, next, etag, generation: began };
   known.delete(path);
   known.set(path, found);
   if (known.size > KEPT) known.delete(known.keys().next().value);
   return found;
 }
-
-/** Return the zone that the service counts days in. */
-export const askReportingZone = async () => (await (await request("/")).json()).time_zone;
 
 /** Return an answer as text, such as the SQL of a report or its CSV. Throws Failure. */
 export const askText = async (path) => (await request(path)).text();

@@ -1,8 +1,8 @@
 // The chart of a time series, by uPlot where it is installed, and the same numbers as a table.
 
-import { el, put } from "./dom.js";
+import { el, owned, update } from "./dom.js";
 import { count, date, signed } from "./format.js";
-import { drawing, scaleTop } from "./spark.js";
+import { drawing, isolated, scaleTop } from "./spark.js";
 import { table } from "./table.js";
 
 const HEIGHT = 240;
@@ -11,7 +11,6 @@ const TIMES = {
   day: { weekday: "short", day: "numeric", month: "short", year: "numeric" },
   week: { day: "numeric", month: "short", year: "numeric" },
 };
-
 const WHOLE_STEPS = [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
 const DAY_SECONDS = 86_400;
 /** Between ticks of days and weeks there are whole days; months have 30 and years 365, for uPlot. */
@@ -27,89 +26,113 @@ const formatted = (value) => (value === null ? "–" : count(value));
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /**
- * Draw a series: `points` of `{ start, value, before }`, `before` null where there was nothing.
- * Returns elements: what the cursor is at, the chart, and the numbers.
+ * A chart that is updated with new points `{ start, value, beforeStart, before }`; `before` is null where there
+ * is nothing to compare with. Its parts are the legend, the figure and the table.
  */
-export function timeChart({ points, name, interval, zone }) {
-  const hasBefore = points.some((point) => point.before);
-  const top = scaleTop(points.flatMap((point) => [point.value ?? 0, point.before ?? 0]));
-  const beyond = points.filter((point) => point.value > top);
-  const when = (point) =>
-    `${interval === "week" ? "week of " : ""}${date(point.start, zone, TIMES[interval])}`;
-  const at = el("p", { class: "chart-legend", "aria-hidden": "true" });
-  const showPoint = (place) => {
+export class Chart {
+  constructor() {
+    this.legend = owned(el("p", { class: "chart-legend", "aria-hidden": "true" }));
+    this.place = el("div", { class: "chart" });
+    this.figure = owned(el("figure", {}, this.place));
+    this.plot = null;
+    this.series = null;
+    new ResizeObserver(() => this.#resize()).observe(this.place);
+    new MutationObserver(() => this.#make()).observe(document.documentElement, {
+      attributes: true,
+      attributeFilter: ["data-theme"],
+    });
+  }
+
+  /** Show a series, and return the parts of the chart. */
+  show(series) {
+    const isLike = (name) => this.series?.[name] === series[name];
+    series.hasBefore = series.points.some((point) => point.before !== null);
+    series.top = scaleTop(series.points.flatMap((point) => [point.value ?? 0, point.before ?? 0]));
+    const isSame = ["interval", "zone", "hasBefore", "name"].every(isLike);
+    this.series = series;
+    this.figure.setAttribute("aria-label", `${series.name} over time; the numbers follow as a table`);
+    if (!globalThis.uPlot) update(this.place, plain(series));
+    else if (isSame && this.plot) this.plot.setData(dataOf(series));
+    else this.#make();
+    this.#point(this.plot?.cursor.idx ?? null);
+    return [this.legend, this.figure, numbers(series)];
+  }
+
+  #resize() {
+    if (!globalThis.uPlot || !this.place.clientWidth) return;
+    if (this.plot) this.plot.setSize({ width: this.place.clientWidth, height: HEIGHT });
+    else this.#make();
+  }
+
+  /** Draw anew. Not before the chart has a place on the page, as its width is needed. */
+  #make() {
+    this.plot?.destroy();
+    this.plot = null;
+    if (!globalThis.uPlot || !this.series || !this.place.clientWidth) return;
+    this.plot = new globalThis.uPlot(
+      options(this, this.place.clientWidth, (place) => this.#point(place)),
+      dataOf(this.series),
+      this.place,
+    );
+  }
+
+  /** Name the point under the cursor, and the one it is compared with; none: the lines. */
+  #point(place) {
+    const { points, name, hasBefore, top } = this.series;
     const point = points[place];
+    const beyond = points.filter((each) => each.value > top);
     if (!point)
-      return put(
-        at,
+      return update(
+        this.legend,
         el("span", { class: "key-line" }, name),
         hasBefore && el("span", { class: "key-line before" }, "comparison period"),
         beyond.length > 0 &&
           el(
             "span",
             {},
-            `▲ beyond the scale: ${beyond.map((point) => `${date(point.start, zone, SHORT)} ${count(point.value)}`).join(", ")}`,
+            `▲ beyond the scale: ${beyond.map((each) => `${date(each.start, this.series.zone, SHORT)} ${count(each.value)}`).join(", ")}`,
           ),
       );
-    return put(
-      at,
-      el("span", {}, when(point)),
-      el("span", { class: "key-line" }, el("b", {}, formatted(point.value))),
-      hasBefore && el("span", { class: "key-line before" }, formatted(point.before)),
-    );
-  };
-  showPoint(null);
-  const place = el("div", { class: "chart" });
-  if (globalThis.uPlot) drawWithLibrary(place, { points, hasBefore, interval, zone, showPoint, top });
-  else
-    place.append(
-      drawing(
-        points.map((point) => point.value),
-        { kind: "plain-chart", before: hasBefore ? points.map((point) => point.before) : [] },
-      ),
-    );
-  return [
-    at,
-    el("figure", { "aria-label": `${name} over time; the numbers follow as a table` }, place),
-    numbers(points, { name, when, hasBefore }),
-  ];
-}
-
-function drawWithLibrary(place, { points, hasBefore, interval, zone, showPoint, top }) {
-  const data = [
-    points.map((point) => new Date(point.start).getTime() / 1000),
-    points.map((point) => point.value),
-    ...(hasBefore ? [points.map((point) => point.before)] : []),
-  ];
-  let plot = null;
-  function make() {
-    plot?.destroy();
-    plot = new globalThis.uPlot(
-      options({ width: place.clientWidth || 600, hasBefore, interval, zone, showPoint, top }),
-      data,
-      place,
+    update(
+      this.legend,
+      el("span", { class: "key-line" }, `${when(this.series, point.start)}: `, el("b", {}, formatted(point.value))),
+      hasBefore &&
+        point.beforeStart &&
+        el("span", { class: "key-line before" }, `${when(this.series, point.beforeStart)}: ${formatted(point.before)}`),
     );
   }
-  // Not before it has a place on the page, as its width is needed.
-  const watch = new ResizeObserver(() => {
-    if (!place.isConnected) return watch.disconnect();
-    if (plot) plot.setSize({ width: place.clientWidth, height: HEIGHT });
-    else make();
-  });
-  watch.observe(place);
-  new MutationObserver(() => place.isConnected && plot && make()).observe(document.documentElement, {
-    attributes: true,
-    attributeFilter: ["data-theme"],
-  });
 }
 
-function options({ width, hasBefore, interval, zone, showPoint, top }) {
+const when = ({ interval, zone }, start) =>
+  `${interval === "week" ? "week of " : ""}${date(start, zone, TIMES[interval])}`;
+
+const plain = ({ points, hasBefore }) =>
+  drawing(
+    points.map((point) => point.value),
+    { kind: "plain-chart", before: hasBefore ? points.map((point) => point.before) : [] },
+  );
+
+const dataOf = ({ points, hasBefore }) => [
+  points.map((point) => new Date(point.start).getTime() / 1000),
+  points.map((point) => point.value),
+  ...(hasBefore ? [points.map((point) => point.before)] : []),
+];
+
+function options(chart, width, showPoint) {
+  const { interval, zone, hasBefore } = chart.series;
   const axis = {
     stroke: color("--quiet"),
     grid: { stroke: color("--line"), width: 1 },
     ticks: { show: false },
     font: `12px ${color("--sans")}`,
   };
+  // A point without neighbours is no line.
+  const alone = (fill) => ({
+    show: true,
+    size: 7,
+    fill,
+    filter: (plot, series) => isolated(plot.data[series]),
+  });
   return {
     width,
     height: HEIGHT,
@@ -117,8 +140,11 @@ function options({ width, hasBefore, interval, zone, showPoint, top }) {
     legend: { show: false },
     cursor: { y: false, points: { size: 7, fill: color("--line-1") } },
     tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), zone),
-    hooks: { setCursor: [(plot) => showPoint(plot.cursor.idx)], draw: [(plot) => markBeyond(plot, top)] },
-    scales: { y: { range: () => [0, Math.max(4, top * 1.08)] } },
+    hooks: {
+      setCursor: [(plot) => showPoint(plot.cursor.idx)],
+      draw: [(plot) => markBeyond(plot, chart.series.top)],
+    },
+    scales: { y: { range: () => [0, Math.max(4, chart.series.top * 1.08)] } },
     axes: [
       {
         ...axis,
@@ -137,9 +163,9 @@ function options({ width, hasBefore, interval, zone, showPoint, top }) {
     ],
     series: [
       {},
-      { stroke: color("--line-1"), width: 2, fill: color("--area"), points: { show: false } },
+      { stroke: color("--line-1"), width: 2, fill: color("--area"), points: alone(color("--line-1")) },
       ...(hasBefore
-        ? [{ stroke: color("--line-2"), width: 1.5, dash: [4, 4], points: { show: false } }]
+        ? [{ stroke: color("--line-2"), width: 1.5, dash: [4, 4], points: alone(color("--line-2")) }]
         : []),
     ],
   };
@@ -161,13 +187,15 @@ function markBeyond(plot, top) {
   });
 }
 
-function numbers(points, { name, when, hasBefore }) {
+function numbers(series) {
+  const { points, name, hasBefore } = series;
   const row = (point) =>
     el(
       "tr",
       {},
-      el("th", { scope: "row" }, when(point)),
+      el("th", { scope: "row" }, when(series, point.start)),
       el("td", { class: "number" }, formatted(point.value)),
+      hasBefore && el("td", { class: "quiet" }, point.beforeStart ? when(series, point.beforeStart) : "–"),
       hasBefore && el("td", { class: "number" }, formatted(point.before)),
       hasBefore &&
         el(
@@ -187,7 +215,8 @@ function numbers(points, { name, when, hasBefore }) {
       [
         ["From"],
         [name, "number"],
-        hasBefore && ["Period before", "number"],
+        hasBefore && ["Compared with"],
+        hasBefore && ["Then", "number"],
         hasBefore && ["Change", "number"],
       ],
       points.map(row),

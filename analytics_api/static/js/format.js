@@ -33,6 +33,18 @@ export function date(instant, zone, options = { day: "numeric", month: "short", 
   return new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options }).format(new Date(instant));
 }
 
+const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+const INSTANT = { day: "numeric", month: "short", year: "numeric", ...CLOCK };
+/** A moment with its date and zone. */
+export const moment = (instant, zone) => `${date(instant, zone, INSTANT)} ${zone.replaceAll("_", " ")}`;
+
+const DAY = { day: "numeric", month: "short", year: "numeric" };
+/** The days from one instant to just before another, such as 5 Oct – 1 Nov 2026. */
+export function days(start, end, zone) {
+  const format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...DAY });
+  return format.formatRange(new Date(start), new Date(new Date(end).getTime() - 1));
+}
+
 /** The hour of day and the weekday (0 is Sunday) that it is now in a zone. */
 export function nowIn(zone) {
   const parts = new Intl.DateTimeFormat("en-US", {

@@ -1,57 +1,106 @@
-// Period, time zone, theme, and the filters that are set.
+// Period, comparison, time zone, theme, and the filters that are set.
 
 import { ask } from "./api.js";
-import { PERIODS, chosenFilters, clearFilters, current, go, ownZone, zone, zoneNote } from "./address.js";
-import { byId, el, named, put, svg } from "./dom.js";
+import {
+  COMPARISONS,
+  browserZone,
+  chosenFilters,
+  chosenPeriod,
+  clearFilters,
+  current,
+  go,
+  periodProblem,
+  reportingZone,
+  zone,
+  zoneNote,
+} from "./address.js";
+import { byId, el, named, svg, update } from "./dom.js";
+import { PERIODS, periodName, problemOf, todayIn } from "./periods.js";
 
-const NAMES = { "7d": "7 days", "30d": "30 days", "90d": "90 days", "365d": "1 year", all: "All" };
+const SEGMENTS = ["today", "7d", "28d", "91d", "year"];
+const COMPARED = { previous: "previous period", year: "same period last year", none: "nothing" };
 const TYPES = { view: "views", like: "likes", comment: "comments", share: "shares" };
 const ICONS = {
   light:
     "M12 3v2M12 19v2M5 12H3M21 12h-2M6 6l1.4 1.4M16.6 16.6L18 18M18 6l-1.4 1.4M7.4 16.6L6 18M12 8a4 4 0 100 8 4 4 0 000-8z",
   dark: "M20 14.5A8.5 8.5 0 019.5 4 8.5 8.5 0 1020 14.5z",
 };
-let showsCustom = false;
+const authorNames = new Map();
+let isChoosingDays = false;
+let lacksZones = true;
 
 /** Draw the header from the address. */
 export function drawHeader() {
   drawPeriods();
+  drawComparison();
   drawZone();
   drawTheme();
   drawFilters();
 }
 
+/** Go to a period by its name. */
+export function goPeriod(period) {
+  isChoosingDays = false;
+  go({ period, start: undefined, end: undefined });
+}
+
 function drawPeriods() {
-  const state = current();
-  const chosen = state.start ? "custom" : (state.period ?? "30d");
-  const button = (name, text, does) =>
-    el("button", { type: "button", "aria-pressed": String(chosen === name), onclick: does }, text);
-  byId("periods").replaceChildren(
-    ...PERIODS.map((name) =>
-      button(name, NAMES[name], () => {
-        showsCustom = false;
-        go({ period: name, start: undefined, end: undefined });
-      }),
-    ),
-    button("custom", "Custom", () => {
-      showsCustom = !showsCustom;
-      drawFilters();
-      byId("start")?.focus();
-    }),
+  const chosen = chosenPeriod();
+  const button = (period) =>
+    el(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(period === chosen),
+        onclick: () => goPeriod(period),
+        data: { key: period },
+      },
+      periodName(period),
+    );
+  const others = PERIODS.filter((period) => !SEGMENTS.includes(period));
+  const select = el(
+    "select",
+    { id: "period", "aria-label": "More periods", onchange: choosePeriod },
+    el("option", { value: "" }, "More…"),
+    others.map((period) => el("option", { value: period }, periodName(period))),
+    el("option", { value: "custom" }, "Custom…"),
   );
+  update(byId("periods"), SEGMENTS.map(button), select);
+  const isOther = others.includes(chosen) || chosen === "custom" || isChoosingDays;
+  byId("period").value = isChoosingDays ? "custom" : isOther ? chosen : "";
+  byId("period").dataset.chosen = String(isOther);
+}
+
+function choosePeriod({ target }) {
+  if (target.value && target.value !== "custom") return goPeriod(target.value);
+  isChoosingDays = target.value === "custom";
+  drawFilters();
+  byId("start")?.focus();
+}
+
+function drawComparison() {
+  const select = byId("compare");
+  const chosen = current().compare ?? "previous";
+  update(
+    select,
+    COMPARISONS.map((each) => el("option", { value: each }, `vs. ${COMPARED[each]}`)),
+  );
+  select.value = chosen;
+  select.onchange = () => go({ compare: select.value === "previous" ? undefined : select.value });
 }
 
 function drawZone() {
   const select = byId("zone");
-  const names = new Set([zone(), ownZone(), "UTC"]);
-  const option = (name) =>
-    el("option", { value: name, selected: name === zone() }, name.replaceAll("_", " "));
-  select.replaceChildren(...[...names].map(option));
-  select.onchange = () => go({ tz: select.value === ownZone() ? undefined : select.value });
-  // All the others are listed once somebody looks for one.
+  const listed = [...new Set([reportingZone(), zone(), browserZone() ?? "UTC", "UTC"])];
+  const option = (name) => el("option", { value: name }, name.replaceAll("_", " "));
+  if (lacksZones) update(select, listed.map(option));
+  select.value = zone();
+  select.onchange = () => go({ tz: select.value });
+  // All the others are listed once the reader looks for one.
   select.onfocus = () => {
-    for (const name of Intl.supportedValuesOf("timeZone")) if (!names.has(name)) select.append(option(name));
-    select.onfocus = null;
+    if (!lacksZones) return;
+    lacksZones = false;
+    for (const name of Intl.supportedValuesOf("timeZone")) if (!listed.includes(name)) select.append(option(name));
   };
 }
 
@@ -66,7 +115,8 @@ export function switchTheme() {
 function drawTheme() {
   const other = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
   byId("theme").onclick = switchTheme;
-  byId("theme").replaceChildren(
+  update(
+    byId("theme"),
     svg(
       "svg",
       { viewBox: "0 0 24 24", "aria-hidden": "true" },
@@ -81,17 +131,17 @@ function drawTheme() {
   );
 }
 
-async function drawFilters() {
+function drawFilters() {
   const state = current();
   const chips = chosenFilters().map((name) => chip(name, state[name]));
-  put(
+  update(
     byId("filters"),
-    ...chips,
-    chips.length > 1 && el("button", { class: "plain", type: "button", onclick: clearFilters }, "Clear all"),
+    chips,
+    chips.length > 1 &&
+      el("button", { class: "plain", type: "button", onclick: clearFilters, data: { key: "clear" } }, "Clear all"),
     adding(),
-    (showsCustom || state.start) && custom(state),
+    (isChoosingDays || state.start) && custom(state),
     zoneNote() && el("span", { class: "quiet small", id: "zone-note", role: "status" }, zoneNote()),
-    el("span", { class: "freshness quiet small", id: "freshness" }),
   );
 }
 
@@ -102,23 +152,17 @@ function chip(name, value) {
     type: `only ${TYPES[value] ?? value}`,
     promoted: value === "true" ? "promoted" : "not promoted",
   };
-  const text = named(says[name] ?? `author ${value}`);
-  if (name === "author")
-    ask(`/author/${encodeURIComponent(value)}/trends`).then(
-      ({ body }) => {
-        text.textContent = body.author_name;
-      },
-      () => {},
-    );
+  if (name === "author") says.author = authorNames.get(value) ?? `author ${value}`;
+  if (name === "author" && !authorNames.has(value)) askName(value);
   return el(
     "span",
     { class: "chip", data: { filter: name } },
-    text,
+    named(says[name]),
     el(
       "button",
       {
         type: "button",
-        "aria-label": `Remove the filter ${says[name] ?? name}`,
+        "aria-label": `Remove the filter ${says[name]}`,
         onclick: () => go({ [name]: undefined }),
       },
       "×",
@@ -126,66 +170,83 @@ function chip(name, value) {
   );
 }
 
-function adding() {
-  const select = el(
-    "select",
-    { id: "add-filter", "aria-label": "Add a filter" },
-    el("option", { value: "" }, "Filter…"),
-  );
-  const add = (group, name, pairs) =>
-    select.append(
-      el(
-        "optgroup",
-        { label: group },
-        pairs.map(([value, text]) => el("option", { value: `${name}=${value}` }, text)),
-      ),
-    );
-  add(
-    "Engagement",
-    "type",
-    Object.entries(TYPES).map(([value, text]) => [value, `only ${text}`]),
-  );
-  add("Promotion", "promoted", [
-    ["true", "promoted posts"],
-    ["false", "the others"],
-  ]);
-  select.onfocus = async () => {
-    select.onfocus = null;
-    const [categories, authors] = await Promise.all(
-      [ask("/categories/top?limit=50"), ask("/sample/authors?limit=50")].map((each) =>
-        each.catch(() => ({ body: [] })),
-      ),
-    );
-    add(
-      "Category",
-      "category",
-      categories.body.map((each) => [each.category, each.category]),
-    );
-    add(
-      "Author",
-      "author",
-      authors.body.map((each) => [each.author_id, each.name]),
-    );
-  };
-  select.onchange = () => {
-    const at = select.value.indexOf("=");
-    go({ [select.value.slice(0, at)]: select.value.slice(at + 1) });
-  };
-  return select;
+async function askName(author) {
+  authorNames.set(author, `author ${author}`);
+  const { body } = await ask(`/author/${encodeURIComponent(author)}/trends`).catch(() => ({ body: null }));
+  if (!body) return;
+  authorNames.set(author, body.author_name);
+  drawFilters();
 }
 
-function custom(state) {
-  const start = el("input", { type: "date", id: "start", value: state.start });
-  const end = el("input", { type: "date", id: "end", value: state.end });
-  const apply = () =>
-    start.value &&
-    (!end.value || start.value <= end.value) &&
-    go({ start: start.value, end: end.value || undefined, period: undefined });
+let filterOptions = null;
+
+function adding() {
+  const group = ([label, name, pairs]) =>
+    el(
+      "optgroup",
+      { label, data: { key: name } },
+      pairs.map(([value, text]) => el("option", { value: `${name}=${value}` }, text)),
+    );
+  const groups = [
+    ["Engagement", "type", Object.entries(TYPES).map(([value, text]) => [value, `only ${text}`])],
+    [
+      "Promotion",
+      "promoted",
+      [
+        ["true", "promoted posts"],
+        ["false", "the others"],
+      ],
+    ],
+    ...(filterOptions ?? []),
+  ];
   return el(
-    "span",
-    { class: "custom" },
-    el("label", {}, "from ", start),
-    el("label", {}, "to ", end),
-    el("button", { class: "plain", type: "button", onclick: apply }, "Show"),
+    "select",
+    {
+      id: "add-filter",
+      "aria-label": "Add a filter",
+      onfocus: loadFilterOptions,
+      onchange: ({ target }) => {
+        const at = target.value.indexOf("=");
+        const change = { [target.value.slice(0, at)]: target.value.slice(at + 1) };
+        target.value = "";
+        go(change);
+      },
+    },
+    el("option", { value: "" }, "Filter…"),
+    groups.map(group),
+  );
+}
+
+/** List categories and authors once the reader looks for one. */
+async function loadFilterOptions() {
+  if (filterOptions) return;
+  const [categories, authors] = await Promise.all(
+    [ask("/categories/top?limit=50"), ask("/sample/authors?limit=50")].map((each) => each.catch(() => ({ body: [] }))),
+  );
+  filterOptions = [
+    ["Category", "category", categories.body.map((each) => [each.category, each.category])],
+    ["Author", "author", authors.body.map((each) => [each.author_id, each.name])],
+  ];
+  drawFilters();
+}
+
+/** The days of a custom period. What is wrong with them is said beside them. */
+function custom(state) {
+  const apply = (event) => {
+    event.preventDefault();
+    const [start, end] = [byId("start").value, byId("end").value];
+    const problem = problemOf(start, end, todayIn(zone()));
+    byId("period-problem").textContent = problem;
+    if (problem) return;
+    isChoosingDays = false;
+    go({ start, end: end || undefined, period: undefined });
+  };
+  return el(
+    "form",
+    { class: "custom", onsubmit: apply, data: { key: "custom" } },
+    el("label", {}, "from ", el("input", { type: "date", id: "start", value: state.start })),
+    el("label", {}, "to ", el("input", { type: "date", id: "end", value: state.end })),
+    el("button", { class: "plain", type: "submit" }, "Show"),
+    el("span", { class: "bad", id: "period-problem", role: "alert" }, periodProblem()),
   );
 }

@@ -2,14 +2,44 @@
 // link that is shared does not share the key.
 
 const NAME = "engage.read_key";
+const FROM_LINK = "engage.key_of_link";
+const CHECKED_BY = "/sql/versions";
 const listeners = new Set();
 
 export const key = () => localStorage.getItem(NAME);
 export const onKey = (listener) => listeners.add(listener);
 
-/** Keep a key, also of a whole address that was pasted; null forgets it. */
+/** Keep a key; null forgets it. */
 export function setKey(value) {
-  if (value) localStorage.setItem(NAME, /eng_\w+/.exec(value)?.[0] ?? value);
+  if (value) localStorage.setItem(NAME, value);
   else localStorage.removeItem(NAME);
   for (const listener of listeners) listener();
+}
+
+/** The key in a text, such as a whole address that was pasted; "" if there is none. */
+const keyIn = (text) => /eng_\w+/.exec(text)?.[0] ?? "";
+
+/** What is wrong with a key; "" if it can read reports. */
+async function problemOf(value) {
+  if (!keyIn(value)) return "This is no read key: it begins with eng_read_. Paste the whole link or the whole key.";
+  const headers = { Authorization: `Bearer ${keyIn(value)}` };
+  const answer = await fetch(CHECKED_BY, { headers, cache: "no-store" }).catch(() => null);
+  if (!answer) return "The key cannot be checked now: the service does not answer. Try again.";
+  if (answer.status === 401) return "This key is not known: it is incomplete, mistyped, expired or revoked.";
+  if (answer.status === 403) return "This key may not read reports: ask for one of scope read.";
+  return answer.ok ? "" : `The key cannot be checked now (status ${answer.status}). Try again.`;
+}
+
+/** Use a key if it can read reports. Returns what is wrong with it, or "". The one before stays if it cannot. */
+export async function tryKey(text) {
+  const problem = await problemOf(text);
+  if (!problem) setKey(keyIn(text));
+  return problem;
+}
+
+/** Use the key of the link that was opened. Returns what is wrong with it, or "". */
+export async function tryKeyOfLink() {
+  const given = sessionStorage.getItem(FROM_LINK);
+  sessionStorage.removeItem(FROM_LINK);
+  return given && keyIn(given) !== key() ? tryKey(given) : "";
 }

@@ -1,17 +1,18 @@
 // What the keyboard does. Single letters can be turned off, as some people's software types them.
 
-import { chosenFilters, clearFilters, current, go } from "./address.js";
+import { chosenFilters, clearFilters, current } from "./address.js";
 import { byId, el } from "./dom.js";
-import { switchTheme } from "./header.js";
+import { goPeriod, switchTheme } from "./header.js";
 import { dialog } from "./source.js";
 
 const OFF = "engage.shortcuts_off";
-const period = (name) => () => go({ period: name, start: undefined, end: undefined });
+const period = (name) => () => goPeriod(name);
 const SHORTCUTS = [
+  ["d", "today", period("today")],
   ["w", "the last 7 days", period("7d")],
-  ["m", "the last 30 days", period("30d")],
-  ["q", "the last 90 days", period("90d")],
-  ["y", "the last year", period("365d")],
+  ["m", "the last 28 days", period("28d")],
+  ["q", "the last 91 days", period("91d")],
+  ["y", "the last 364 days", period("year")],
   ["a", "all time", period("all")],
   ["f", "add a filter", () => byId("add-filter")?.focus()],
   ["t", "light or dark", switchTheme],

@@ -1,22 +1,14 @@
-// The page: its parts, and when they ask again.
+// The page: its parts, and when they request their reports.
 
-import {
-  chosenFilters,
-  current,
-  onChange,
-  refuseZone,
-  setReportingZone,
-  zone,
-  zoneNote,
-} from "./address.js";
-import { ask, askReportingZone, Failure } from "./api.js";
-import { byId, el, put } from "./dom.js";
-import { date } from "./format.js";
+import { chosenFilters, chosenPeriod, current, nameZone, onChange, periodProblem, refuseZone, zone } from "./address.js";
+import { ask, Failure, outdate } from "./api.js";
+import { byId, el, update } from "./dom.js";
+import { moment } from "./format.js";
 import { drawHeader } from "./header.js";
-import { onKey, setKey } from "./key.js";
+import { onKey, setKey, tryKeyOfLink } from "./key.js";
 import { listen } from "./keyboard.js";
 import { follow } from "./live.js";
-import { notice } from "./notice.js";
+import { notice, noticeKey, noticeLive } from "./notice.js";
 import { Audience, Funnel } from "./panels/audience.js";
 import { Brief } from "./panels/brief.js";
 import { Cohorts } from "./panels/cohorts.js";
@@ -29,62 +21,107 @@ import { rankings } from "./panels/rankings.js";
 import { Subject } from "./panels/subject.js";
 import { Trend } from "./panels/trend.js";
 import { WhenToPost } from "./panels/when.js";
+import { periodName } from "./periods.js";
 
-const AGAIN_MS = 20_000;
+const REFRESH_MS = 20_000;
+/** Windows that end now move on although no event comes. */
+const SLOWEST_REFRESH_MS = 300_000;
+const TILES_MS = 1000;
+const LATER_AT_ONCE = 2;
 
-const parts = {
-  subject: new Subject(),
-  brief: new Brief(),
-  trend: new Trend(),
-  movers: new Movers(),
-  now: new RightNow(),
-  when: new WhenToPost(),
-  hours: new Heatmap(),
-  opportunities: new Opportunities(),
-  rankings: rankings(),
-  funnel: new Funnel(),
-  audience: new Audience(),
-  effects: new Effects(),
-  cohorts: new Cohorts(),
-  pipeline: new Pipeline(),
-};
-const [posts, authors, categories, tags] = parts.rankings;
-const all = Object.values(parts).flat();
-const ofOnePost = new Set([parts.subject, parts.trend, parts.pipeline]);
-const columns = (...pair) =>
-  el(
-    "div",
-    { class: "columns stretch" },
-    pair.flatMap((part) => part.elements),
-  );
+const subject = new Subject();
+const trend = new Trend();
+const brief = new Brief();
+const movers = new Movers();
+const now = new RightNow();
+const when = new WhenToPost();
+const hours = new Heatmap();
+const opportunities = new Opportunities();
+const [posts, authors, categories, tags] = rankings();
+const funnel = new Funnel();
+const audience = new Audience();
+const effects = new Effects();
+const cohorts = new Cohorts();
+const pipeline = new Pipeline();
 
-put(
+/** The rows of the page, from the top. */
+const ROWS = [
+  [subject],
+  [trend],
+  [brief],
+  [movers, now],
+  [when, hours],
+  [opportunities],
+  [posts, authors],
+  [categories, tags],
+  [funnel, audience],
+  [effects, cohorts],
+  [pipeline],
+];
+const ALL = ROWS.flat();
+const OF_A_POST = new Set([subject, trend, pipeline]);
+
+update(
   byId("parts"),
-  ...parts.subject.elements,
-  ...parts.brief.elements,
-  ...parts.trend.elements,
-  columns(parts.movers, parts.now),
-  columns(parts.when, parts.hours),
-  ...parts.opportunities.elements,
-  columns(posts, authors),
-  columns(categories, tags),
-  columns(parts.funnel, parts.audience),
-  columns(parts.effects, parts.cohorts),
-  ...parts.pipeline.elements,
+  ROWS.map((row) => {
+    const elements = row.flatMap((part) => part.elements);
+    return row.length > 1 ? el("div", { class: "columns stretch" }, elements) : elements;
+  }),
 );
 
-/** Show what the address says. Parts ask one after the other's answer, the upper ones first. */
-async function show() {
-  const isPost = Boolean(current().post);
-  const shown = all.filter((part) => !isPost || ofOnePost.has(part));
-  for (const part of all)
-    for (const element of part.elements) if (part !== parts.subject) element.hidden = !shown.includes(part);
-  for (const pair of document.querySelectorAll(".parts > .columns")) pair.hidden = isPost;
-  const outcomes = await Promise.allSettled(shown.map((part) => part.show()));
-  const failures = outcomes.filter((each) => each.status === "rejected").map((each) => each.reason);
-  if (failures.some((each) => each.code === "unknown_time_zone") && refuseZone(zone())) return start();
-  const empty = failures.length ? null : await emptiness().catch((failure) => void failures.push(failure));
+const shownParts = () => (current().post ? ALL.filter((part) => OF_A_POST.has(part)) : ALL);
+
+/** Show what the address says: nothing of another filter, and the new numbers once they are there. */
+async function open() {
+  drawHeader();
+  for (const row of document.querySelectorAll(".parts > .columns")) row.hidden = Boolean(current().post);
+  for (const part of ALL)
+    for (const element of part.elements)
+      if (part !== subject && !part.regions.some((region) => region.note === element))
+        element.hidden = !shownParts().includes(part);
+  drawTitle();
+  if (periodProblem()) return notice({ kind: "period" });
+  if (byId("live").dataset.state !== "live") outdate();
+  refreshedAt = Date.now();
+  for (const part of shownParts()) part.expect();
+  await show(shownParts());
+}
+
+/** Request the reports of these parts: tiles first, then what is in view, then the others. */
+async function show(parts) {
+  const failures = [];
+  const request = (part) => part.show().catch((failure) => void failures.push(failure));
+  const inView = parts.filter(isInView);
+  const first = trend.elements[0].hidden || !inView.includes(trend) ? null : request(trend);
+  if (first && !current().post) {
+    const failure = await Promise.race([trend.showTotals().then(() => null, (reason) => reason), pause(TILES_MS)]);
+    if (isDenied(failure)) return conclude([failure]);
+  }
+  await Promise.all([first, ...inView.filter((part) => part !== trend || !first).map(request)]);
+  drawFreshness();
+  drawTitle();
+  const later = parts.filter((part) => !inView.includes(part));
+  await Promise.all(
+    Array.from({ length: LATER_AT_ONCE }, async () => {
+      while (later.length) await request(later.shift());
+    }),
+  );
+  await conclude(failures);
+}
+
+const isDenied = (failure) => [401, 403].includes(failure?.status);
+
+const isInView = (part) =>
+  part.elements.some((element) => {
+    const { top, bottom, height } = element.getBoundingClientRect();
+    return height > 0 && bottom > 0 && top < innerHeight;
+  });
+
+/** Show what failures mean for the whole page. */
+async function conclude(failures) {
+  if (failures.some((each) => each.code === "unknown_time_zone") && refuseZone(zone())) return open();
   for (const failure of failures) if (!(failure instanceof Failure)) console.error(failure);
+  const empty = failures.length ? null : await emptiness().catch((failure) => void failures.push(failure));
   const worst = failures.sort((one, other) => severity(other) - severity(one))[0];
   notice(worst && severity(worst) ? worst : empty);
 }
@@ -94,56 +131,122 @@ function severity({ status, isSlow }) {
   return isSlow ? 0 : ({ 0: 4, 401: 5, 403: 5, 429: 1, 503: 3 }[status] ?? 0);
 }
 
-/** "empty" where nothing is stored yet, else null. */
+/** The notice of a service that has no engagement with any post of the catalogue; else null. */
 async function emptiness() {
-  if (chosenFilters().length || current().post) return null;
-  const { body, asOf } = await ask("/categories/top?limit=50");
-  put(
-    byId("freshness"),
-    `as of ${date(asOf, zone(), { hour: "2-digit", minute: "2-digit", second: "2-digit" })}`,
-  );
-  return body.every((each) => each.total_engagements === 0) ? "empty" : null;
+  const totals = trend.totals.drawn;
+  if (chosenFilters().length || current().post || !totals || totals.current.total_engagements) return null;
+  const { body } = await ask("/categories/top?limit=50");
+  if (body.some((each) => each.total_engagements)) return null;
+  return { kind: "empty", since: totals.recorded_since };
+}
+
+/** When the numbers were true, in every view. */
+function drawFreshness(newer) {
+  const asOf = new Date(newer ?? (current().post ? subject : trend).asOf ?? 0);
+  // The epoch stands for a consumer that has not caught up since it was set up.
+  update(byId("freshness"), asOf.getTime() ? `As of ${moment(asOf, zone())}` : "\u00a0");
+}
+
+/** Name the view: history, bookmarks and tabs show it. */
+function drawTitle() {
+  const { category, tag, type } = current();
+  const period = chosenPeriod() === "custom" ? days() : periodName(chosenPeriod());
+  const filters = [category, tag && `#${tag}`, type && `${type}s`].filter(Boolean);
+  document.title = [subject.title, ...filters, period, "Engagement"].filter(Boolean).join(" · ");
+}
+
+const days = () => [current().start, current().end ?? "today"].join(" to ");
+
+// Reports are requested again when the live stream says that their data have changed, those out of view when
+// they come into view.
+const due = new Set();
+const seen = { stored: null, asOf: null };
+let refreshedAt = 0;
+let refreshing = null;
+
+function onLive(live) {
+  updateHeader(live);
+  now.update(live);
+  pipeline.update(live);
+  noticeLive(live);
+  const { stored, view_as_of: asOf } = live.pipeline;
+  const isFirst = seen.asOf === null;
+  const isOld = Date.now() - refreshedAt > SLOWEST_REFRESH_MS;
+  const hasChanged = stored !== seen.stored && (current().post || asOf !== seen.asOf);
+  if (!isFirst && !hasChanged && !isOld) {
+    // Nothing came in between: what is shown is as true as the newest refresh.
+    if (asOf !== seen.asOf && stored === seen.stored && !due.size && !current().post) drawFreshness(asOf);
+    return;
+  }
+  Object.assign(seen, { stored, asOf });
+  if (isFirst) return;
+  outdate();
+  for (const part of ALL) due.add(part);
+  refreshSoon();
+}
+
+function refreshSoon() {
+  const rest = refreshedAt + REFRESH_MS - Date.now();
+  refreshing ??= setTimeout(refresh, Math.max(0, rest));
+}
+
+function refresh() {
+  refreshing = null;
+  if (document.hidden || periodProblem()) return;
+  refreshedAt = Date.now();
+  const parts = shownParts().filter((part) => due.has(part) && isInView(part));
+  for (const part of parts) due.delete(part);
+  if (parts.length) show(parts);
+}
+
+/** Request again what failed. */
+function retry() {
+  if (document.hidden || periodProblem()) return;
+  const failed = shownParts().filter((part) => part.regions.some((region) => region.hasFailed));
+  if (!failed.length && byId("notice").hidden) return;
+  outdate();
+  show(failed.length ? failed : [trend]);
 }
 
 const LIVE = { waiting: "waiting", away: "not live" };
-const again = follow(
-  (live) => {
-    updateHeader(live);
-    parts.now.update(live);
-    parts.pipeline.update(live);
-  },
-  (state) => {
-    if (byId("live").dataset.state === state) return;
-    byId("live").dataset.state = state;
-    if (LIVE[state]) byId("live").textContent = LIVE[state];
-  },
-);
+let again = () => {};
+const showState = (state) => {
+  if (byId("live").dataset.state === state) return;
+  byId("live").dataset.state = state;
+  if (LIVE[state]) byId("live").textContent = LIVE[state];
+  if (state === "away") {
+    now.lose();
+    outdate();
+    show([trend]);
+  } else if (state === "live") retry();
+};
 
-/** Show the page in a time zone that the service knows. */
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
 async function start() {
-  if (zoneNote()) setReportingZone(await askReportingZone().catch(() => "UTC"));
-  await renew();
-}
-
-async function renew() {
-  drawHeader();
-  await show();
+  nameZone();
+  noticeKey(await tryKeyOfLink());
+  again = follow(onLive, showState);
+  onKey(() => {
+    noticeKey("");
+    outdate();
+    // What another key could read is not shown.
+    for (const region of ALL.flatMap((part) => part.regions)) region.expect(null);
+    again();
+    open();
+  });
+  await open();
 }
 
 onChange(() => {
-  renew();
+  nameZone();
+  open();
   scrollTo({ top: 0 });
-});
-onKey(() => {
-  again();
-  renew();
+  if (document.activeElement === document.body) byId("main").focus({ preventScroll: true });
 });
 byId("forget").onclick = () => setKey(null);
 listen();
-start();
-setInterval(() => {
-  if (!document.hidden) show();
-}, AGAIN_MS);
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) show();
-});
+if (!("leaving" in document.documentElement.dataset)) start();
+setInterval(retry, REFRESH_MS);
+addEventListener("scroll", () => due.size && refreshSoon(), { passive: true });
+document.addEventListener("visibilitychange", () => due.size && refreshSoon());

@@ -1,24 +1,39 @@
 // What concerns the whole page: no key, no service, no database, no data. Each says what helps.
 
-import { byId, el, put } from "./dom.js";
-import { key, setKey } from "./key.js";
+import { periodProblem } from "./address.js";
+import { byId, el, owned, renew, update } from "./dom.js";
+import { written } from "./facts.js";
+import { key, tryKey } from "./key.js";
+import { unknownPosts } from "./panels/pipeline.js";
 
 let shown = "";
+let keyProblem = "";
 
 /** Show the notice for a failure, or none. */
 export function notice(failure) {
   const kind = failure ? kindOf(failure) : "";
   document.body.classList.toggle("stale", kind === "away" || kind === "offline");
   byId("forget").hidden = !key();
-  byId("parts").hidden = kind === "key";
+  byId("parts").hidden = kind === "key" || kind === "period";
+  if (kind === "period") shown = "";
   if (kind === shown) return;
   shown = kind;
   byId("notice").hidden = !kind;
-  put(byId("notice"), ...(kind ? NOTICES[kind](failure) : []));
+  renew(byId("notice"), ...(kind ? NOTICES[kind](failure) : []));
+}
+
+/** Say what is wrong with the key of a link, while the page goes on with the one it has. */
+export function noticeKey(problem) {
+  keyProblem = problem;
+  update(
+    byId("key-notice"),
+    problem && key() && `The key of this link is not used. ${problem} You see the page with the key that this browser already had.`,
+  );
+  byId("key-notice").hidden = !problem || !key();
 }
 
 function kindOf(failure) {
-  if (failure === "empty") return "empty";
+  if (failure.kind) return failure.kind;
   if (failure.status === 401 || failure.status === 403) return "key";
   if (failure.isSlow) return "";
   if (failure.status === 503) return failure.code === "stats_view_empty" ? "unfilled" : "away";
@@ -43,14 +58,19 @@ const NOTICES = {
         ? "This key may not read reports"
         : key()
           ? "This key is not known"
-          : "A read key is needed",
+          : keyProblem
+            ? "The key of this link does not work"
+            : "A read key is needed",
     ),
+    keyProblem && el("p", { class: "bad" }, keyProblem),
     text(
-      "Open the address that `engage up` or `engage demo` printed: the key is in its end, after #key=. Or paste a read key here; it stays in this browser.",
+      "Ask the person who runs this service for a link to the dashboard: the key is its end, after #key=. Or paste a link or a read key here; it stays in this browser.",
     ),
     keyForm(),
-    command("engage keys create --scope read --label dashboard"),
+    text("If you run the service, `engage up` and `engage demo` print such a link. To create a key for a colleague:"),
+    command("engage keys create --scope read --label NAME"),
   ],
+  period: () => [heading("This period cannot be shown"), text(periodProblem())],
   away: () => [
     heading("The database does not answer"),
     text(
@@ -72,16 +92,47 @@ const NOTICES = {
     heading("Too many requests"),
     text("This key or address exceeded its rate limit. The page retries more slowly."),
   ],
-  empty: () => [
+  empty: ({ since }) => [
     heading("No engagement yet"),
-    text("Send the first event, or import your catalogue and past events; or see the page with a sample:"),
-    command(
-      `curl -X POST http://127.0.0.1:8000/events -H "Authorization: Bearer $INGEST_KEY" \\\n  -H "Content-Type: application/json" -d '{"post_id": 1, "type": "view"}'\n\nengage import catalogue --help\nengage demo`,
+    text("Create a post and send its first event. Set the keys in your shell, in the folder where the stack runs:"),
+    command('eval "$(engage env)"'),
+    command(firstEvent()),
+    text(
+      "The event shows above within a second. Or import your catalogue with `engage import catalogue --help`, or see the page with sample data by `engage demo`.",
     ),
+    since &&
+      text(
+        `Events are recorded since ${written(since)}, but of no post that the catalogue knows: \`engage db orphans\` lists their posts.`,
+      ),
+    unknown,
   ],
 };
 
+const unknown = owned(el("p", { class: "bad", id: "unknown-posts", role: "status" }));
+
+/** Say in the notice how many events have come whose posts are not in the catalogue. */
+export const noticeLive = (live) => update(unknown, unknownPosts(live));
+
+const put = (path, content) =>
+  `curl -X PUT ${service("catalogue")}/catalogue/${path} \\\n  -H "Authorization: Bearer $ENGAGE_ADMIN_KEY" -H "Content-Type: application/json" \\\n  -d '${JSON.stringify(content)}'`;
+
+/** The address of a service of this stack; where the page does not know it, the variable that has it. */
+const service = (name) => document.documentElement.dataset[name] || `$ENGAGE_${name.toUpperCase()}_URL`;
+
+function firstEvent() {
+  const now = new Date().toISOString().replace(/\.\d+/, "");
+  const author = { name: "Ann Lee", author_category: "Tech", joined_date: now.slice(0, 10) };
+  const post = { author: "ann", category: "Tech", title: "Hello, world", publish_timestamp: now };
+  const event = { post: "hello-world", type: "view" };
+  return [
+    put("authors/ann", author),
+    put("posts/hello-world", post),
+    `curl -X POST ${service("ingest")}/events \\\n  -H "Authorization: Bearer $ENGAGE_INGEST_KEY" -H "Content-Type: application/json" \\\n  -d '${JSON.stringify(event)}'`,
+  ].join("\n");
+}
+
 function keyForm() {
+  const wrong = el("p", { class: "bad", id: "key-problem", role: "alert" });
   const input = el("input", {
     type: "password",
     id: "key",
@@ -94,10 +145,11 @@ function keyForm() {
     {
       onsubmit: (event) => {
         event.preventDefault();
-        setKey(input.value.trim());
+        tryKey(input.value).then((problem) => update(wrong, problem));
       },
     },
     input,
     el("button", { class: "primary", type: "submit" }, "Use this key"),
+    wrong,
   );
 }

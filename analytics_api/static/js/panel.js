@@ -1,8 +1,8 @@
-// A part of the page: a heading, what is in it while it loads, when it failed, when it is empty,
-// and under it where its numbers come from.
+// A part of the page: a heading, a report, and under it where its numbers come from.
 
-import { ask, Failure } from "./api.js";
-import { el, put } from "./dom.js";
+import { ask } from "./api.js";
+import { el, update } from "./dom.js";
+import { Region } from "./region.js";
 import { save, showSource } from "./source.js";
 
 /** How reports at equal age compare. */
@@ -14,83 +14,76 @@ export class Panel {
    * @param {string} id of the element, for links to it
    * @param {string} title
    * @param {object} how `about`: a sentence; `sql`: names of files; `formula`: what is computed from
-   *   their rows; `empty`: what to say without rows
+   *   their rows; `empty`: returns what is shown without rows; `controls`: elements beside the title
    */
-  constructor(
-    id,
-    title,
-    { about = "", sql = [], formula = "", empty = "Nothing in this period.", controls = [] } = {},
-  ) {
+  constructor(id, title, { about = "", sql = [], formula = "", empty, controls = [] } = {}) {
     this.title = title;
     this.sql = sql;
     this.formula = formula;
-    this.emptyText = empty;
     this.path = "";
-    this.drawn = null;
+    this.heading = el("h2", { id: `${id}-title` }, title);
     this.about = el("p", {}, about);
     this.body = el("div", { class: "body" });
+    this.region = new Region(this.body, { empty });
     this.foot = el("div", { class: "foot" });
     this.element = el(
       "section",
       { class: "card panel", id, "aria-labelledby": `${id}-title` },
-      el("div", { class: "head" }, el("h2", { id: `${id}-title` }, title), ...controls, about && this.about),
+      el("div", { class: "head" }, this.heading, ...controls, about && this.about),
       this.body,
+      this.region.note,
       this.foot,
     );
-    this.wait();
   }
 
-  wait() {
-    this.drawn = null;
-    this.body.replaceChildren(
-      el("div", { class: "skeleton", "aria-hidden": "true" }, el("i"), el("i"), el("i"), el("i")),
-    );
-  }
-
-  /** Ask for *path* and draw what comes. Throws Failure for what concerns the whole page. */
-  async show(path, draw) {
-    if (path !== this.path) this.wait();
+  /** Request *path* and draw the response. *key*: what the numbers belong to. Throws Failure. */
+  async show(path, draw, key = path) {
     this.path = path;
-    try {
-      const found = await ask(path);
-      if (path !== this.path || found.body === this.drawn) return found;
-      this.drawn = found.body;
-      const isEmpty = Array.isArray(found.body) && !found.body.length;
-      const drawn = isEmpty
-        ? [el("p", { class: "empty" }, this.emptyText)]
-        : [draw(found.body, found)].flat();
-      put(this.body, ...drawn);
-      this.sources();
-      return found;
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      if (path === this.path && this.drawn === null)
-        this.fail(error, () => this.show(path, draw).catch(() => {}));
-      throw error;
-    }
-  }
-
-  fail(error, again) {
-    const text = error.isSlow
-      ? "This took too long: choose a shorter period or a filter, or try again."
-      : `No answer: ${error.message}.`;
-    this.body.replaceChildren(
-      el(
-        "p",
-        { class: "failed" },
-        text,
-        el("button", { class: "plain", type: "button", onclick: again }, "Try again"),
-      ),
-    );
+    const found = await this.region.show(key, draw, () => ask(path));
+    this.sources();
+    return found;
   }
 
   sources() {
     const button = (text, does) =>
       el("button", { type: "button", onclick: does, "aria-label": `${text}: ${this.title}` }, text);
-    this.foot.replaceChildren(
+    update(
+      this.foot,
       button("How is this computed?", () => showSource(this)),
       button("CSV", () => save(this.path, "csv")),
       button("JSON", () => save(this.path, "json")),
     );
+  }
+}
+
+/** A part that is one panel with one report. Subclasses have `path()` and `draw(body, found)`. */
+export class Part {
+  constructor(panel) {
+    this.panel = panel;
+    this.elements = [panel.element];
+  }
+
+  get regions() {
+    return [this.panel.region];
+  }
+
+  /** What the numbers belong to: while it is the same, the ones before stay until the new ones are there. */
+  key() {
+    return this.path();
+  }
+
+  /** Show nothing of another filter or period. */
+  expect() {
+    this.panel.region.expect(this.key());
+  }
+
+  /** Request the report and draw it. Throws Failure. */
+  show() {
+    return this.panel.show(this.path(), (body, found) => this.draw(body, found), this.key());
+  }
+
+  /** Show the report after a control of the panel was used; its failure shows in the panel. */
+  change() {
+    this.show().catch(() => {});
   }
 }

@@ -1,7 +1,7 @@
 // Where a number comes from: the SQL that found it, and the same rows as JSON or CSV.
 
 import { askText } from "./api.js";
-import { byId, el, put } from "./dom.js";
+import { byId, el, update } from "./dom.js";
 
 function dialog(title, ...content) {
   byId("dialog")?.remove();
@@ -38,7 +38,7 @@ export async function showSource({ title, sql: names, formula, path }) {
       }
     }),
   );
-  put(
+  update(
     body,
     el(
       "p",

@@ -18,14 +18,23 @@ export function scaleTop(values) {
   return Math.max(1, sorted.find((value) => value <= limit) ?? 0);
 }
 
-const across = (values, place) => ((place * WIDTH) / Math.max(1, values.length - 1)).toFixed(1);
-
-function line(values, most) {
-  const y = (value) => (HEIGHT - 2 - (Math.min(value, most) / most) * (HEIGHT - 6)).toFixed(1);
-  const points = values.flatMap((value, place) =>
-    value === null ? [] : [`${across(values, place)} ${y(value)}`],
+const isKnown = (value) => value !== null && value !== undefined;
+/** The places of known values without a known neighbour, which no line shows. */
+export const isolated = (values) =>
+  [...values.keys()].filter(
+    (place) => isKnown(values[place]) && !isKnown(values[place - 1]) && !isKnown(values[place + 1]),
   );
-  return points.length ? `M${points.join("L")}` : "";
+
+const across = (values, place) =>
+  (values.length > 1 ? (place * WIDTH) / (values.length - 1) : WIDTH / 2).toFixed(1);
+const down = (value, most) => (HEIGHT - 2 - (Math.min(value, most) / most) * (HEIGHT - 6)).toFixed(1);
+
+/** The line through known values; a point is a line without length, drawn with round ends. */
+function line(values, most) {
+  const points = values.flatMap((value, place) =>
+    value === null ? [] : [`${across(values, place)} ${down(value, most)}`],
+  );
+  return points.length ? `M${points.join("L")}${points.length > 1 ? "" : "h0"}` : "";
 }
 
 /**
@@ -40,11 +49,12 @@ export function drawing(values, { kind = "spark", before = [] } = {}) {
     "svg",
     { class: kind, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
     path &&
+      values.length > 1 &&
       svg("path", {
         class: "under",
         d: `${path}L${WIDTH} ${HEIGHT}L${across(values, first)} ${HEIGHT}Z`,
       }),
     before.length > 1 && svg("path", { class: "before", d: line(before, most) }),
-    svg("path", { d: path }),
+    svg("path", { class: values.length > 1 ? "line" : "line point", d: path }),
   );
 }

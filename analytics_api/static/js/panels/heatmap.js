@@ -4,8 +4,10 @@
 import { at } from "../api.js";
 import { zone } from "../address.js";
 import { el } from "../dom.js";
+import { daysAfter, recordedSince, written } from "../facts.js";
 import { DAYS, decimal, hour, nowIn, percent, plural } from "../format.js";
-import { Panel } from "../panel.js";
+import { Panel, Part } from "../panel.js";
+import { notEnough } from "../region.js";
 
 export const SHADES = 7;
 const HOURS = [...Array(24).keys()];
@@ -69,54 +71,61 @@ export function week(caption, zoneName, cell) {
   );
 }
 
-export class Heatmap {
+export class Heatmap extends Part {
   constructor() {
-    this.panel = new Panel("hours", "When readers engage", {
-      about:
-        "Engagements per hour of the week, each time it occurred in the last 365 days, all posts. The frame marks the current hour.",
-      sql: ["engagement_patterns"],
-    });
-    this.elements = [this.panel.element];
+    super(
+      new Panel("hours", "When readers engage", {
+        about:
+          "Engagements per hour of the week, each time it occurred in the last 365 days, events of unknown posts included. The frame marks the current hour.",
+        sql: ["engagement_patterns"],
+        empty: () => notEnough("The first hour shows with the first event."),
+      }),
+    );
   }
 
-  show() {
-    const query = new URLSearchParams({ tz: zone() });
-    return this.panel.show(at("/analytics/engagement-patterns", query), (cells) => {
-      const found = new Map(cells.map((each) => [`${each.day_of_week}:${each.hour_of_day}`, each]));
-      const shade = shades(cells.map((each) => each.engagements_per_hour));
-      const busiest = [...cells]
-        .sort((one, other) => other.engagements_per_hour - one.engagements_per_hour)
-        .slice(0, 3);
-      return [
-        el(
-          "ol",
-          { class: "slots" },
-          busiest.map((each) =>
-            el(
-              "li",
-              {},
-              el("b", {}, `${each.day_name.trim().slice(0, 3)}, ${hour(each.hour_of_day)}`),
-              el("span", {}, `${decimal(each.engagements_per_hour)} an hour`),
-              el("span", { class: "quiet small" }, `${percent(each.pct_of_total_engagement)} of all`),
-            ),
-          ),
-        ),
-        week("Engagements by weekday and hour", zone(), (day, each) => {
-          const seen = found.get(`${day}:${each}`);
-          if (!seen) return { className: "s0", title: plural(0, "engagement") };
-          return {
-            className: `s${shade(seen.engagements_per_hour)}`,
-            title: `${plural(seen.total_engagements, "engagement")}, ${decimal(seen.engagements_per_hour)} each time`,
-          };
-        }),
-        el(
-          "p",
-          { class: "scale" },
-          "less ",
-          [...Array(SHADES).keys()].map((each) => el("i", { class: `s${each}` })),
-          " more · each shade covers the same number of hours",
-        ),
-      ];
-    });
+  path() {
+    return at("/analytics/engagement-patterns", new URLSearchParams({ tz: zone() }));
+  }
+
+  async draw(cells) {
+    const from = daysAfter(await recordedSince(), WEEK.length);
+    const isPartial = from > new Date();
+    const found = new Map(cells.map((each) => [`${each.day_of_week}:${each.hour_of_day}`, each]));
+    const shade = shades(cells.map((each) => each.engagements_per_hour));
+    return [
+      isPartial
+        ? notEnough("Less than a week is recorded: hatched hours did not occur yet.", `All hours are known from ${written(from)}.`)
+        : el("ol", { class: "slots" }, busiest(cells)),
+      week("Engagements by weekday and hour", zone(), (day, each) => {
+        const seen = found.get(`${day}:${each}`);
+        if (!seen)
+          return isPartial ? { className: "thin", title: "no engagement yet" } : { className: "s0", title: plural(0, "engagement") };
+        return {
+          className: `s${shade(seen.engagements_per_hour)}`,
+          title: `${plural(seen.total_engagements, "engagement")}, ${decimal(seen.engagements_per_hour)} each time`,
+        };
+      }),
+      el(
+        "p",
+        { class: "scale" },
+        "less ",
+        [...Array(SHADES).keys()].map((each) => el("i", { class: `s${each}` })),
+        " more · each shade covers the same number of hours",
+      ),
+    ];
   }
 }
+
+const busiest = (cells) =>
+  [...cells]
+    .sort((one, other) => other.engagements_per_hour - one.engagements_per_hour)
+    .slice(0, 3)
+    .map((each) =>
+      el(
+        "li",
+        {},
+        el("b", {}, `${each.day_name.trim().slice(0, 3)}, ${hour(each.hour_of_day)}`),
+        el("span", {}, `${decimal(each.engagements_per_hour)} an hour`),
+        el("span", { class: "quiet small" }, `${percent(each.pct_of_total_engagement)} of all`),
+      ),
+    );

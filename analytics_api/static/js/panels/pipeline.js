@@ -1,13 +1,14 @@
 // How the way of the events fares, and what happens right now. Fed by the live board.
 
-import { ask } from "../api.js";
-
-import { byId, el, named, put } from "../dom.js";
+import { byId, el, named, owned, update } from "../dom.js";
 import { age, count, decimal, plural, seconds } from "../format.js";
 import { Panel } from "../panel.js";
+import { placeholder } from "../region.js";
 import { scaleTop } from "../spark.js";
 import { table } from "../table.js";
 import { row } from "./rows.js";
+
+const SHOWN = 6;
 
 /** The posts of the last five minutes. */
 export class RightNow {
@@ -20,12 +21,19 @@ export class RightNow {
     this.elements = [this.panel.element];
   }
 
+  get regions() {
+    return [];
+  }
+
+  expect() {}
+
   async show() {}
 
   update(live) {
+    const posts = this.#inOrder(live.top_posts.slice(0, SHOWN));
     const most = scaleTop(live.seconds);
     const top = Math.max(1, ...live.top_posts.map((post) => post.total_engagements));
-    put(
+    update(
       this.panel.body,
       el(
         "div",
@@ -41,11 +49,11 @@ export class RightNow {
         { class: "quiet small" },
         `${plural(live.seconds.reduce((sum, each) => sum + each, 0), "event")} in the last minute`,
       ),
-      live.top_posts.length
+      posts.length
         ? el(
             "ol",
             { class: "rows" },
-            live.top_posts.slice(0, 6).map((post) =>
+            posts.map((post) =>
               row({
                 key: post.post_id,
                 label: post.title,
@@ -56,15 +64,33 @@ export class RightNow {
               }),
             ),
           )
-        : el(
-            "p",
-            { class: "empty" },
-            "No events at the moment. New events show here within a second.",
-          ),
+        : placeholder("No events at the moment", "New events show here within a second."),
+      live.unknown_posts.events > 0 && el("p", { class: "warning", data: { key: "unknown" } }, unknownPosts(live)),
     );
+    this.panel.region.shown(live, new Date(live.as_of));
     this.panel.sources();
   }
+
+  /** Say that the feed is interrupted. */
+  lose() {
+    this.panel.region.lose("The live feed does not answer");
+  }
+
+  /** Keep the order of rows while the reader points at them, so that none moves away under a click. */
+  #inOrder(posts) {
+    const list = this.panel.body.querySelector(".rows");
+    if (!list?.matches(":hover, :focus-within")) return posts;
+    const shown = [...list.children].map((each) => each.dataset.key);
+    const place = (post) => (shown.includes(String(post.post_id)) ? shown.indexOf(String(post.post_id)) : SHOWN);
+    return [...posts].sort((one, other) => place(one) - place(other));
+  }
 }
+
+/** A sentence on the events that no report counts, as their posts are not in the catalogue. */
+export const unknownPosts = ({ unknown_posts: { events, posts } }) =>
+  events
+    ? `${plural(events, "event")} for ${posts === 1 ? "a post" : plural(posts, "post")} the catalogue does not know, in the last five minutes. They count once the catalogue has ${posts === 1 ? "it" : "them"}: see engage db orphans.`
+    : "";
 
 /** The strip at the end of the page. */
 export class Pipeline {
@@ -73,38 +99,52 @@ export class Pipeline {
       about: "From a reader's click to the numbers above. Nothing is lost: each record is accounted for.",
       sql: ["live_pipeline", "ledger_offsets", "ledger_totals"],
     });
-    this.strip = el("dl", { class: "strip" });
-    this.alerts = el("div");
-    this.ledger = el("div");
+    this.strip = owned(el("dl", { class: "strip" }));
+    this.alerts = owned(el("div"));
+    this.ledger = owned(el("div"));
     this.live = null;
+    this.panel.path = "/ops/ledger";
     this.elements = [this.panel.element];
   }
 
+  get regions() {
+    return [this.panel.region];
+  }
+
+  expect() {}
+
   async show() {
-    this.panel.path = "/ops/ledger";
-    const { body } = await ask("/ops/ledger");
-    this.balanced = body.balanced;
-    put(this.ledger, ledgerTable(body));
-    this.#draw();
+    await this.panel.region.show("/ops/ledger", (body) => {
+      this.balanced = body.balanced;
+      update(this.ledger, ledgerTable(body));
+      this.#drawStrip();
+      return this.#content();
+    });
+    this.panel.sources();
+  }
+
+  #content() {
+    return [this.alerts, this.strip, this.ledger];
   }
 
   update(live) {
     this.live = live;
-    this.#draw();
+    this.#drawStrip();
+    if (this.panel.region.drawn) update(this.panel.body, this.#content());
   }
 
-  #draw() {
+  #drawStrip() {
     const { live } = this;
     if (!live) return;
     const { pipeline } = live;
     const fact = (name, id, value, note, kind = "") =>
       el(
         "div",
-        {},
+        { data: { key: id } },
         el("dt", {}, name),
         el("dd", { class: kind, data: { fact: id } }, value, el("small", {}, note)),
       );
-    put(
+    update(
       this.strip,
       fact("Events a second", "rate", decimal(live.events_per_second), "mean of 10 s"),
       fact(
@@ -138,11 +178,11 @@ export class Pipeline {
           "Ledger",
           "balanced",
           this.balanced ? "balanced" : "off",
-          this.balanced ? "all is accounted for" : "run `engage db verify`",
+          this.balanced ? "all is accounted for" : "run engage db verify",
           this.balanced ? "good" : "bad",
         ),
     );
-    put(
+    update(
       this.alerts,
       pipeline.alerts.length > 0 &&
         el(
@@ -160,8 +200,6 @@ export class Pipeline {
           ),
         ),
     );
-    if (!this.strip.isConnected) put(this.panel.body, this.alerts, this.strip, this.ledger);
-    this.panel.sources();
   }
 }
 

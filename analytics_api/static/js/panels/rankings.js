@@ -1,10 +1,12 @@
 // Rankings: posts, authors, categories, tags; posts and authors also at equal age.
 
 import { at } from "../api.js";
-import { scope } from "../address.js";
+import { scope, zone } from "../address.js";
 import { el, named } from "../dom.js";
+import { needsDaysOr } from "../facts.js";
 import { count, date, decimal, percent, plural } from "../format.js";
-import { INDEX, Panel } from "../panel.js";
+import { INDEX, Panel, Part } from "../panel.js";
+import { placeholder } from "../region.js";
 import { interval } from "./interval.js";
 import { choice, row } from "./rows.js";
 
@@ -16,119 +18,107 @@ const LEADS = {
   tag: (each) => ({ tag: each.key, post: undefined }),
 };
 
-/** A ranking by engagement in the period. */
-export class Ranking {
+/** A ranking by engagement in the period; of posts and authors also at equal age. */
+export class Ranking extends Part {
   constructor(dimension, title, { fair } = {}) {
+    const options = [
+      [false, "Engagement"],
+      [true, "Fair"],
+    ];
+    const change = (value) => {
+      this.isFair = value;
+      this.limit = SHOWN;
+      this.change();
+    };
+    super(
+      new Panel(`${dimension}-ranking`, title, {
+        about: "By engagements in this period.",
+        sql: ["ranking"],
+        controls: fair ? [choice(`${title} ranked by`, options, false, change)] : [],
+        empty: () => this.#nothing(),
+      }),
+    );
     this.dimension = dimension;
     this.fair = fair;
     this.isFair = false;
     this.limit = SHOWN;
-    const controls = fair
-      ? [
-          choice(
-            `${title} ranked by`,
-            [
-              [false, "Engagement"],
-              [true, "Fair"],
-            ],
-            false,
-            (value) => {
-              this.isFair = value;
-              this.limit = SHOWN;
-              this.show().catch(() => {});
-            },
-          ),
-        ]
-      : [];
-    this.panel = new Panel(`${dimension}-ranking`, title, { sql: ["ranking"], controls });
-    this.elements = [this.panel.element];
+  }
+
+  path() {
+    const query = scope();
+    query.set("limit", this.limit);
+    return at(this.isFair ? this.fair.path : `/reports/ranking/${this.dimension}`, query);
+  }
+
+  key() {
+    return `${this.dimension}?${scope()}&${this.isFair}`;
   }
 
   show() {
-    return this.isFair ? this.#fair() : this.#plain();
+    this.panel.sql = [this.isFair ? this.fair.sql : "ranking"];
+    this.panel.formula = this.isFair ? INDEX : "";
+    this.panel.about.textContent = this.isFair ? ABOUT : "By engagements in this period.";
+    return super.show();
   }
 
-  #plain() {
-    const query = scope();
-    query.set("limit", this.limit);
-    this.panel.sql = ["ranking"];
-    this.panel.formula = "";
-    return this.panel.show(at(`/reports/ranking/${this.dimension}`, query), (rows, { next }) => {
-      const most = Math.max(...rows.map((each) => each.total_engagements));
-      return [
-        el(
-          "ol",
-          { class: "rows" },
-          rows.map((each) =>
-            row({
-              key: each.key,
-              label: this.dimension === "tag" ? `#${each.label}` : each.label,
-              figure: count(each.total_engagements),
-              change: each.no_comparison ? undefined : each.change_pct,
-              part: each.total_engagements / most,
-              leads: LEADS[this.dimension](each),
-              sub: this.#sub(each),
-            }),
-          ),
-        ),
-        next && this.#more(),
-      ];
-    });
+  draw(rows, { next }) {
+    const list = this.isFair ? this.#fairRows(rows) : this.#rows(rows);
+    return [el("ol", { class: "rows" }, list), next && this.#more()];
+  }
+
+  #nothing() {
+    const nothing = placeholder("Nothing in this period");
+    return this.isFair ? needsDaysOr(2, "Posts are compared when they are 48 hours old.", nothing) : nothing;
+  }
+
+  #rows(rows) {
+    const most = Math.max(...rows.map((each) => each.total_engagements));
+    return rows.map((each) =>
+      row({
+        key: each.key,
+        label: this.dimension === "tag" ? `#${each.label}` : each.label,
+        figure: count(each.total_engagements),
+        change: each.no_comparison ? undefined : each.change_pct,
+        part: each.total_engagements / most,
+        leads: LEADS[this.dimension](each),
+        sub: this.#sub(each),
+      }),
+    );
   }
 
   #sub(each) {
     if (this.dimension === "post")
-      return [named(each.author_name), " · ", named(each.category), ` · ${date(each.publish_date)}`];
+      return [named(each.author_name), " · ", named(each.category), ` · ${date(each.publish_date, zone())}`];
     const rate = each.engagement_rate === null ? "no views" : `${decimal(each.engagement_rate)} % engage`;
     const category = this.dimension === "author" ? [" · ", named(each.category)] : [];
-    return [`${plural(each.posts_engaged, "post")} · ${rate}`, ...category];
+    return [`${plural(each.posts_engaged, "post")} engaged with · ${rate}`, ...category];
   }
 
-  #fair() {
-    const query = scope();
-    query.set("limit", this.limit);
-    this.panel.sql = [this.fair.sql];
-    this.panel.formula = INDEX;
-    return this.panel.show(at(this.fair.path, query), (rows, { next }) => {
-      const most = Math.max(2, ...rows.map((each) => each.high));
-      return [
-        el("p", { class: "quiet small" }, this.fair.about),
-        el(
-          "ol",
-          { class: "rows" },
-          rows.map((each) =>
-            row({
-              label: this.fair.label(each),
-              figure: `${decimal(each.index)} ×`,
-              leads: this.fair.leads(each),
-              sub: this.fair.sub(each),
-              aside: interval({ low: each.low, value: each.index, high: each.high, most, mark: 1 }),
-            }),
-          ),
-        ),
-        next && this.#more(),
-      ];
-    });
+  #fairRows(rows) {
+    const most = Math.max(2, ...rows.map((each) => each.high));
+    return rows.map((each) =>
+      row({
+        key: this.fair.key(each),
+        label: this.fair.label(each),
+        figure: `${decimal(each.index)} ×`,
+        leads: this.fair.leads(each),
+        sub: this.fair.sub(each),
+        aside: interval({ low: each.low, value: each.index, high: each.high, most, mark: 1 }),
+      }),
+    );
   }
 
   #more() {
-    return el(
-      "button",
-      {
-        class: "plain",
-        type: "button",
-        onclick: () => {
-          this.limit = Math.min(1000, this.limit * 4);
-          this.show().catch(() => {});
-        },
-      },
-      "Show more",
-    );
+    const more = () => {
+      this.limit = Math.min(1000, this.limit * 4);
+      this.change();
+    };
+    return el("button", { class: "plain", type: "button", onclick: more }, "Show more");
   }
 }
 
 const ABOUT =
-  "What posts earn in their first 48 hours, as a multiple of what posts of their category earn at that age. Little evidence is drawn towards 1; the bar is the 95 % interval.";
+  "What posts published in this period earn in their first 48 hours, as a multiple of what posts of their category earn at that age. Little evidence is drawn towards 1; the bar is the 95 % interval.";
 
 /** The four rankings. */
 export const rankings = () => [
@@ -136,7 +126,7 @@ export const rankings = () => [
     fair: {
       path: "/reports/fair-posts",
       sql: "fair_posts",
-      about: ABOUT,
+      key: (each) => each.post_id,
       label: (each) => each.title,
       leads: (each) => ({ post: String(each.post_id) }),
       sub: (each) => [
@@ -151,7 +141,7 @@ export const rankings = () => [
     fair: {
       path: "/reports/fair-authors",
       sql: "fair_authors",
-      about: ABOUT,
+      key: (each) => each.author_id,
       label: (each) => each.author_name,
       leads: (each) => ({ author: String(each.author_id), post: undefined }),
       sub: (each) =>

@@ -1,7 +1,7 @@
 // Rows with a bar behind them: label, figure, change, and a line below.
 
 import { goes, link } from "../address.js";
-import { el, named, spoken } from "../dom.js";
+import { el, named, spoken, update } from "../dom.js";
 import { signed } from "../format.js";
 
 /**
@@ -34,8 +34,9 @@ export function row({ label, figure, change, sub, part = 0, leads, key, aside })
 export function choice(name, options, chosen, does) {
   const group = el("div", { class: "segments", role: "group", "aria-label": name });
   const draw = (now) =>
-    group.replaceChildren(
-      ...options.map(([value, text]) =>
+    update(
+      group,
+      options.map(([value, text]) =>
         el(
           "button",
           {

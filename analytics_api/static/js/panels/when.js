@@ -1,10 +1,12 @@
 // When to publish: the next good slots, and how each hour of the week does.
 
 import { ask, askText, at } from "../api.js";
-import { scope, zone } from "../address.js";
-import { el, put } from "../dom.js";
-import { date, plural, range, signed } from "../format.js";
-import { Panel } from "../panel.js";
+import { filterScope, zone } from "../address.js";
+import { el } from "../dom.js";
+import { daysAfter, needsDays, recordedSince, written } from "../facts.js";
+import { count, date, plural, range, signed } from "../format.js";
+import { Panel, Part } from "../panel.js";
+import { notEnough, placeholder } from "../region.js";
 import { download } from "../source.js";
 import { SHADES, week } from "./heatmap.js";
 
@@ -15,53 +17,78 @@ const VERDICTS = {
   thin: "too few posts",
 };
 
-/** The query of both questions: a year of posts, whatever the page's period is. */
-export function slotsQuery() {
-  const query = scope(["type"]);
-  for (const name of ["period", "start", "end"]) query.delete(name);
-  return query;
+/** The hours of the week, and the next good ones: a year of posts, whatever the page's period is. */
+export const slotsPath = () => at("/reports/when-to-post", filterScope(["type"]));
+const nextPath = () => at("/reports/when-to-post/next", filterScope(["type"]));
+
+/** Request both: the body has `cells` and `next`. */
+export async function askSlots() {
+  const [cells, next] = await Promise.all([ask(slotsPath()), ask(nextPath())]);
+  return { ...cells, body: { cells: cells.body, next: next.body } };
 }
 
-export const nextSlots = () => ask(at("/reports/when-to-post/next", slotsQuery()));
+const LEAST = 10;
+
+/** What is said where no hour is good: that too few posts are known, or that hours do not differ. */
+export async function noGoodHour(cells) {
+  if (cells.some((each) => each.verdict !== "thin"))
+    return placeholder(
+      "No hour is clearly better",
+      "Publish when it suits you: one test of all hours finds no difference between them.",
+    );
+  const needs = `An hour of the week is judged by ${LEAST} posts in it and the hours beside it, each 24 hours old.`;
+  const early = await needsDays(1, needs);
+  if (early) return early;
+  const posts = cells.reduce((sum, each) => sum + each.posts, 0);
+  const most = Math.max(0, ...cells.map((each) => near(cells, each)));
+  const missing = `${needs} There are ${plural(posts, "post")}, at most ${count(most)} around one hour.`;
+  return notEnough(missing, await expected(most));
+}
+
+/** How many posts an hour and those beside it have. */
+const near = (cells, { day_of_week: day, hour_of_day: hour }) =>
+  cells
+    .filter((each) => each.day_of_week === day && Math.abs(each.hour_of_day - hour) <= 1)
+    .reduce((sum, each) => sum + each.posts, 0);
+
+async function expected(most) {
+  if (!most) return "The date is known once posts are a day old.";
+  const since = await recordedSince();
+  const days = (Date.now() - since.getTime()) / 86_400_000;
+  return `At this rate of publishing, there will be enough around ${written(daysAfter(since, (days * LEAST) / most))}.`;
+}
 
 const hourOf = (slot) => date(slot.start, zone(), { hour: "2-digit", minute: "2-digit" });
 
 export const slotName = (slot, weekday = "long") =>
   `${date(slot.start, zone(), { weekday, day: "numeric", month: "short" })}, ${hourOf(slot)}`;
 
-export class WhenToPost {
+export class WhenToPost extends Part {
   constructor() {
-    this.panel = new Panel("when", "When to publish", {
-      about:
-        "How posts published in an hour of the week did in their first 24 hours, compared with the same authors' posts of the category. Posts of the last 365 days.",
-      sql: ["posting_slots"],
-      formula:
-        "A post is compared with its author's posts of the category, allowing for the month. Lift = 100 × (index − 1); the index is that of the hour of the day times that of the weekday times the hour's own, each drawn towards 1 as far as chance explains it. Good or weak: one test finds that hours of the day or weekdays differ, and the whole 95 % interval is above or below 0.",
-      empty: "No posts were published in the last year.",
-    });
-    this.slots = el("div");
-    this.elements = [this.panel.element];
+    super(
+      new Panel("when", "When to publish", {
+        about:
+          "How posts published in an hour of the week did in their first 24 hours, compared with the same authors' posts of the category. Posts of the last 365 days.",
+        sql: ["posting_slots"],
+        formula:
+          "A post is compared with its author's posts of the category, allowing for the month. Lift = 100 × (index − 1); the index is that of the hour of the day times that of the weekday times the hour's own, each drawn towards 1 as far as chance explains it. Good or weak: one test finds that hours of the day or weekdays differ, and the whole 95 % interval is above or below 0.",
+      }),
+    );
+  }
+
+  path() {
+    return slotsPath();
   }
 
   async show() {
-    const [next] = await Promise.all([
-      nextSlots(),
-      this.panel.show(at("/reports/when-to-post", slotsQuery()), (cells) => [
-        this.slots,
-        this.#table(cells),
-        legend(),
-      ]),
-    ]);
-    put(
-      this.slots,
-      next.body.length
-        ? list(next.body)
-        : el(
-            "p",
-            { class: "empty" },
-            "No hour is clearly better than the others: publish when it suits you. (Hours are called good only if one test of all finds that they differ.)",
-          ),
-    );
+    this.panel.path = this.path();
+    await this.panel.region.show(this.key(), (body) => this.draw(body), askSlots);
+    this.panel.sources();
+  }
+
+  async draw({ cells, next }) {
+    const slots = next.length ? list(next) : await noGoodHour(cells);
+    return [slots, this.#table(cells), legend()];
   }
 
   #table(cells) {
@@ -112,7 +139,7 @@ function list(slots) {
         type: "button",
         onclick: async () =>
           download(
-            await askText(at("/reports/when-to-post/next.ics", slotsQuery())),
+            await askText(at("/reports/when-to-post/next.ics", filterScope(["type"]))),
             "when-to-publish.ics",
             "text/calendar",
           ),

@@ -1,0 +1,163 @@
+"""The dashboard's page and its files: bundled, compressed, and named after their content.
+
+Browsers keep the files for good, as other content has another name. They are built when the service
+starts, from the modules in ``static``, so that there is no build step.
+"""
+
+import gzip
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from analytics_api.chart_library import ChartLibrary
+from web.compression import accepts_gzip
+
+FOLDER: Final = Path(__file__).with_name("static")
+_ENTRY: Final = "main.js"
+_FIRST_SCRIPTS: Final = ("take-key.js", "theme.js")
+"""They run before the page is drawn."""
+_STYLES: Final = ("tokens.css", "layout.css", "panels.css")
+_PRINT_STYLE: Final = "print.css"
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
+_IMPORT: Final = re.compile(r'^import\s+\{([^}]*)\}\s+from\s+"([^"]+)";\n', re.MULTILINE)
+_EXPORTED: Final = re.compile(
+    r"^export (?=(?:const|function|async function|class) (\w+))", re.MULTILINE
+)
+_EXPORTS: Final = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^ *(?://[^\n]*|/\*\*[\s\S]*?\*/) *\n", re.MULTILINE)
+_LEVEL: Final = 9
+
+
+@dataclass(frozen=True)
+class PageFile:
+    """A file of the page.
+
+    Attributes:
+        stem, suffix: of its name.
+        media_type: of the response.
+        body: uncompressed.
+    """
+
+    stem: str
+    suffix: str
+    media_type: str
+    body: bytes
+
+    @cached_property
+    def name(self) -> str:
+        """The name, with a hash of the content."""
+        digest = hashlib.blake2b(self.body, digest_size=8).hexdigest()
+        return f"{self.stem}.{digest}.{self.suffix}"
+
+    @cached_property
+    def compressed(self) -> bytes:
+        """The body, compressed with gzip."""
+        return gzip.compress(self.body, _LEVEL, mtime=0)
+
+    def response(self, request: Request, cache_control: str) -> Response:
+        """Return the file, compressed if the client accepts that."""
+        headers = {"Cache-Control": cache_control, "Vary": "Accept-Encoding"}
+        if not accepts_gzip(request.headers.get("accept-encoding", "")):
+            return Response(self.body, 200, headers, self.media_type)
+        headers["Content-Encoding"] = "gzip"
+        return Response(self.compressed, 200, headers, self.media_type)
+
+
+class PageFiles:
+    """The page and its files.
+
+    Args:
+        charts: the chart library.
+        attributes: data attributes of the page's root element.
+    """
+
+    def __init__(self, charts: ChartLibrary, attributes: Mapping[str, str]) -> None:
+        icon = (FOLDER / "icon.svg").read_bytes()
+        files = {
+            "icon": PageFile("icon", "svg", "image/svg+xml", icon),
+            "style": _css(charts.style),
+            "first-script": _script("first", (_read("js", name) for name in _FIRST_SCRIPTS)),
+            "script": _script("dashboard", (charts.script, bundle(FOLDER / "js" / _ENTRY))),
+        }
+        self._files = {file.name: file for file in files.values()}
+        page = _read("dashboard.html")
+        for name, file in files.items():
+            page = page.replace(f"{{{name}}}", f"/static/{file.name}")
+        page = page.replace("{icon-drawing}", icon.decode().strip())
+        data = "".join(f' data-{name}="{escape(value)}"' for name, value in attributes.items())
+        self._page = PageFile(
+            "dashboard", "html", "text/html", page.replace("<html", f"<html{data}").encode()
+        )
+
+    def page(self, request: Request) -> Response:
+        """Return the page, which browsers revalidate."""
+        etag = f'"{self._page.name}"'
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
+        response = self._page.response(request, "no-cache")
+        response.headers["ETag"] = etag
+        return response
+
+    def response(self, request: Request, name: str) -> Response | None:
+        """Return a file, which browsers keep; None: there is no file of this name."""
+        file = self._files.get(name)
+        return file.response(request, _IMMUTABLE) if file else None
+
+
+def _read(*path: str) -> str:
+    return FOLDER.joinpath(*path).read_text(encoding="utf-8")
+
+
+def _css(chart_style: str) -> PageFile:
+    sheets = [chart_style, *(_read("css", name) for name in _STYLES)]
+    sheets.append(f"@media print {{\n{_read('css', _PRINT_STYLE)}}}\n")
+    return PageFile("style", "css", "text/css", "\n".join(sheets).encode())
+
+
+def _script(stem: str, sources: Iterator[str] | tuple[str, ...]) -> PageFile:
+    return PageFile(stem, "js", "text/javascript", "\n".join(sources).encode())
+
+
+def bundle(entry: Path) -> str:
+    """Return a module and those that it imports as one script.
+
+    Each module becomes a function that returns what it exports. Only named imports and exports of
+    constants, functions and classes are supported.
+
+    Raises:
+        ValueError: modules import each other.
+    """
+    scripts: dict[Path, str] = {}
+    _add_module(entry.resolve(), scripts, ())
+    places = {path: number for number, path in enumerate(scripts)}
+    parts = (
+        f"const module{places[path]} = (() => {{\n{text}}})();\n" for path, text in scripts.items()
+    )
+    return '(() => {\n"use strict";\n' + "".join(parts) + "})();\n"
+
+
+def _add_module(path: Path, scripts: dict[Path, str], importers: tuple[Path, ...]) -> int:
+    """Add a module after those that it imports, and return its number."""
+    if path in importers:
+        raise ValueError(f"{path.name} and {importers[-1].name} import each other")
+    if path not in scripts:
+        source = _COMMENT.sub("", path.read_text(encoding="utf-8"))
+
+        def link(found: re.Match[str]) -> str:
+            number = _add_module((path.parent / found[2]).resolve(), scripts, (*importers, path))
+            return f"const {{{found[1].replace(' as ', ': ')}}} = module{number};\n"
+
+        source = _IMPORT.sub(link, source)
+        names = _EXPORTED.findall(source)
+        names += [name.strip() for each in _EXPORTS.findall(source) for name in each.split(",")]
+        source = _EXPORTS.sub("", _EXPORTED.sub("", source))
+        scripts[path] = f"{source}return {{ {', '.join(filter(None, names))} }};\n"
+    return list(scripts).index(path)
