@@ -37,7 +37,9 @@ class Reason(BaseModel):
 
     reason: ReasonName
     author: float = Field(description="The author's value.")
-    category: float = Field(description="The value of all posts of the same categories.")
+    category: float = Field(
+        description="The value of all posts of the same categories; of rates, of other authors'."
+    )
     unit: str
     effect_pct: float | None = Field(
         description="Estimated effect of the difference; null: it does not affect the index."

@@ -1,5 +1,7 @@
 """Funnel, audience and what posts are like equal a plain recomputation from the raw events."""
 
+import itertools
+import operator
 import statistics
 from collections import Counter, defaultdict
 from datetime import date, timedelta
@@ -15,6 +17,7 @@ from analytics_api.periods import Filters, Period
 from analytics_api.reports.audience import AudienceParameters, audience
 from analytics_api.reports.effects import by_feature
 from analytics_api.reports.funnel import funnel
+from analytics_api.statistics.shrinkage import Unit
 from analytics_api.statistics.within import Level
 from loadgen.verification.oracle import Oracle
 from loadgen.verification.world import Engagement
@@ -183,24 +186,38 @@ def levels_of(feature: str, pairs: list[tuple[float, int]]) -> list[Level]:
 async def test_author_rates(store: Store, oracle: Oracle, hours: int, chosen: Filters) -> None:
     wanted = scope(oracle, 30, Filters(chosen.category, 0, None, chosen.tag, chosen.promoted))
     posts = young(oracle, hours, wanted)
-    expected: dict[Any, list[tuple[float, float]]] = defaultdict(list)
+    expected: dict[Any, Unit] = {}
+    own: dict[tuple[int, str], list[Aged]] = defaultdict(list)
     for post in posts:
-        peers = [peer.kinds for peer in posts if peer.post.category == post.post.category]
-        views = sum(kinds["view"] for kinds in peers)
-        for kind in KINDS:
-            total = sum(kinds[kind] for kinds in peers)
-            if kind == "view":
-                usual = total / len(peers)
-            else:
-                usual = post.kinds["view"] * total / views if views else 0.0
-            if usual:
-                expected[post.post.author_id, kind].append((post.kinds[kind], usual))
+        own[post.post.author_id, post.post.category].append(post)
+    for ((author, category), mine), kind in itertools.product(own.items(), KINDS):
+        others = [
+            post
+            for post in posts
+            if post.post.category == category and post.post.author_id != author
+        ]
+        of_others = sum(post.kinds[kind] for post in others)
+        sizes = [1 if kind == "view" else post.kinds["view"] for post in mine]
+        if of_others and sum(sizes):
+            whole = len(others) if kind == "view" else sum(post.kinds["view"] for post in others)
+            if not whole:
+                continue
+            pairs = [
+                (post.kinds[kind], size * of_others / whole)
+                for post, size in zip(mine, sizes, strict=True)
+            ]
+            usual = sum(e for _, e in pairs)
+            added = unit(pairs)._replace(
+                by_posts=usual**2 / len(others), by_events=usual**2 / of_others
+            )
+            before = expected.get((author, kind), Unit(0, *[0.0] * 7))
+            expected[author, kind] = Unit(*map(operator.add, before, added))
     async with holding(store, oracle) as pool:
         rows = await rows_of(pool, "author_rates", wanted, hours=hours)
 
     assert {(row["author_id"], row["type"]) for row in rows} == expected.keys()
     for row in rows:
-        assert sums(row) == pytest.approx(unit(expected[row["author_id"], row["type"]]))
+        assert sums(row) == pytest.approx(expected[row["author_id"], row["type"]])
 
 
 def young(oracle: Oracle, hours: int, wanted: Period) -> list[Aged]:
