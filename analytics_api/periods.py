@@ -120,12 +120,10 @@ class Period:
         if not self.has_previous:
             return known
         before = self.previous
-        missing = max(longest_silence, _NEGLIGIBLE * (before.end - before.start))
-        if recorded_since is None or before.start < recorded_since - missing:
-            return replace(known, no_comparison="not_recorded")
-        if stored_since is not None and before.start < stored_since:
-            return replace(known, no_comparison="expired")
-        return known
+        reason = why_unknown(
+            before.start, before.end, recorded_since, longest_silence, stored_since
+        )
+        return replace(known, no_comparison=reason)
 
     @property
     def _dates(self) -> int:
@@ -153,6 +151,23 @@ class Period:
             "tag": filters.tag,
             "promoted": filters.promoted,
         }
+
+
+def why_unknown(
+    start: datetime,
+    end: datetime,
+    recorded_since: datetime | None,
+    longest_silence: timedelta,
+    stored_since: datetime | None,
+) -> NoComparison | None:
+    """Return why the engagement from *start* to *end* is not known; None: it is.
+
+    The other arguments are those of Period.compared_with.
+    """
+    missing = max(longest_silence, _NEGLIGIBLE * (end - start))
+    if recorded_since is None or start < recorded_since - missing:
+        return "not_recorded"
+    return "expired" if stored_since is not None and start < stored_since else None
 
 
 def named_period(name: PeriodName, zone: ZoneInfo, now: datetime, filters: Filters) -> Period:

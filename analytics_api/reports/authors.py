@@ -1,11 +1,13 @@
 """Authors: trends of one, the best by category, and examples of authors and posts."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from analytics_api.measures import WhyNotCompared
 from analytics_api.parameters import Parameters
+from analytics_api.periods import why_unknown
 from analytics_api.report import Context, report
 from analytics_api.statistics.calendar import days_before, months_before
 from web.parameters import Integer
@@ -41,6 +43,11 @@ class AuthorTrends(BaseModel):
         " last 7 x 24 h; null if there were none before."
     )
     change_30d: float | None = Field(description="The same for 30 x 24 h.")
+    no_comparison_7d: WhyNotCompared = Field(
+        description="Why part of the engagements of the 7 x 24 h before is unknown, so that"
+        " change_7d is no change; null: they are known."
+    )
+    no_comparison_30d: WhyNotCompared = Field(description="The same for change_30d.")
     external_id: str | None = Field(default=None, description=_EXTERNAL_ID)
 
 
@@ -48,7 +55,7 @@ class AuthorTrends(BaseModel):
     "author",
     "/author/{author_id:path}/trends",
     tag="reports",
-    sql=("author_trends",),
+    sql=("author_trends", "recorded_since"),
     window="minute",
     statuses=(404,),
 )
@@ -64,7 +71,14 @@ async def author_trends(context: Context, query: AuthorParameters) -> AuthorTren
     )
     if row is None:
         raise Problem(404, "unknown_author", "there is no such author in the catalogue")
-    return AuthorTrends(**row)
+    recorded = await context.row("recorded_since")
+    reasons = {
+        f"no_comparison_{days}d": why_unknown(
+            now - timedelta(hours=48 * days), now - timedelta(hours=24 * days), **recorded
+        )
+        for days in (7, 30)
+    }
+    return AuthorTrends(**row, **reasons)
 
 
 class TopAuthor(BaseModel):

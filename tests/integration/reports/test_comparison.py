@@ -8,6 +8,7 @@ import pytest
 from analytics_api.parameters import PeriodParameters
 from analytics_api.periods import Filters, Period
 from analytics_api.reports.audience import AudienceParameters, audience
+from analytics_api.reports.authors import AuthorParameters, author_trends
 from analytics_api.reports.engagement import overview
 from analytics_api.reports.funnel import funnel
 from analytics_api.reports.ranking import RankingParameters, ranking
@@ -15,7 +16,7 @@ from analytics_api.reports.series import SeriesParameters, series
 from loadgen.verification.oracle import Oracle
 from loadgen.verification.world import Author, Engagement, Post, World
 from sql import load
-from tests.integration.reports.conftest import Store, context_of
+from tests.integration.reports.conftest import Store, context_at, context_of
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 11, 1, 4, tzinfo=UTC)  # midnight in New York
@@ -76,6 +77,15 @@ async def test_nothing_is_compared_with_a_period_recorded_in_part(store: Store) 
     }
     assert {(p.no_comparison, p.previous_engagements) for p in points} == {("not_recorded", None)}
     assert sum(point.views or 0 for point in points) == totals.current.views
+
+
+async def test_trends_of_an_author_say_what_was_not_recorded_before(store: Store) -> None:
+    oracle = steady(NOW - timedelta(days=20))
+    async with store.holding(oracle) as pool:
+        found = await author_trends(context_at(pool, oracle), AuthorParameters(author_id="1"))
+
+    assert (found.change_7d, found.no_comparison_7d) == (0.0, None)
+    assert found.no_comparison_30d == "not_recorded"
 
 
 async def test_nothing_is_compared_with_expired_days(store: Store) -> None:

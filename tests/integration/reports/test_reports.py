@@ -36,7 +36,8 @@ def plain(found: BaseModel | list[Any]) -> Any:
     """What the models say, as the oracle says it."""
     if isinstance(found, list):
         return [plain(row) for row in found]
-    return found.model_dump(exclude={"external_id"})  # the oracle's world has numbers alone
+    # The oracle's world has numbers alone, and is recorded since ever.
+    return found.model_dump(exclude={"external_id", "no_comparison_7d", "no_comparison_30d"})
 
 
 @bounded
