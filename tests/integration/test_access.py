@@ -33,6 +33,7 @@ CLOSED_OF = {
         "GET /sample/authors", "GET /analytics/top-authors",
         "GET /analytics/engagement-patterns", "GET /analytics/opportunity-authors",
         "GET /reports/overview", "GET /reports/series", "GET /reports/ranking/{dimension}",
+        "GET /reports/users/{dimension}",
         "GET /reports/funnel", "GET /reports/audience", "GET /reports/effects",
         "GET /reports/fair-posts", "GET /reports/fair-authors", "GET /reports/opportunity",
         "GET /reports/when-to-post", "GET /reports/when-to-post/next",
