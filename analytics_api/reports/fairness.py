@@ -11,10 +11,12 @@ from analytics_api.paging import limited_page, place_of, sliced_page
 from analytics_api.parameters import AgeParameters, PageParameters, QuarterParameters
 from analytics_api.report import Context, report
 from analytics_api.responses import Page
+from analytics_api.statistics.ranks import top_probabilities
 from analytics_api.statistics.shrinkage import Estimate, Unit, interval, shrink_all
 from web.parameters import Integer
 
 _DECIMALS: Final = 3
+_TOP: Final = 10
 
 
 class Indexed(BaseModel):
@@ -116,6 +118,9 @@ class IndexedAuthor(Indexed):
 class FairAuthor(IndexedAuthor):
     """One author, also in the comparison period."""
 
+    top_10_pct: float = Field(
+        description="Probability, in percent, that the author's index is one of the ten highest."
+    )
     previous_posts: int
     previous_index: float | None = Field(description="null: there are no posts to compare.")
     no_comparison: WhyNotCompared
@@ -172,7 +177,7 @@ async def author_indexes(
     cost="posts",
     columns=(
         "rank", "author_name", "category", "posts", "per_post", "baseline_mean", "index", "low",
-        "high", "previous_index",
+        "high", "top_10_pct", "previous_index",
     ),
 )  # fmt: skip
 async def fair_authors(context: Context, query: FairAuthorsParameters) -> Page[FairAuthor]:
@@ -180,8 +185,9 @@ async def fair_authors(context: Context, query: FairAuthorsParameters) -> Page[F
     authors, before = await author_indexes(context, int(query.hours))
     earlier = {author.author_id: author for author in before}
     authors.sort(key=lambda author: (-author.estimate.index, author.author_id))
+    chances = top_probabilities([author.estimate for author in authors], _TOP)
     rows, places = [], []
-    for rank, author in enumerate(authors, 1):
+    for rank, (author, chance) in enumerate(zip(authors, chances, strict=True), 1):
         if context.period.filters.author not in {0, author.author_id}:
             continue
         previous = earlier.get(author.author_id)
@@ -189,6 +195,7 @@ async def fair_authors(context: Context, query: FairAuthorsParameters) -> Page[F
             FairAuthor(
                 **author.fields(),
                 rank=rank,
+                top_10_pct=round(100 * chance, 1),
                 previous_posts=previous.unit.posts if previous else 0,
                 previous_index=index_fields(previous.estimate)["index"] if previous else None,
                 no_comparison=context.period.no_comparison,

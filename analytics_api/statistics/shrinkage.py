@@ -78,11 +78,12 @@ class Unit(NamedTuple):
 
 @dataclass(frozen=True)
 class Estimate:
-    """An index and its 95 % interval."""
+    """An index with its 95 % interval and its variance."""
 
     index: float
     low: float
     high: float
+    variance: float
 
 
 class Prior(NamedTuple):
@@ -211,7 +212,7 @@ def shrink(unit: Unit, priors: Sequence[Prior]) -> Estimate:
 def interval(shape: float, rate: float) -> Estimate:
     """Return the mean and the interval of a gamma distribution."""
     low, high = (gamma_quantile(tail, shape) / rate for tail in (_TAIL, 1 - _TAIL))
-    return Estimate(shape / rate, low, high)
+    return Estimate(shape / rate, low, high, shape / rate**2)
 
 
 def shrink_all(units: Sequence[Unit]) -> list[Estimate]:

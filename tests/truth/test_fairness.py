@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from analytics_api.statistics.shrinkage import Unit, shrink_all
+from analytics_api.statistics.ranks import top_probabilities
+from analytics_api.statistics.shrinkage import Estimate, Unit, shrink_all
 
 Array = np.ndarray
 
@@ -129,3 +130,35 @@ def test_intervals_hold_the_truth_as_often_as_they_say(world: World) -> None:
 
     assert 0.92 <= found.held <= 0.985
     assert found.error < found.raw_error
+
+
+def check_top_10(world: World, seeds: range, tolerance: float) -> None:
+    """Of the authors whose probability is about p, about p are among the ten best."""
+    stated, true = [], []
+    for seed in seeds:
+        units, truths = world.draw(np.random.default_rng(seed))
+        found = top_probabilities(shrink_all(units), 10)
+        assert sum(found) == pytest.approx(10, abs=0.6)
+        best = set(np.argsort(-truths)[:10])
+        stated += found
+        true += [place in best for place in range(len(truths))]
+    chances, is_best = np.array(stated), np.array(true)
+    for low, high in ((0.02, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 1.0)):
+        chosen = (chances >= low) & (chances <= high)
+        assert is_best[chosen].mean() == pytest.approx(chances[chosen].mean(), abs=tolerance)
+
+
+def test_probability_of_the_top_10_is_how_often_authors_are_in_it() -> None:
+    check_top_10(WORLDS["40 authors"], range(6), 0.15)
+
+
+@pytest.mark.truth_full
+@pytest.mark.parametrize("name", ["40 authors", "40 authors, sparse", "400 authors"])
+def test_probability_of_the_top_10_is_how_often_authors_are_in_it_in_each_world(name: str) -> None:
+    check_top_10(WORLDS[name], range(100, 160 if name != "400 authors" else 130), 0.07)
+
+
+def test_ten_authors_are_all_in_the_top_10() -> None:
+    assert top_probabilities([Estimate(1, 0.8, 1.2, 0.01)] * 10, 10) == [1.0] * 10
+    equal = top_probabilities([Estimate(1, 0.8, 1.2, 0.01)] * 40, 10)
+    assert equal == pytest.approx([0.25] * 40, abs=0.01)
