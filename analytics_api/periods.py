@@ -45,6 +45,11 @@ class Filters:
     tag: str = ""
     promoted: bool | None = None
 
+    @property
+    def has_all_posts(self) -> bool:
+        """Whether all posts count."""
+        return self == Filters(kind=self.kind)
+
 
 @dataclass(frozen=True)
 class Period:
@@ -130,6 +135,20 @@ class Period:
         """The number of local dates that the period touches."""
         last = (self.end - _INSTANT).astimezone(self.zone).date()
         return (last - self.start.astimezone(self.zone).date()).days + 1
+
+    def earlier(self, most: int) -> list["Period"]:
+        """Return the comparison period and those before that were recorded, the latest first."""
+        found: list[Period] = []
+        period = self.previous
+        while (
+            self.has_previous
+            and self.recorded_since is not None
+            and period.start >= self.recorded_since
+            and len(found) < most
+        ):
+            found.append(period)
+            period = period.previous
+        return found
 
     @property
     def periods(self) -> list["Period"]:

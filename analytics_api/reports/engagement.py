@@ -1,5 +1,6 @@
 """Engagement with one post, and of a period compared with the one before."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ from analytics_api.parameters import Parameters, PeriodParameters
 from analytics_api.periods import DAYS
 from analytics_api.report import Context, report
 from analytics_api.statistics.calendar import days_before
+from analytics_api.statistics.changes import MAX_CHANGES, MIN_CHANGES, usual_change
+from analytics_api.statistics.within import lift_percent
 from web.problems import Problem
 
 
@@ -95,6 +98,24 @@ class Change(BaseModel):
     posts_published: float | None
 
 
+class UsualRange(BaseModel):
+    """Changes that are usual from one such period to the next."""
+
+    low_pct: float = Field(description="Lower end of the 95 % prediction interval.")
+    high_pct: float
+    is_exceeded: bool = Field(description="Whether the change is outside: more than usual.")
+
+
+class UsualChanges(BaseModel):
+    """The usual range of each change; null: nothing was before."""
+
+    views: UsualRange | None
+    likes: UsualRange | None
+    comments: UsualRange | None
+    shares: UsualRange | None
+    total_engagements: UsualRange | None
+
+
 class Overview(BaseModel):
     """Totals of a period and of the comparison period."""
 
@@ -107,10 +128,20 @@ class Overview(BaseModel):
     previous_start: datetime | None = Field(description="Start of the comparison period.")
     previous_end: datetime | None = Field(description="End of it, exclusive.")
     change_pct: Change | None
+    usual_change: UsualChanges | None = Field(
+        description="null with a filter of posts, and until five periods like this were recorded"
+        " before."
+    )
     no_comparison: WhyNotCompared
 
 
-@report("overview", "/reports/overview", tag="reports", sql=("overview",), cost="events")
+@report(
+    "overview",
+    "/reports/overview",
+    tag="reports",
+    sql=("overview", "earlier_periods"),
+    cost="events",
+)
 async def overview(context: Context, query: PeriodParameters) -> Overview:
     """How much engagement was there, compared with the comparison period?"""
     period = context.period
@@ -132,6 +163,7 @@ async def overview(context: Context, query: PeriodParameters) -> Overview:
         previous_start=period.previous.start if period.has_previous else None,
         previous_end=period.previous.end if period.has_previous else None,
         change_pct=change if period.has_previous else None,
+        usual_change=await _usual_changes(context, current, previous),
         no_comparison=period.no_comparison,
     )
 
@@ -139,3 +171,40 @@ async def overview(context: Context, query: PeriodParameters) -> Overview:
 def _totals(row: Any) -> PeriodTotals:
     active = row["likes"] + row["comments"] + row["shares"]
     return PeriodTotals(**row, engagement_rate=engagement_rate(active, row["views"]))
+
+
+async def _usual_changes(
+    context: Context, current: PeriodTotals, previous: PeriodTotals
+) -> UsualChanges | None:
+    """Return the usual ranges, from the changes between earlier periods."""
+    period = context.period
+    earlier = period.earlier(MAX_CHANGES + 1)
+    if not period.filters.has_all_posts or len(earlier) <= MIN_CHANGES:
+        return None
+    rows = await context.rows(
+        "earlier_periods",
+        starts=[each.start for each in earlier],
+        ends=[each.end for each in earlier],
+        types=period.values()["types"],
+    )
+    counts = {
+        name: [row[name] for row in rows] for name in ("views", "likes", "comments", "shares")
+    }
+    counts["total_engagements"] = [sum(of_types) for of_types in zip(*counts.values(), strict=True)]
+    return UsualChanges(
+        **{
+            name: _usual_range(getattr(current, name), getattr(previous, name), found)
+            for name, found in counts.items()
+        }
+    )
+
+
+def _usual_range(now: int, before: int, earlier: Sequence[int]) -> UsualRange | None:
+    usual = usual_change(now, earlier)
+    if usual is None or not before:
+        return None
+    return UsualRange(
+        low_pct=lift_percent(usual.low),
+        high_pct=lift_percent(usual.high),
+        is_exceeded=usual.is_exceeded_by(now, before),
+    )

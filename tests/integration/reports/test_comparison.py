@@ -1,5 +1,6 @@
 """A period is compared only with one whose events are all known."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -77,6 +78,30 @@ async def test_nothing_is_compared_with_a_period_recorded_in_part(store: Store) 
     }
     assert {(p.no_comparison, p.previous_engagements) for p in points} == {("not_recorded", None)}
     assert sum(point.views or 0 for point in points) == totals.current.views
+
+
+@pytest.mark.parametrize(("more", "is_exceeded"), [(0, False), (1, True)])
+async def test_change_is_compared_with_those_of_earlier_weeks(
+    store: Store, more: int, is_exceeded: bool
+) -> None:
+    doubled = [Engagement(1, "view", 2, NOW - number * HOUR) for number in range(1, 168)]
+    oracle = steady(NOW - timedelta(days=100), NOW, *more * doubled)
+    async with store.holding(oracle) as pool:
+        period = await compared(pool, week(oracle))
+        found = await overview(context_of(pool, period), PeriodParameters())
+        filtered = replace(period, filters=Filters(category="Tech"))
+        of_category = await overview(context_of(pool, filtered), PeriodParameters())
+        soon = replace(period, recorded_since=NOW - timedelta(days=30))
+        of_few_weeks = await overview(context_of(pool, soon), PeriodParameters())
+
+    assert found.usual_change is not None
+    assert found.usual_change.views is not None
+    assert found.usual_change.total_engagements == found.usual_change.views
+    assert found.usual_change.likes is None
+    assert found.usual_change.views.is_exceeded is is_exceeded
+    assert found.usual_change.views.low_pct < 0 < found.usual_change.views.high_pct
+    assert of_category.usual_change is None
+    assert of_few_weeks.usual_change is None
 
 
 async def test_trends_of_an_author_say_what_was_not_recorded_before(store: Store) -> None:
