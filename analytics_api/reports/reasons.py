@@ -157,14 +157,20 @@ def reason_of_hours(habit: Habit, peers: Sequence[Habit], slots: Sequence[Slot])
     for peer in peers:
         together.update(peer.posts)
     usual = Habit(0, "", habit.category, together)
-    gaps = {slot.place: habit.share(slot.place) - usual.share(slot.place) for slot in slots}
-    middle = habit.log_lift(slots) - usual.log_lift(slots)
-    variance = sum(gaps[slot.place] ** 2 * slot.spread for slot in slots)
-    ends = (middle + side * Z_95 * math.sqrt(variance) for side in (-1, 0, 1))
-    low, effect, high = (lift_percent(end) for end in ends)
+    own, mean = habit.index(slots), usual.index(slots)
+    ratio = own / mean
+    error = math.sqrt(
+        sum(
+            (habit.share(slot.place) - ratio * usual.share(slot.place)) ** 2 * slot.variance
+            for slot in slots
+        )
+    )
+    low, effect, high = (
+        round(100 * (ratio + side * Z_95 * error / mean - 1), 1) for side in (-1, 0, 1)
+    )
     if not _is_clear(effect, high):
         return None
-    lifts = tuple(lift_percent(each.log_lift(slots)) for each in (habit, usual))
+    lifts = tuple(round(100 * (index - 1), 1) for index in (own, mean))
     good, weak = (habit.among(slots, verdict) / habit.total for verdict in ("good", "weak"))
     feature = _Feature(
         "weak_hours",

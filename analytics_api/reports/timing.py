@@ -26,7 +26,6 @@ from analytics_api.responses import Page
 from analytics_api.statistics.calendar import days_before
 from analytics_api.statistics.places import Pair
 from analytics_api.statistics.slots import DAYS, Habit, Slot, Verdict, openings, slots_of
-from analytics_api.statistics.within import lift_percent
 from web.parameters import Integer
 
 _YEAR_DAYS: Final = 365
@@ -264,5 +263,5 @@ def _posting_hours(habit: Habit, slots: Sequence[Slot]) -> PostingHours:
         in_weak=in_weak,
         good_pct=part_percent(in_good, habit.total) or 0.0,
         weak_pct=part_percent(in_weak, habit.total) or 0.0,
-        lift_pct=lift_percent(habit.log_lift(slots)),
+        lift_pct=round(100 * (habit.index(slots) - 1), 1),
     )

@@ -5,19 +5,24 @@ another order. That gives the covariance of what the posts of each place earned,
 distribution of their counts. It serves one test of all places, a score test of their variance (Lin,
 Biometrika 84, 1997), and estimates that are shrunk towards no effect as far as chance explains the
 differences: normal with a common variance, over which is integrated.
+
+Where the test finds differences, chance has probably exaggerated them. So the likelihood of a
+variance is divided by the probability that the test finds differences of this size (Yekutieli,
+Adjusted Bayesian inference for selected parameters, J. R. Stat. Soc. B 74, 2012).
 """
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from operator import mul
 from typing import Final, NamedTuple
 
-from analytics_api.statistics.shrinkage import gamma_cdf
+from analytics_api.statistics.shrinkage import gamma_cdf, gamma_quantile
 
 Vector = list[float]
 Matrix = list[list[float]]
 
-_SPREADS: Final = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45)
+_SPREADS: Final = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7)
 """Standard deviations of the effects, as ratios, over which is integrated."""
 _RIDGE: Final = 1e-9
 
@@ -56,67 +61,159 @@ class Places:
             count: of places, which are numbered from 0.
             correlation: of the effects; neighbours can be alike.
         """
-        self._surplus = [0.0] * count
+        self._surplus, expected = [0.0] * count, [0.0] * count
         self._variance = _zeros(count)
         self._information = _zeros(count)
         for pair in pairs:
             if pair.place == pair.other:
                 self._surplus[pair.place] = pair.observed - pair.expected
+                expected[pair.place] = pair.expected
             for row, column in {(pair.place, pair.other), (pair.other, pair.place)}:
                 self._variance[row][column] = pair.variance
                 self._information[row][column] = pair.information
         self._correlation = correlation
+        self._centred = _centred(correlation, expected)
+        self._reach = _product(self._information, self._centred)
+        self._moved = _product(self._reach, self._information)
+        self._scores = _Scores.of(correlation, self._variance, self._moved)
 
     def p_value(self) -> float:
-        """Return the probability of such differences if places have no effect.
-
-        The distribution of the quadratic form is Satterthwaite's (Biometrics Bulletin 2, 1946).
-        """
-        product = _product(self._correlation, self._variance)
-        mean = _trace(product)
-        variance = 2 * sum(
-            product[row][column] * product[column][row]
-            for row in range(len(product))
-            for column in range(len(product))
+        """Return the probability of such differences if places have no effect."""
+        return self._scores.p_value(
+            _dot(self._surplus, _times(self._correlation, self._surplus)), 0.0
         )
-        if mean <= 0 or variance <= 0:
-            return 1.0
-        seen = _dot(self._surplus, _times(self._correlation, self._surplus))
-        return max(0.0, 1 - gamma_cdf(seen * mean / variance, mean**2 / variance))
 
-    def effects(self, scale: float) -> list[Effect]:
-        """Return the effects. *scale*: their standard deviation is seldom greater."""
-        reach = _product(self._information, self._correlation)
-        moved = _product(reach, self._information)
+    def effects(self, scale: float, level: float = 0.0) -> list[Effect]:
+        """Return the effects.
+
+        Args:
+            scale: of the half-Cauchy prior of their standard deviation (Gelman, Bayesian Analysis
+                1, 2006).
+            level: at which the test found differences; 0: it did not.
+        """
+        if _trace(self._variance) <= 0:
+            return [NO_EFFECT._replace(variance=scale**2)] * len(self._surplus)
+        weights = [
+            (spread, math.log(prior) - math.log(self._scores.power(level, spread)))
+            for spread, prior in _prior(scale)
+        ]
+        first = self._mixed_effects(weights, self._variance)
+        return self._mixed_effects(weights, scattered(self._variance, self._information, first))
+
+    def _mixed_effects(
+        self, weights: Iterable[tuple[float, float]], variance: Matrix
+    ) -> list[Effect]:
         found = []
-        for spread, prior in _prior(scale):
-            total = _trace(self._variance) + spread**2 * _trace(moved)
-            root = _root(self._covariance(moved, spread**2, total)) if total > 0 else None
+        for spread, log_weight in weights:
+            total = _trace(variance) + spread**2 * _trace(self._moved)
+            root = _root(_covariance(variance, self._moved, spread**2, total))
             if root is None:
-                return [NO_EFFECT._replace(variance=scale**2)] * len(self._surplus)
+                continue
             white = _solved(root, self._surplus)
-            log_weight = math.log(prior) - _dot(white, white) / 2
-            log_weight -= sum(math.log(root[place][place]) for place in range(len(root)))
+            fit = -_dot(white, white) / 2
+            fit -= sum(math.log(root[place][place]) for place in range(len(root)))
             effects = []
             for place in range(len(root)):
-                column = _solved(root, [spread**2 * row[place] for row in reach])
-                own = spread**2 * self._correlation[place][place]
+                column = _solved(root, [spread**2 * row[place] for row in self._reach])
+                own = spread**2 * self._centred[place][place]
                 effects.append(Effect(_dot(column, white), own - _dot(column, column)))
-            found.append((log_weight, effects))
+            found.append((log_weight + fit, effects))
         return mixed(found)
 
-    def _covariance(self, moved: Matrix, square: float, total: float) -> Matrix:
-        """Return the covariance of the surplus; constants, which it cannot have, are free."""
-        count = len(moved)
-        return [
-            [
-                self._variance[row][column]
-                + square * moved[row][column]
-                + total / count**2 * (1 + _RIDGE * (row == column))
-                for column in range(count)
-            ]
-            for row in range(count)
+
+class _Scores(NamedTuple):
+    """Mean and variance of the test's score, by powers of the square of the effects' spread.
+
+    Its distribution is Satterthwaite's (Biometrics Bulletin 2, 1946).
+    """
+
+    mean: tuple[float, float]
+    variance: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, correlation: Matrix, variance: Matrix, moved: Matrix) -> "_Scores":
+        """Return those of a surplus whose variance is *variance* + spread^2 x *moved*."""
+        one, other = _product(correlation, variance), _product(correlation, moved)
+        squares = (_squares(one, one), 2 * _squares(one, other), _squares(other, other))
+        return cls((_trace(one), _trace(other)), squares)
+
+    def power(self, level: float, spread: float) -> float:
+        """Return the probability that the test finds differences; 1 if *level* is 0."""
+        mean, variance = self._moments(0.0)
+        if not level or mean <= 0 or variance <= 0:
+            return 1.0
+        least = gamma_quantile(1 - level, mean**2 / variance) * variance / mean
+        return max(self.p_value(least, spread), level)
+
+    def p_value(self, score: float, spread: float) -> float:
+        """Return the probability of such a score or a higher one."""
+        mean, variance = self._moments(spread)
+        if mean <= 0 or variance <= 0:
+            return 1.0
+        return max(0.0, 1 - gamma_cdf(score * mean / variance, mean**2 / variance))
+
+    def _moments(self, spread: float) -> tuple[float, float]:
+        square = spread**2
+        mean = self.mean[0] + square * self.mean[1]
+        return mean, 2 * sum(each * square**power for power, each in enumerate(self.variance))
+
+
+def scattered(variance: Matrix, poisson: Matrix, effects: Sequence[Effect]) -> Matrix:
+    """Return the variance of the surplus if places have these effects.
+
+    The part of it that a Poisson variable has is proportional to what posts earn, the rest to its
+    square.
+
+    Args:
+        variance: without effects.
+        poisson: the same of Poisson variables.
+        effects: of the places.
+    """
+    part = min(_trace(poisson) / _trace(variance), 1.0)
+    squares = [(1 + effect.value) ** 2 + effect.variance for effect in effects]
+    means = [max(1 + effect.value, effect.variance) for effect in effects]
+    return [
+        [
+            value
+            * (
+                part * math.sqrt(means[row] * means[column])
+                + (1 - part) * math.sqrt(squares[row] * squares[column])
+            )
+            for column, value in enumerate(line)
         ]
+        for row, line in enumerate(variance)
+    ]
+
+
+def _centred(correlation: Matrix, weights: Sequence[float]) -> Matrix:
+    """Return the covariance of effects less their weighted mean, which posts cannot show."""
+    whole = sum(weights) or 1.0
+    shares = [weight / whole for weight in weights]
+    means = _times(correlation, shares)
+    mean = _dot(means, shares)
+    return [
+        [value - means[row] - means[column] + mean for column, value in enumerate(line)]
+        for row, line in enumerate(correlation)
+    ]
+
+
+def _covariance(variance: Matrix, moved: Matrix, square: float, total: float) -> Matrix:
+    """Return the covariance of the surplus; constants, which it cannot have, are free."""
+    count = len(moved)
+    return [
+        [
+            value + total / count**2 * (1 + _RIDGE * (row == column))
+            for column, value in enumerate(line)
+        ]
+        for row, line in enumerate(_added(variance, moved, square))
+    ]
+
+
+def _added(one: Matrix, other: Matrix, factor: float) -> Matrix:
+    return [
+        [a + factor * b for a, b in zip(*lines, strict=True)]
+        for lines in zip(one, other, strict=True)
+    ]
 
 
 def independent_effects(units: Sequence[tuple[float, float, float]], scale: float) -> list[Effect]:
@@ -124,7 +221,7 @@ def independent_effects(units: Sequence[tuple[float, float, float]], scale: floa
 
     Args:
         units: of each its surplus, what was expected, and the variance of the surplus.
-        scale: the standard deviation of effects is seldom greater.
+        scale: of the half-Cauchy prior of the effects' standard deviation.
     """
     found = []
     for spread, prior in _prior(scale):
@@ -165,11 +262,11 @@ def neighbours(count: int, likeness: float) -> Matrix:
 
 
 def _prior(scale: float) -> Iterator[tuple[float, float]]:
-    """Yield the spreads with their half-normal prior probabilities, up to a factor."""
+    """Yield the spreads with their half-Cauchy prior probabilities, up to a factor."""
     middles = [(low + high) / 2 for low, high in pairwise(_SPREADS)]
     edges = [_SPREADS[0], *middles, _SPREADS[-1]]
     for spread, (low, high) in zip(_SPREADS, pairwise(edges), strict=True):
-        yield spread, (high - low) * math.exp(-((spread / scale) ** 2) / 2)
+        yield spread, (high - low) / (1 + (spread / scale) ** 2)
 
 
 def _zeros(count: int) -> Matrix:
@@ -177,7 +274,7 @@ def _zeros(count: int) -> Matrix:
 
 
 def _dot(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
+    return sum(map(mul, one, other), 0.0)
 
 
 def _times(matrix: Matrix, vector: Vector) -> Vector:
@@ -187,6 +284,11 @@ def _times(matrix: Matrix, vector: Vector) -> Vector:
 def _product(one: Matrix, other: Matrix) -> Matrix:
     columns = list(zip(*other, strict=True))
     return [[_dot(row, column) for column in columns] for row in one]
+
+
+def _squares(one: Matrix, other: Matrix) -> float:
+    """Return the trace of the product of two matrices."""
+    return sum(_dot(row, column) for row, column in zip(one, zip(*other, strict=True), strict=True))
 
 
 def _trace(matrix: Matrix) -> float:

@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo
 from analytics_api.statistics.inference import LEVEL, Z_95
 from analytics_api.statistics.places import (
     Effect,
-    Matrix,
     Pair,
     Places,
     independent_effects,
     neighbours,
+    scattered,
 )
 
 DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
@@ -30,11 +30,14 @@ BEST: Final = 21
 """Number of recommended slots: an eighth of the week, three a day."""
 _QUARTER: Final = timedelta(minutes=15)
 _AHEAD: Final = timedelta(days=14)
-_LIKE_HOURS: Final = neighbours(HOURS, 0.6)
+_LIKE_HOURS: Final = neighbours(HOURS, 0.85)
 _UNLIKE_DAYS: Final = neighbours(len(DAYS), 0.0)
-_MARGIN_SCALE: Final = 0.15
-_OWN_SCALE: Final = 0.1
-"""Standard deviations of lifts that are seldom exceeded: of margins, and of slots around these."""
+_HOUR_SCALE: Final = 0.1
+_DAY_SCALE: Final = 0.05
+_OWN_SCALE: Final = 0.03
+"""Typical standard deviations of lifts: of hours of the day, weekdays, and slots around these."""
+_TEST_LEVEL: Final = (1 - LEVEL) / 2
+"""Of each of the two tests."""
 _LEAST_INDEX: Final = 0.01
 
 Place = tuple[int, int]
@@ -49,7 +52,8 @@ class Slot:
     Attributes:
         posts: published in it.
         observed, expected: what they earned, and what their authors' posts earn on average.
-        index: the ratio of both, shrunk. spread: its variance relative to its square.
+        index: the ratio of both, shrunk.
+        variance: of the index.
     """
 
     place: Place
@@ -57,18 +61,22 @@ class Slot:
     observed: float
     expected: float
     index: float
-    spread: float
+    variance: float
     verdict: Verdict
 
     @property
     def low(self) -> float:
-        """Lower end of the 95 % credible interval of the index."""
-        return self.index * math.exp(-Z_95 * math.sqrt(self.spread))
+        """Lower end of the 95 % credible interval of the index.
+
+        The surplus of a slot is a sum over posts, with a variance that is known where hours make no
+        difference. So the index is normal on the scale of differences, also close to 0.
+        """
+        return max(self.index - Z_95 * math.sqrt(self.variance), 0.0)
 
     @property
     def high(self) -> float:
         """Upper end of the interval."""
-        return self.index * math.exp(Z_95 * math.sqrt(self.spread))
+        return self.index + Z_95 * math.sqrt(self.variance)
 
 
 def slots_of(pairs: Iterable[Pair], least_posts: int) -> list[Slot]:
@@ -81,40 +89,48 @@ def slots_of(pairs: Iterable[Pair], least_posts: int) -> list[Slot]:
     of_kind: dict[str, list[Pair]] = {"slot": [], "hour": [], "day": []}
     for pair in pairs:
         of_kind[pair.kind].append(pair)
-    hours, hours_p = _margin(of_kind["hour"], HOURS, _LIKE_HOURS)
-    days, days_p = _margin(of_kind["day"], len(DAYS), _UNLIKE_DAYS)
-    do_differ = 2 * min(hours_p, days_p) <= 1 - LEVEL
+    hours, do_hours_differ = _margin(Places(of_kind["hour"], HOURS, _LIKE_HOURS), _HOUR_SCALE)
+    days, do_days_differ = _margin(Places(of_kind["day"], len(DAYS), _UNLIKE_DAYS), _DAY_SCALE)
     known = {divmod(pair.place, HOURS): pair for pair in of_kind["slot"]}
     places = [(day, hour) for day in range(len(DAYS)) for hour in range(HOURS)]
     levels = _levels(hours, days, known)
     chosen = [known.get(place, _NO_POSTS) for place in places]
-    units = [
-        (pair.observed - pair.expected * levels[place], pair.expected, pair.variance)
-        for place, pair in zip(places, chosen, strict=True)
-    ]
+    units = [_unit(pair, levels[place]) for place, pair in zip(places, chosen, strict=True)]
     found = []
     owns = independent_effects(units, _OWN_SCALE)
     for place, seen, own in zip(places, chosen, owns, strict=True):
-        margins = days[place[0]], hours[place[1]]
-        spread = own.variance + sum(
-            margin.variance / max(1 + margin.value, _LEAST_INDEX) ** 2 for margin in margins
+        day, hour = days[place[0]], hours[place[1]]
+        variance = (
+            own.variance
+            + day.variance * max(1 + hour.value, 0.0) ** 2
+            + hour.variance * max(1 + day.value, 0.0) ** 2
         )
         index = max(levels[place] + own.value, _LEAST_INDEX)
-        slot = Slot(place, seen.posts, seen.observed, seen.expected, index, spread, "usual")
+        slot = Slot(place, seen.posts, seen.observed, seen.expected, index, variance, "usual")
         if _posts_around(known, place) < least_posts:
             slot = replace(slot, verdict="thin")
-        elif do_differ:
+        elif do_hours_differ or do_days_differ:
             slot = replace(slot, verdict=_verdict(slot))
         found.append(slot)
     return found
 
 
+def _unit(pair: Pair, level: float) -> tuple[float, float, float]:
+    """Return the surplus over the level of a slot, what is expected, and the surplus's variance."""
+    surplus = pair.observed - pair.expected * level
+    if pair.variance <= 0:
+        return surplus, pair.expected, 0.0
+    ((variance,),) = scattered([[pair.variance]], [[pair.information]], [Effect(level - 1, 0.0)])
+    return surplus, pair.expected, variance
+
+
 _NO_POSTS: Final = Pair("slot", 0, 0, 0, 0.0, 0.0, 0.0, 0.0)
 
 
-def _margin(pairs: Iterable[Pair], count: int, correlation: Matrix) -> tuple[list[Effect], float]:
-    places = Places(pairs, count, correlation)
-    return places.effects(_MARGIN_SCALE), places.p_value()
+def _margin(places: Places, scale: float) -> tuple[list[Effect], bool]:
+    """Return the effects of hours of the day or of weekdays, and whether these differ."""
+    do_differ = places.p_value() <= _TEST_LEVEL
+    return places.effects(scale, _TEST_LEVEL if do_differ else 0.0), do_differ
 
 
 def _levels(
@@ -207,6 +223,6 @@ class Habit:
         """Return the share of the posts at this hour."""
         return self.posts.get(place, 0) / self.total
 
-    def log_lift(self, slots: Sequence[Slot]) -> float:
-        """Return the mean logarithm of the indexes of the chosen hours."""
-        return sum(self.share(slot.place) * math.log(slot.index) for slot in slots)
+    def index(self, slots: Sequence[Slot]) -> float:
+        """Return the mean index of the chosen hours."""
+        return sum(self.share(slot.place) * slot.index for slot in slots)
