@@ -28,17 +28,18 @@ HOUR_WEIGHTS: Final = (
 WEEKDAY_WEIGHTS: Final = (0.5, 1.0, 1.0, 1.0, 1.0, 0.9, 0.6)
 """Engagement by day of the week, Sunday first."""
 
-# By hour of the week, from the hour 1970 began with, a Thursday.
-_WEEK: Final = tuple(
+WEEK: Final = tuple(
     WEEKDAY_WEIGHTS[(4 + hour // 24) % 7] * HOUR_WEIGHTS[hour % 24] for hour in range(7 * 24)
 )
-_HOUR_US: Final = 3_600_000_000
-_DAY_US: Final = 24 * _HOUR_US
-_MEAN_WEIGHT: Final = sum(_WEEK) / len(_WEEK)
+"""Weights by hour of the week, from the hour 1970 began with, a Thursday."""
+
+HOUR_US: Final = 3_600_000_000
+_DAY_US: Final = 24 * HOUR_US
+_MEAN_WEIGHT: Final = sum(WEEK) / len(WEEK)
 
 VIRAL_SHARE: Final = 0.05
 _VIRAL_LIFT: Final = 12.0
-_PROMOTED_LIFT: Final = 2.5
+PROMOTED_LIFT: Final = 2.5
 _CHANCE_SIGMA: Final = 0.6
 
 # The share of a post's engagement still to come at an age is (1 + age/scale) ** -shape:
@@ -152,7 +153,7 @@ class Traffic:
     def _sample(self, count: int, start_us: int, end_us: int) -> list[int]:
         """Draw instants and post indexes, each pair packed into one integer that sorts fast."""
         to_come = [
-            (_to_come(start_us - post.published_us), _to_come(end_us - post.published_us))
+            (share_to_come(start_us - post.published_us), share_to_come(end_us - post.published_us))
             for post in self._posts
         ]
         weights = _cumulative(
@@ -170,7 +171,7 @@ class Traffic:
                 left = before - random() * (before - after)
                 age_us = int(_DECAY_SCALE_US * (left ** (-1 / _DECAY_SHAPE) - 1))
                 instant_us = max(self._posts[index].published_us + age_us, start_us)
-                is_kept = random() < _WEEK[instant_us // _HOUR_US % len(_WEEK)]
+                is_kept = random() < WEEK[instant_us // HOUR_US % len(WEEK)]
                 if is_kept and instant_us < end_us:
                     kept.append(instant_us * width + index)
         return kept[:count]
@@ -214,11 +215,11 @@ def _appeal(posts: Sequence[PostFacts], random: Random) -> list[float]:
         earned = role_of(post.author_id).quality * random.lognormvariate(0, _CHANCE_SIGMA)
         if random.random() < VIRAL_SHARE:
             earned *= _VIRAL_LIFT
-        appeal.append(earned * (_PROMOTED_LIFT if post.is_promoted else 1.0))
+        appeal.append(earned * (PROMOTED_LIFT if post.is_promoted else 1.0))
     return appeal
 
 
-def _to_come(age_us: int) -> float:
+def share_to_come(age_us: int) -> float:
     """Return the share of a post's engagement that comes after an age."""
     return float((1 + max(age_us, 0) / _DECAY_SCALE_US) ** -_DECAY_SHAPE)
 

@@ -40,43 +40,50 @@ class World(NamedTuple):
         category = np.where(random.random(len(author)) < 0.8, home, away)
         luck = random.lognormal(-(self.chance**2) / 2, self.chance, len(author))
         earned = random.poisson(self.mean * quality[author] * luck).astype(float)
-        return self._sums(author, category, earned, quality)
+        return units_of(author, category, earned, quality[author])
 
-    def _sums(
-        self, author: Array, category: Array, earned: Array, quality: Array
-    ) -> tuple[list[Unit], Array]:
-        shape = (self.authors, self.categories)
-        posts, observed, squares, deserved = (np.zeros(shape) for _ in range(4))
-        np.add.at(posts, (author, category), 1)
-        np.add.at(observed, (author, category), earned)
-        np.add.at(squares, (author, category), earned**2)
-        np.add.at(deserved, (author, category), quality[author])
-        others = posts.sum(axis=0) - posts
-        of_others = observed.sum(axis=0) - observed
-        is_known = (posts > 0) & (of_others > 0)
-        expected = np.where(is_known, of_others / np.maximum(others, 1), 0)
-        true_mean = (deserved.sum(axis=0) - deserved) / np.maximum(others, 1)
-        units, truths = [], []
-        for each in range(self.authors):
-            known = is_known[each]
-            if not known.any():
-                continue
-            n, y, e = posts[each][known], observed[each][known], expected[each][known]
-            whole = n * e
-            units.append(
-                Unit(
-                    int(n.sum()),
-                    float(y.sum()),
-                    float(whole.sum()),
-                    float(squares[each][known].sum()),
-                    float((y * e).sum()),
-                    float((n * e * e).sum()),
-                    float((whole**2 / others[each][known]).sum()),
-                    float((whole**2 / of_others[each][known]).sum()),
-                )
+
+def units_of(
+    author: Array, category: Array, earned: Array, deserved: Array
+) -> tuple[list[Unit], Array]:
+    """Return the sums over each author's posts, and the authors' true indexes.
+
+    Args:
+        author, category: of each post, as numbers.
+        earned: engagements of each post.
+        deserved: what it earns on average, up to a factor.
+    """
+    shape = (author.max() + 1, category.max() + 1)
+    posts, observed, squares, mean = (np.zeros(shape) for _ in range(4))
+    np.add.at(posts, (author, category), 1)
+    np.add.at(observed, (author, category), earned)
+    np.add.at(squares, (author, category), earned**2)
+    np.add.at(mean, (author, category), deserved)
+    others = posts.sum(axis=0) - posts
+    of_others = observed.sum(axis=0) - observed
+    is_known = (posts > 0) & (of_others > 0)
+    expected = np.where(is_known, of_others / np.maximum(others, 1), 0)
+    true_mean = (mean.sum(axis=0) - mean) / np.maximum(others, 1)
+    units, truths = [], []
+    for each, known in enumerate(is_known):
+        if not known.any():
+            continue
+        n, y, e = posts[each][known], observed[each][known], expected[each][known]
+        whole = n * e
+        units.append(
+            Unit(
+                int(n.sum()),
+                float(y.sum()),
+                float(whole.sum()),
+                float(squares[each][known].sum()),
+                float((y * e).sum()),
+                float((n * e * e).sum()),
+                float((whole**2 / others[each][known]).sum()),
+                float((whole**2 / of_others[each][known]).sum()),
             )
-            truths.append(quality[each] * n.sum() / (n * true_mean[each][known]).sum())
-        return units, np.array(truths)
+        )
+        truths.append(mean[each][known].sum() / (n * true_mean[each][known]).sum())
+    return units, np.array(truths)
 
 
 class Found(NamedTuple):
