@@ -12,7 +12,7 @@ import aiohttp
 import asyncpg
 import pytest
 from aiohttp import web
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 from pydantic import SecretStr
 
 import ingest_service.app
@@ -31,6 +31,8 @@ from web.auth import Scope
 NAMED = "ENGAGE_TEST_BROWSER"
 # Ingest takes a browser that says it is headless for a bot.
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0"
+# Long enough for a busy machine.
+expect.set_options(timeout=30_000)
 OPTIONS = ("--no-sandbox", "--disable-gpu", f"--user-agent={AGENT}")
 
 

@@ -35,6 +35,11 @@ async def test_axe_finds_nothing(dashboard: Dashboard, theme: Any) -> None:
         assert await dashboard.page.locator("html").get_attribute("data-theme") == theme
         found[query] = await faults(dashboard)
 
+    await dashboard.page.keyboard.press("/")
+    await dashboard.page.locator("#search").fill("tech")
+    await dashboard.page.locator("#search-results [role=option]").first.wait_for()
+    found["search"] = await faults(dashboard)
+
     assert not any(found.values()), found
 
 

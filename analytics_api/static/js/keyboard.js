@@ -3,11 +3,13 @@
 import { chosenFilters, clearFilters, current } from "./address.js";
 import { byId, el } from "./dom.js";
 import { goPeriod, switchTheme } from "./header.js";
+import { showSearch } from "./search.js";
 import { dialog } from "./source.js";
 
 const OFF = "engage.shortcuts_off";
 const period = (name) => () => goPeriod(name);
 const SHORTCUTS = [
+  ["/", "search posts, authors and tags", showSearch],
   ["d", "today", period("today")],
   ["w", "the last 7 days", period("7d")],
   ["m", "the last 28 days", period("28d")],
@@ -51,6 +53,7 @@ export function showHelp() {
 /** Listen to the keyboard. */
 export function listen() {
   byId("help").onclick = showHelp;
+  byId("find").onclick = showSearch;
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (event.target.closest("input, select, textarea")) {
