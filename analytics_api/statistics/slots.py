@@ -30,10 +30,10 @@ BEST: Final = 21
 """Number of recommended slots: an eighth of the week, three a day."""
 _QUARTER: Final = timedelta(minutes=15)
 _AHEAD: Final = timedelta(days=14)
-_LIKE_HOURS: Final = neighbours(HOURS, 0.85)
+_LIKE_HOURS: Final = neighbours(HOURS, 0.9)
 _UNLIKE_DAYS: Final = neighbours(len(DAYS), 0.0)
 _HOUR_SCALE: Final = 0.1
-_DAY_SCALE: Final = 0.05
+_DAY_SCALE: Final = 0.03
 _OWN_SCALE: Final = 0.03
 """Typical standard deviations of lifts: of hours of the day, weekdays, and slots around these."""
 _TEST_LEVEL: Final = (1 - LEVEL) / 2
