@@ -25,8 +25,19 @@ REPORTS = load_reports()
 
 def path_of(report: Report) -> str:
     """Return the path of an example of a report."""
-    path = report.path.replace("{dimension}", "author")
-    return path.replace("{post_id:path}", "1").replace("{author_id:path}", "1")
+    return example(report.path)
+
+
+def example(path: str) -> str:
+    """Return a route's path with examples of its parameters."""
+    path = path.replace("{dimension}", "author")
+    path = path.replace("{post_id:path}", "1").replace("{author_id:path}", "1")
+    return f"{path}?q=1" if path == "/search" else path
+
+
+def with_query(path: str, query: str) -> str:
+    """Return a path, which may have a query, with one more parameter."""
+    return f"{path}{'&' if '?' in path else '?'}{query}"
 
 
 PATHS = [path_of(report) for report in REPORTS.values()]

@@ -17,7 +17,7 @@ from engage.embedded.postgres import PostgresServer
 from schema.migrate import migrate
 from tests.conftest import Kafka
 from tests.copies import copied
-from tests.integration.api.conftest import Api, fill_catalogue, row
+from tests.integration.api.conftest import Api, example, fill_catalogue, row
 from tests.integration.test_access import CLOSED_OF
 from tests.serving import client, new_key, served
 from web.auth import Scope
@@ -164,10 +164,5 @@ def _lag(metrics: str) -> float:
 
 
 def _example(path: str) -> str:
-    return (
-        path.replace("{post_id:path}", "1")
-        .replace("{author_id:path}", "1")
-        .replace("{dimension}", "post")
-        .replace("{name}", "versions")
-        .replace("{event_id}", "0199c7a6-0000-7000-8000-000000000000")
-    )
+    path = path.replace("{name}", "versions")
+    return example(path.replace("{event_id}", "0199c7a6-0000-7000-8000-000000000000"))

@@ -18,11 +18,13 @@ import pytest
 import sql
 from analytics_api.app import create_app
 from tests.conftest import Database, Kafka
-from tests.integration.api.conftest import PATHS, REPORTS, Api, path_of, row, until
+from tests.integration.api.conftest import PATHS, REPORTS, Api, path_of, row, until, with_query
 from tests.psql import psql
 from tests.serving import api_settings, client, served
 
 CALENDAR = "/reports/when-to-post/next.ics"
+# No old post still earns, and no user has come back.
+EMPTY = {"evergreen", "returning-users"}
 AWKWARD = 'O\'Neil \\ "2" {a,b} :x\nends'
 
 
@@ -104,9 +106,12 @@ async def test_each_report_has_its_age_and_is_not_modified_while_the_data_are_th
 async def test_csv_of_each_report_has_the_rows_of_its_json(many: Api) -> None:
     for report in REPORTS.values():
         least = "&least=3" if "least" in report.parameters.model_fields else ""
-        path = f"{path_of(report)}?format=json{least}"
+        path = with_query(path_of(report), f"format=json{least}")
         found = await many.json(path)
         rows = found if isinstance(found, list) else [found]
+        if report.name in EMPTY:
+            assert rows == [], path
+            continue
         assert rows, path
         text = await (await many.get(path.replace("=json", "=csv"))).text()
         cells = list(csv.DictReader(io.StringIO(text)))
@@ -122,7 +127,7 @@ async def test_csv_of_each_report_has_the_rows_of_its_json(many: Api) -> None:
 async def test_script_of_each_report_runs_in_psql(many: Api, database: Database) -> None:
     for report in REPORTS.values():
         for query in ("", "&period=all") if "period" in report.parameters.model_fields else ("",):
-            answer = await many.get(f"{path_of(report)}?format=sql{query}")
+            answer = await many.get(with_query(path_of(report), f"format=sql{query}"))
             script = await answer.text()
 
             assert answer.content_type == "application/sql", (report.name, script)
