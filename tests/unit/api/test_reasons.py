@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from analytics_api.reports.reasons import FeatureReasons, Rate, reason_of_hours, reason_of_rate
 from analytics_api.statistics.shrinkage import Unit, shrink_all
 from analytics_api.statistics.slots import Habit, slots_of
@@ -72,7 +74,9 @@ def test_worse_hours_than_the_peers_are_a_reason() -> None:
     reason = reason_of_hours(late, [late, early], slots)
 
     assert reason is not None
-    assert reason.author < -50 < reason.category < 0
+    assert reason.author < -50
+    # Of 30 posts, 9 at 0.3 of the usual, 8 at twice, 13 at the usual: 5.7 % more, and noise.
+    assert reason.category == pytest.approx(5.7, abs=4)
     assert "90 % of the posts in weak hours and 0 % in good ones" in reason.sentence
     assert reason.high_pct is not None
     assert reason.high_pct < 0
