@@ -1,6 +1,6 @@
 """reads: what does each report cost as events grow, and how long do its readers wait?
 
-Sizes: a hundredth, a tenth and all of --events, with 30,000 posts over 365 days; the goals are
+Sizes: a hundredth, a tenth and all of --events, with 30,000 posts of eight years; the goals are
 for --events 5000000. Floor: the same at a hundredth. Over HTTP, with keys, one request at a time.
 "in use": the 95th percentile of requests every few seconds, with a refresh of the view before each.
 "first": the first request, once a round. "again" and "304": the 95th percentile of a hundred

@@ -1,6 +1,6 @@
 """refresh: what does keeping the view fresh cost as events grow, and what do readers feel of it?
 
-Sizes: a tenth and all of --events, with 30,000 posts over 365 days; the goals are for --events
+Sizes: a tenth and all of --events, with 30,000 posts of eight years; the goals are for --events
 5000000. Floor of a refresh: that of a tenth. Floor of readers: when nothing is refreshed.
 """
 

@@ -28,6 +28,9 @@ class Response(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
 
+    def json(self) -> Any:
+        return json.loads(self.body)
+
     @property
     def detail(self) -> str:
         """The detail of a problem document, else the status."""

@@ -1,51 +1,30 @@
 """A generated catalogue: authors, posts with metadata, and users.
 
-Every category has authors of each role, so that every performance segment of the reports occurs.
+Posts are published day by day, at hours of the reporting time zone. What is published on a day
+depends on the seed, the day and the authors of that time alone, so that days after the anchor
+continue a catalogue as if it had been created later.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import accumulate
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from itertools import accumulate, islice
 from random import Random
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from faker import Faker
 
-CATEGORIES: Final = ("Tech", "Lifestyle", "Business", "Health", "Finance", "Entertainment")
-
-TOPICS: Final = {
-    "Tech": (
-        "edge computing", "open-source databases", "battery technology", "passkeys",
-        "event streaming", "home servers", "chip design", "robotics", "code review",
-        "quantum networking", "browser engines", "incident response",
-    ),
-    "Lifestyle": (
-        "slow travel", "small-space living", "capsule wardrobes", "night trains",
-        "balcony gardening", "weekend baking", "analogue photography", "minimalism",
-        "neighbourhood markets", "cabin weekends", "second-hand furniture", "tea rituals",
-    ),
-    "Business": (
-        "remote hiring", "family companies", "supply chains", "subscription pricing",
-        "four-day weeks", "customer interviews", "mergers", "succession planning",
-        "product launches", "office leases", "procurement", "franchising",
-    ),
-    "Health": (
-        "sleep debt", "strength training", "gut bacteria", "migraine", "hay fever",
-        "running injuries", "mental load", "vaccination", "healthy ageing", "back pain",
-        "school lunches", "cold-water swimming",
-    ),
-    "Finance": (
-        "index funds", "mortgage rates", "pension gaps", "emergency funds", "inflation",
-        "currency hedging", "green bonds", "tax returns", "student loans", "credit scores",
-        "household budgets", "dividend investing",
-    ),
-    "Entertainment": (
-        "streaming series", "festival season", "video game scores", "stand-up comedy",
-        "documentary film", "vinyl records", "board games", "animated features",
-        "podcast drama", "film restoration", "karaoke", "theatre revivals",
-    ),
-}  # fmt: skip
+from loadgen.headlines import headline
+from loadgen.truth import (
+    CATEGORIES,
+    POSTS_OF_WEEKDAY,
+    PROMOTED_SHARE,
+    STAFF,
+    home_category,
+    role_of,
+)
 
 TAGS: Final = {
     "Tech": ("software", "hardware", "ai", "security", "cloud", "open-source", "gadgets"),
@@ -57,79 +36,24 @@ TAGS: Final = {
 }
 COMMON_TAGS: Final = ("guide", "opinion", "interview", "data", "how-to", "news")
 
-TITLES: Final = (
-    "What {company} learned about {topic}",
-    "{topic}: {number} things we got wrong",
-    "The quiet return of {topic}",
-    "Why {city} bets on {topic}",
-    "A beginner's guide to {topic}",
-    "{number} questions about {topic}, answered",
-    "How {city} changed the way we think about {topic}",
-    "Inside {company}: a year of {topic}",
-    "{topic}: worth the trouble?",
-    "The true cost of {topic}",
-    "{topic}, one year on",
-    "In defence of {topic}",
-    "What nobody tells you about {topic}",
-    "{number} charts that explain {topic}",
-    "From {city}, with {topic}",
-)
-
-LANGUAGES: Final = {"en": 78, "es": 8, "de": 6, "fr": 5, "pt": 3}
+LANGUAGES: Final = {"en": 94, "es": 2, "de": 2, "fr": 1, "pt": 1}
 SEGMENTS: Final = {"free": 58, "trial": 12, "subscriber": 25, "enterprise": 5}
 COUNTRIES: Final = {
     "US": 30, "GB": 10, "DE": 9, "IN": 9, "FR": 6, "BR": 5, "ES": 5, "CA": 4, "AU": 3, "IT": 3,
     "NL": 3, "MX": 3, "PL": 2, "JP": 2, "AT": 2, "CH": 2, "SE": 1, "NP": 1, "KR": 1, "ZA": 1,
 }  # fmt: skip
 
-
-PUBLISHED_DAYS: Final = 365
-"""Posts are published over this many days before the anchor."""
-
 _ELSEWHERE_SHARE: Final = 0.3 * len(CATEGORIES) / (len(CATEGORIES) - 1)
-_PROMOTED_SHARE: Final = 0.05
+_UTC: Final = ZoneInfo("UTC")
 _MEDIA_SHARE: Final = 0.6
-_POOL_SIZE: Final = 120
 _LOCALES: Final = ("en_US", "en_GB", "de_DE", "es_ES")
+_FIRST_HOUR, _LAST_HOUR = 6.0, 22.0
+_POSTS_OF_DAY_LIMIT: Final = 14
 
-# Every 40th post goes to a rare author until each has one a month: at most 4 in 90 days.
-_RARE_EVERY: Final = 40
-_RARE_POSTS: Final = 12
-_DAYS_BETWEEN_RARE: Final = 30
-
-
-class Role(NamedTuple):
-    """The expected behaviour of an author.
-
-    Attributes:
-        share: posts relative to an ordinary author; 0: the few posts of a rare one.
-        quality: engagement a post earns relative to an ordinary author's.
-        peak_hour: of the day (UTC) at which most of the posts are published.
-    """
-
-    share: float
-    quality: float
-    peak_hour: float = 10.0
-
-
-_ROLES: Final = (
-    Role(share=1.6, quality=2.6),  # much and good
-    Role(share=2.2, quality=0.4, peak_hour=21.0),  # much, late, to little avail: worth coaching
-    Role(share=0.0, quality=7.0),  # rare and excellent: worth promoting
-    Role(share=1.0, quality=1.0),
-    Role(share=0.8, quality=1.3),
-    Role(share=1.4, quality=0.6),
-    Role(share=0.02, quality=0.9),  # rare and ordinary
-    Role(share=1.2, quality=0.8),
-)
-
-
-def home_category(author_id: int) -> str:
-    return CATEGORIES[(author_id - 1) % len(CATEGORIES)]
-
-
-def role_of(author_id: int) -> Role:
-    return _ROLES[(author_id - 1) // len(CATEGORIES) % len(_ROLES)]
+# The newsroom exists for eight years. Its founders have left, as everybody with an ID above STAFF.
+_AGE_DAYS: Final = 2922
+_FOUNDERS: Final = range(STAFF + 1, STAFF + 9)
+_NEW_EVERY: Final = 5
 
 
 class Author(NamedTuple):
@@ -163,15 +87,37 @@ class User(NamedTuple):
     user_segment: str
 
 
+class Draft(NamedTuple):
+    """A post before it has an ID."""
+
+    author_id: int
+    category: str
+    publish_timestamp: datetime
+    title: str
+    content_length: int
+    has_media: bool
+    tags: list[str]
+    is_promoted: bool
+    language: str
+
+
+class _Stint(NamedTuple):
+    """When an author was with the newsroom, in days before the newest post."""
+
+    joined: int
+    left: int
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """The rows of a catalogue, generated on demand.
 
     Attributes:
-        seed: the same seed, anchor and sizes give the same rows.
-        anchor: aware; no post is younger, and post 1 is published at this very instant, so
-            that the anchor can be read back from a database.
+        seed: the same seed, anchor, zone and sizes give the same rows.
+        anchor: aware; no post is younger. Post 1 is the newest one, and its time gives the same
+            rows as the anchor, so that the anchor can be read back from a database.
         author_count: number of authors, whose IDs are 1 to this; the other counts alike.
+        zone: of the hours at which posts are published.
     """
 
     seed: int
@@ -179,104 +125,126 @@ class Catalogue:
     author_count: int = 50
     post_count: int = 30_000
     user_count: int = 5_000
+    zone: ZoneInfo = _UTC
 
     def authors(self) -> Iterator[Author]:
-        """Yield the authors by id. One in six joined within the last year."""
+        """Yield the authors by ID."""
         names = [_faker(locale, self.seed) for locale in _LOCALES]
-        random = self._stream("authors")
         for author_id in range(1, self.author_count + 1):
             fake = names[author_id % len(names)]
-            is_new = random.random() < 1 / 6 and role_of(author_id).share > 0
-            tenure_days = random.randint(*((120, 365) if is_new else (366, 2200)))
-            joined = self.anchor.date() - timedelta(days=tenure_days)
+            joined = self.newest_day - timedelta(days=self._stints[author_id - 1].joined)
             name = f"{fake.first_name()} {fake.last_name()}"
             yield Author(author_id, name, joined, home_category(author_id))
 
     def posts(self) -> Iterator[Post]:
-        """Yield the posts by id, each published after its author joined."""
-        authors = list(self.authors())
-        writers = self._writers(authors)
-        titles = _Titles(self.seed)
-        random = self._stream("posts")
-        for post_id in range(1, self.post_count + 1):
-            author, age_days = next(writers)
-            category = author.author_category
-            if random.random() < _ELSEWHERE_SHARE:
-                category = random.choice(CATEGORIES)
-            hour = random.triangular(5.0, 23.0, role_of(author.author_id).peak_hour)
-            second_of_day = int(hour * 3600) + random.randrange(60)
-            published = self.anchor - timedelta(days=age_days) + timedelta(seconds=second_of_day)
-            yield Post(
-                post_id,
-                author.author_id,
-                category,
-                self.anchor if post_id == 1 else published,
-                titles.compose(category, random),
-                min(max(int(random.lognormvariate(8.4, 0.55)), 300), 60_000),
-                random.random() < _MEDIA_SHARE,
-            )
+        """Yield the posts by ID, the newest first."""
+        for post_id, draft in self._numbered():
+            yield Post(post_id, *draft[:6])
 
-    def metadata(self, posts: Iterator[Post]) -> Iterator[tuple[Post, Metadata]]:
-        """Yield each of *posts*, which must be all from the first on, with its metadata."""
-        random = self._stream("metadata")
-        for post in posts:
-            tags = random.sample(TAGS[post.category], random.randint(1, 4))
-            if random.random() < 0.5:
-                tags.append(random.choice(COMMON_TAGS))
-            is_promoted = random.random() < _PROMOTED_SHARE
-            language = _weighted(LANGUAGES, random)
-            yield post, Metadata(post.post_id, tags, is_promoted, language)
+    def rows(self) -> Iterator[tuple[Post, Metadata]]:
+        """Yield each post with its metadata, by ID."""
+        for post_id, draft in self._numbered():
+            yield Post(post_id, *draft[:6]), Metadata(post_id, *draft[6:])
 
     def users(self) -> Iterator[User]:
-        """Yield the users by id."""
+        """Yield the users by ID."""
         random = self._stream("users")
         for user_id in range(1, self.user_count + 1):
             signup = self.anchor.date() - timedelta(days=int(random.triangular(0, 1400, 100)))
             country = _weighted(COUNTRIES, random)
             yield User(user_id, signup, country, _weighted(SEGMENTS, random))
 
+    def published(self, after: datetime, until: datetime) -> list[Draft]:
+        """Return what is published in (after, until], also when that is later than the anchor."""
+        day, last = after.astimezone(self.zone).date(), until.astimezone(self.zone).date()
+        found = []
+        while day <= last:
+            found += [d for d in self._day(day) if after < d.publish_timestamp <= until]
+            day += timedelta(days=1)
+        return found
+
+    @cached_property
+    def newest_day(self) -> date:
+        """The local day of the newest post."""
+        day = self.anchor.astimezone(self.zone).date()
+        # Authors leave by the day, so what is published today depends on which day is the newest.
+        while not any(draft.publish_timestamp <= self.anchor for draft in self._day(day, day)):
+            day -= timedelta(days=1)
+        return day
+
+    def _numbered(self) -> Iterator[tuple[int, Draft]]:
+        return enumerate(islice(self._backwards(), self.post_count), 1)
+
+    def _backwards(self) -> Iterator[Draft]:
+        day = self.newest_day
+        while self.author_count:
+            drafts = [draft for draft in self._day(day) if draft.publish_timestamp <= self.anchor]
+            yield from reversed(drafts)
+            day -= timedelta(days=1)
+
+    @cached_property
+    def _stints(self) -> list[_Stint]:
+        random = self._stream("stints")
+        return [_stint(author_id, random) for author_id in range(1, self.author_count + 1)]
+
+    def _day(self, day: date, newest_day: date | None = None) -> list[Draft]:
+        """Return the posts of a day in the order of their times."""
+        random = self._stream(f"{day}")
+        age = ((newest_day or self.newest_day) - day).days
+        stints = enumerate(self._stints, 1)
+        present = [author_id for author_id, stint in stints if stint.joined >= age > stint.left]
+        present = present or list(range(1, self.author_count + 1))
+        columnists = [one for one in present if role_of(one).days_between]
+        due = [
+            one for one in columnists if (day.toordinal() + one) % role_of(one).days_between == 0
+        ]
+        regular = [one for one in present if one not in columnists] or present
+        count = random.randint(*POSTS_OF_WEEKDAY[day.isoweekday() % 7])
+        shares = [role_of(one).share or 1.0 for one in regular]
+        writers = [*random.choices(regular, shares, k=count), *due]
+        times = sorted((self._time(day, one, random), one) for one in writers)
+        return [
+            self._draft(number, author_id, at, random)
+            for number, (at, author_id) in enumerate(times, day.toordinal() * _POSTS_OF_DAY_LIMIT)
+        ]
+
+    def _time(self, day: date, author_id: int, random: Random) -> datetime:
+        hour = random.triangular(_FIRST_HOUR, _LAST_HOUR, role_of(author_id).peak_hour)
+        seconds = int(hour * 60) * 60 + random.randrange(60)
+        return datetime.combine(day, time(), self.zone) + timedelta(seconds=seconds)
+
+    def _draft(self, number: int, author_id: int, at: datetime, random: Random) -> Draft:
+        category = home_category(author_id)
+        if random.random() < _ELSEWHERE_SHARE:
+            category = random.choice(CATEGORIES)
+        tags = random.sample(TAGS[category], random.randint(1, 4))
+        if random.random() < 0.5:
+            tags.append(random.choice(COMMON_TAGS))
+        return Draft(
+            author_id,
+            category,
+            at,
+            headline(category, number + self.seed),
+            min(max(int(random.lognormvariate(8.4, 0.55)), 300), 60_000),
+            random.random() < _MEDIA_SHARE,
+            tags,
+            random.random() < PROMOTED_SHARE,
+            _weighted(LANGUAGES, random),
+        )
+
     def _stream(self, name: str) -> Random:
         return Random(f"{self.seed}:{name}")
 
-    def _writers(self, authors: Sequence[Author]) -> Iterator[tuple[Author, int]]:
-        """Yield endlessly the author and the age in days of the next post."""
-        random = self._stream("writers")
-        rare = [author for author in authors if role_of(author.author_id).share == 0]
-        tenures = [(self.anchor.date() - author.joined_date).days for author in authors]
-        days = [min(PUBLISHED_DAYS, tenure) for tenure in tenures]
-        shares = [
-            role_of(author.author_id).share * days[index] for index, author in enumerate(authors)
-        ]
-        cumulative = list(accumulate(shares))
-        rare_posts = 0
-        number = 0
-        while True:
-            number += 1
-            if number % _RARE_EVERY == 0 and rare_posts < _RARE_POSTS * len(rare):
-                turn, who = divmod(rare_posts, len(rare))
-                rare_posts += 1
-                yield rare[who], 1 + turn * _DAYS_BETWEEN_RARE + random.randrange(10, 20)
-            else:
-                index = random.choices(range(len(authors)), cum_weights=cumulative)[0]
-                yield authors[index], random.randint(1, days[index])
 
-
-class _Titles:
-    """Composes titles from pools that Faker fills once."""
-
-    def __init__(self, seed: int) -> None:
-        fake = _faker("en_US", seed)
-        self._companies = [fake.company() for _ in range(_POOL_SIZE)]
-        self._cities = [fake.city() for _ in range(_POOL_SIZE)]
-
-    def compose(self, category: str, random: Random) -> str:
-        title = random.choice(TITLES).format(
-            topic=random.choice(TOPICS[category]),
-            company=random.choice(self._companies),
-            city=random.choice(self._cities),
-            number=random.randint(3, 21),
-        )
-        return title[0].upper() + title[1:]
+def _stint(author_id: int, random: Random) -> _Stint:
+    """Return when an author joined and left; staff is still there."""
+    if author_id <= STAFF:
+        is_new = author_id > 1 and author_id % _NEW_EVERY == 1
+        return _Stint(random.randint(*((120, 330) if is_new else (400, 2600))), -_AGE_DAYS)
+    left = random.randint(40, 2400)
+    if author_id in _FOUNDERS:
+        return _Stint(random.randint(_AGE_DAYS - 30, _AGE_DAYS), left)
+    return _Stint(min(left + random.randint(300, 1500), _AGE_DAYS), left)
 
 
 def _faker(locale: str, seed: int) -> Faker:

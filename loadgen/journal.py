@@ -170,6 +170,46 @@ def _settle_one(account: Account, journal: Path, start_byte: int) -> None:
     _give_up(account, pending)
 
 
+class Follower:
+    """The account of journals, some of which another part of the program still writes."""
+
+    def __init__(self, complete: Iterable[Path], growing: Iterable[Path] = ()) -> None:
+        """Read the journals. A batch without an end is unknown in complete ones only."""
+        self.account = settle(complete)
+        self._positions = dict.fromkeys(growing, 0)
+        self._pending: dict[tuple[Path, int], Sent] = {}
+        self.read_on()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a batch has no outcome yet."""
+        return bool(self._pending)
+
+    def read_on(self) -> None:
+        """Add what was appended to the growing journals to the account."""
+        for path in self._positions:
+            for line in self._appended(path):
+                if isinstance(line, Sent):
+                    self._pending[path, line.batch] = line
+                elif isinstance(line, Answered):
+                    sent = self._pending.pop((path, line.batch))
+                    for place, event in enumerate(sent.events):
+                        self.account.add(event, line.others.get(place, ACCEPTED))
+                else:
+                    _note_run(self.account, line)
+
+    def _appended(self, path: Path) -> Iterator[Run | Sent | Answered]:
+        decoder = msgspec.json.Decoder(Run | Sent | Answered)
+        with path.open("rb") as file:
+            file.seek(self._positions[path])
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._positions[path] += len(line)
+                if line.strip():
+                    yield decoder.decode(line)
+
+
 def _note_run(account: Account, run: Run) -> None:
     before = account.before
     if run.ledger and (before is None or run.ledger.stored < before.stored):

@@ -51,6 +51,7 @@ async def run_load(  # noqa: PLR0913  (independent parameters)
     *,
     ledger: Totals | None = None,
     progress: Progress = silent,
+    clock: Clock = wall_clock_us,
 ) -> LoadResult:
     """Execute *plan*, and return when each event has an outcome.
 
@@ -61,6 +62,7 @@ async def run_load(  # noqa: PLR0913  (independent parameters)
         journal: file to which this run is appended.
         ledger: the totals before the run; `verify` compares with them.
         progress: called a few times a second with the events answered.
+        clock: returns the end of a history, or the time of each live event.
 
     Raises:
         SetupError: the key is refused, the URL is wrong, or the catalogue is empty.
@@ -71,7 +73,7 @@ async def run_load(  # noqa: PLR0913  (independent parameters)
             sender = Sender(session, target, plan.wire, writer)
             began = time.monotonic()
             async with _reported(sender.tally, plan, progress):
-                await _send_all(sender, plan, target.connections, items(plan, facts))
+                await _send_all(sender, plan, target.connections, items(plan, facts, clock))
             seconds = time.monotonic() - began
     return _result(sender.tally, seconds, settle([journal], writer.start_byte))
 

@@ -6,16 +6,18 @@ rows would count as a change of the catalogue.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
-from loadgen.catalogue import Author, Catalogue, Metadata, Post, User
-from loadgen.traffic import Facts, PostFacts
+from loadgen.catalogue import Author, Catalogue, Draft, Metadata, Post, User
+from loadgen.traffic import Facts, PostFacts, to_us
 from runtime.progress import Progress, silent
 from sql.command import connected
 from sql.pool import Connection
 
+_UTC: Final = ZoneInfo("UTC")
 _CHUNK_ROWS: Final = 10_000
 # Excludes other writers of the catalogue, a second seed among them; readers go on.
 _LOCK: Final = """
@@ -40,6 +42,16 @@ SELECT setval(s.name::regclass,
         UNION ALL
         SELECT pg_get_serial_sequence('users', 'user_id'), (SELECT max(user_id) FROM users)) AS s
  WHERE s.top IS NOT NULL"""
+_PUBLISH: Final = """
+WITH post AS (
+    INSERT INTO posts
+           (author_id, category, publish_timestamp, title, content_length, has_media)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    RETURNING post_id
+)
+INSERT INTO post_metadata (post_id, tags, is_promoted, language)
+SELECT post_id, $7, $8, $9 FROM post
+RETURNING post_id"""
 _POST_FACTS: Final = """
 SELECT p.post_id, p.author_id,
        (extract(epoch FROM p.publish_timestamp) * 1000000)::bigint AS published_us,
@@ -52,9 +64,9 @@ SELECT p.post_id, p.author_id,
 
 @dataclass(frozen=True)
 class SeedResult:
-    """Numbers of added rows by table, and the time of the newest post."""
+    """The catalogue, and the numbers of rows that were added by table."""
 
-    anchor: datetime
+    catalogue: Catalogue
     authors: int = 0
     posts: int = 0
     post_metadata: int = 0
@@ -73,6 +85,7 @@ async def seed(  # noqa: PLR0913  (the command line's options)
     users: int = 5_000,
     seed: int = 42,
     progress: Progress = silent,
+    zone: ZoneInfo = _UTC,
     is_dry_run: bool = False,
 ) -> SeedResult:
     """Write the missing rows of the catalogue in one transaction. Existing rows stay.
@@ -82,7 +95,8 @@ async def seed(  # noqa: PLR0913  (the command line's options)
         authors: minimum number of authors, with IDs from 1.
         posts: rows of posts, each with its metadata.
         users: rows of users.
-        seed: random seed of the rows, whose times end on the day of the first run.
+        seed: random seed of the rows, whose times end with the first run.
+        zone: of the hours at which posts are published.
         progress: called after each chunk of rows.
         is_dry_run: count the missing rows without writing them.
 
@@ -91,10 +105,11 @@ async def seed(  # noqa: PLR0913  (the command line's options)
     async with connected(database_url) as connection:
         async with connection.transaction():
             await connection.execute(_LOCK)
-            catalogue = Catalogue(seed, await _anchor(connection), authors, posts, users)
+            anchor = await connection.fetchval(_ANCHOR) or datetime.now(UTC)
+            catalogue = Catalogue(seed, anchor, authors, posts, users, zone)
             missing = await _missing_ids(connection, catalogue)
             counts = {table: len(ids) for table, ids in missing.items()}
-            result = SeedResult(catalogue.anchor, **counts)
+            result = SeedResult(catalogue, **counts)
             if is_dry_run:
                 return result
             await _write(_Writer(connection, missing, progress), catalogue)
@@ -104,19 +119,22 @@ async def seed(  # noqa: PLR0913  (the command line's options)
     return result
 
 
-async def read_facts(database_url: str) -> Facts:
-    """Read the facts of the catalogue that traffic needs. Raises as ``seed`` does."""
+async def publish(database_url: str, draft: Draft) -> PostFacts:
+    """Add a post to the catalogue. Raises as ``seed`` does."""
+    async with connected(database_url) as connection:
+        post_id = await connection.fetchval(_PUBLISH, *draft)
+    return PostFacts(post_id, draft.author_id, to_us(draft.publish_timestamp), draft.is_promoted)
+
+
+async def read_facts(database_url: str, zone: ZoneInfo = _UTC) -> Facts:
+    """Read the facts of the catalogue that traffic needs. Raises as ``seed`` does.
+
+    *zone*: the reporting time zone.
+    """
     async with connected(database_url) as connection:
         posts = [PostFacts(*row) for row in await connection.fetch(_POST_FACTS)]
         users = await connection.fetch("SELECT user_id FROM users ORDER BY user_id")
-    return Facts(posts, [row[0] for row in users])
-
-
-async def _anchor(connection: Connection) -> datetime:
-    """Return the anchor of the existing catalogue, or the last midnight."""
-    midnight = datetime.combine(datetime.now(UTC).date(), time(), UTC)
-    first: datetime | None = await connection.fetchval(_ANCHOR)
-    return min(first, midnight) if first else midnight
+    return Facts(posts, [row[0] for row in users], zone)
 
 
 async def _missing_ids(connection: Connection, catalogue: Catalogue) -> dict[str, set[int]]:
@@ -138,7 +156,7 @@ async def _write(writer: "_Writer", catalogue: Catalogue) -> None:
     if missing["authors"]:
         await writer.copy("authors", Author._fields, catalogue.authors())
     if missing["posts"] or missing["post_metadata"]:
-        rows = catalogue.metadata(catalogue.posts())
+        rows = catalogue.rows()
         while chunk := list(islice(rows, _CHUNK_ROWS)):
             await writer.copy("posts", Post._fields, (post for post, _ in chunk))
             await writer.copy("post_metadata", Metadata._fields, (row for _, row in chunk))

@@ -29,6 +29,7 @@ from loadgen.traffic import Shape
 from loadgen.verification.recompute import read_known
 from loadgen.verification.verify import verify as compare
 from runtime.progress import shown
+from runtime.settings import TimeZoneSettings
 from schema.errors import SetupError
 
 app = typer.Typer(
@@ -87,6 +88,7 @@ def seed(  # noqa: PLR0913, PLR0917  (the command line's options)
             posts=posts,
             users=users,
             seed=seed_number,
+            zone=TimeZoneSettings.load().zone,
             progress=progress,
             is_dry_run=is_dry_run,
         )
@@ -149,7 +151,7 @@ async def _send(folder: Path, plan: Plan, connections: int, journals: list[Path]
     """Send the events and print the result. Return whether each got the expected response."""
     system = find(folder)
     target = Target(system.ingest_url, system.ingest_key, connections)
-    facts = await read_facts(system.database_url)
+    facts = await read_facts(system.database_url, TimeZoneSettings.load().zone)
     before = await snapshot(system.api_url, system.read_key)
     with shown() as progress:
         result = await run_loads(target, plan, facts, journals, ledger=before, progress=progress)

@@ -9,7 +9,7 @@ from typing import Final
 
 import aiohttp
 
-from loadgen.journal import Account
+from loadgen.journal import Account, Follower
 from loadgen.ledger import ask
 from loadgen.send import side_by_side
 from runtime.progress import Progress
@@ -40,9 +40,11 @@ class Comparison:
         is_exact: the numbers must be equal; else not smaller.
     """
 
-    def __init__(self, account: Account, *, is_exact: bool) -> None:
+    def __init__(self, follower: Follower, *, is_exact: bool) -> None:
+        account = follower.account
         self.checked = 0
         self.unknown = 0
+        self._follower = follower
         self._sure = account.posts
         self._unsure: dict[int, Counter[str]] = defaultdict(Counter)
         for event in account.unknown.values():
@@ -80,10 +82,14 @@ class Comparison:
             progress("posts compared", self.checked + self.unknown, total, remark)
 
     async def _shown(self, reader: aiohttp.ClientSession, post: int) -> Counter[str] | None:
-        """Return the shown numbers once they are complete; None: the catalogue lacks the post."""
+        """Return the shown numbers once they agree; None: the catalogue lacks the post.
+
+        Events that are sent meanwhile are in the journals a moment later, or shown a moment later.
+        """
         while answer := await ask(reader, f"/engagement/{post}?period=all"):
             shown = Counter({kind: int(answer[field]) for kind, field in _FIELDS.items()})
-            if not self._is_too_few(post, shown) or time.monotonic() > self._patient_until:
+            self._follower.read_on()
+            if not self._is_wrong(post, shown) or time.monotonic() > self._patient_until:
                 return shown
             await asyncio.sleep(_RETRY_SECONDS)
         return None
@@ -91,12 +97,16 @@ class Comparison:
     def _is_too_few(self, post: int, shown: Counter[str]) -> bool:
         return any(shown[kind] < self._sure[post][kind] for kind in TYPES)
 
-    def _compare(self, post: int, shown: Counter[str]) -> None:
-        self.checked += 1
+    def _is_wrong(self, post: int, shown: Counter[str]) -> bool:
         sure, unsure = self._sure[post], self._unsure[post]
         is_too_many = any(shown[kind] > sure[kind] + unsure[kind] for kind in TYPES)
-        if self._is_too_few(post, shown) or (self.is_exact and is_too_many):
-            self._wrong.append(f"post {post} shows {_text(shown)}, accepted were {_text(sure)}")
+        return self._is_too_few(post, shown) or (self.is_exact and is_too_many)
+
+    def _compare(self, post: int, shown: Counter[str]) -> None:
+        self.checked += 1
+        if self._is_wrong(post, shown):
+            accepted = _text(self._sure[post])
+            self._wrong.append(f"post {post} shows {_text(shown)}, accepted were {accepted}")
 
 
 def _text(counts: Counter[str]) -> str:

@@ -6,13 +6,15 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from loadgen.journal import Account
+from loadgen.events import Event
+from loadgen.journal import Follower
 from loadgen.ledger import ask_with_age
 from loadgen.verification.oracle import PERIOD_DAYS, Oracle
 from loadgen.verification.world import Author, Engagement, Post, World
@@ -32,6 +34,8 @@ _POSTS: Final = 25
 _AUTHORS: Final = 100
 # The service's clock and ours, where they are not the same.
 _CLOCKS_APART: Final = timedelta(seconds=1)
+_STORED_WITHIN: Final = timedelta(seconds=3)
+_RETRY_SECONDS: Final = 1.0
 
 Expect = Callable[[Oracle], Any]
 Refresh = Callable[[], Awaitable[object]]
@@ -76,9 +80,48 @@ class Recomputation:
     why_not: str = ""
 
 
+class Oracles:
+    """Oracles with which a report agrees that is true as of a moment.
+
+    Events that are sent meanwhile are stored within moments, so a report includes those well before
+    its Data-As-Of, and none or the first ones of those around it.
+    """
+
+    def __init__(self, follower: Follower, known: Known, zone: ZoneInfo) -> None:
+        self._follower = follower
+        self._known = known
+        self._zone = zone
+        self._engagements = [_engagement(e) for e in follower.account.identities.values()]
+        self._at_first = len(self._engagements)
+        self._world = World(known.authors, known.posts, self._engagements)
+
+    @property
+    def first(self) -> Oracle:
+        return Oracle(self._world, self._zone, datetime.now(UTC))
+
+    def as_of(self, moment: datetime) -> Iterator[Oracle]:
+        """Yield the oracles, the most likely one first."""
+        self._follower.read_on()
+        identities = self._follower.account.identities
+        new = islice(identities.values(), len(self._engagements), None)
+        self._engagements += map(_engagement, new)
+        later = sorted(self._engagements[self._at_first :], key=lambda one: one.at)
+        certain = sum(one.at < moment - _STORED_WITHIN for one in later)
+        for count in range(certain, len(later) + 1):
+            if self._at_first + count != len(self._world.engagements):
+                engagements = [*self._engagements[: self._at_first], *later[:count]]
+                self._world = World(self._known.authors, self._known.posts, engagements)
+            yield Oracle(self._world, self._zone, moment)
+
+
+def _engagement(event: Event) -> Engagement:
+    at = datetime.fromisoformat(event.engaged_timestamp)
+    return Engagement(event.post_id, event.type, event.user_id, at)
+
+
 async def recompute(  # noqa: PLR0913, PLR0917  (verify's own)
     reader: aiohttp.ClientSession,
-    account: Account,
+    follower: Follower,
     known: Known,
     progress: Progress,
     timeout_seconds: float,
@@ -94,43 +137,22 @@ async def recompute(  # noqa: PLR0913, PLR0917  (verify's own)
         await asyncio.sleep(_CLOCKS_APART.total_seconds())
         await refresh()
     await _view_is_fresh(reader, fresh_from, timeout_seconds)
-    engagements = [
-        Engagement(e.post_id, e.type, e.user_id, datetime.fromisoformat(e.engaged_timestamp))
-        for e in account.identities.values()
-    ]
-
-    world = World(known.authors, known.posts, engagements)
-
-    def oracle() -> Oracle:
-        return Oracle(world, zone, datetime.now(UTC))
-
-    return await compare_all(reader, oracle, progress)
+    return await compare_all(reader, Oracles(follower, known, zone), progress)
 
 
 async def compare_all(
-    reader: aiohttp.ClientSession, oracle: Callable[[], Oracle], progress: Progress
+    reader: aiohttp.ClientSession, oracles: Oracles, progress: Progress
 ) -> Recomputation:
-    """Compare each report with the oracle of that moment. Raises as ``recompute`` does."""
+    """Compare each report with the oracle of its Data-As-Of. Raises as ``recompute`` does."""
     result = Recomputation()
-    questions = list(_questions(oracle()))
-    differing = []
+    questions = list(_questions(oracles.first))
     for done, question in enumerate(questions, 1):
-        shown, differences = await _compare(question, reader, oracle)
+        shown, differences = await _compare(question, reader, oracles)
         result.numbers[question.report] = result.numbers.get(question.report, 0) + _size(shown)
-        if differences:
-            differing.append(question)
-        progress("reports compared", done, len(questions), "")
-    if differing:
-        # Windows that end now move once a minute, and somebody may have asked early in it.
-        await _next_minute()
-    for question in differing:
-        _, differences = await _compare(question, reader, oracle)
         result.faults += _told(question.path, differences)
+        remark = f"{len(result.faults)} differences" if result.faults else ""
+        progress("reports compared", done, len(questions), remark)
     return result
-
-
-async def _next_minute() -> None:
-    await asyncio.sleep(60.0 - time.time() % 60.0)
 
 
 def _told(path: str, differences: Sequence[str]) -> Iterator[str]:
@@ -166,16 +188,20 @@ def _first(rows: int, expect: Expect) -> Expect:
 
 
 async def _compare(
-    question: Question, reader: aiohttp.ClientSession, oracle: Callable[[], Oracle]
+    question: Question, reader: aiohttp.ClientSession, oracles: Oracles
 ) -> tuple[Any, list[str]]:
-    """Return a response and its differences. A day may end between request and computation."""
-    for _ in range(_ATTEMPTS):
-        before = oracle()
+    """Return a response and its differences. A day may end before the report's own Data-As-Of."""
+    differences: list[str] = []
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            await asyncio.sleep(_RETRY_SECONDS)
         answer = await ask_with_age(reader, question.path)
         shown = answer.content if answer else None
-        differences = list(_differences(shown, question.expect(before)))
-        if not differences or not list(_differences(shown, question.expect(oracle()))):
-            return shown, []
+        moment = (answer and answer.as_of) or datetime.now(UTC)
+        for oracle in oracles.as_of(moment):
+            differences = list(_differences(shown, question.expect(oracle)))
+            if not differences:
+                return shown, []
     return shown, differences
 
 

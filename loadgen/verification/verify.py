@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import aiohttp
 
-from loadgen.journal import Account, settle
+from loadgen.journal import Account, Follower
 from loadgen.ledger import Totals, fetch_totals, open_reader
 from loadgen.verification.compare import Comparison, choose
 from loadgen.verification.recompute import Known, Recomputation, Refresh, recompute
@@ -44,12 +44,12 @@ class Verification:
     unknown: int
     stored: int
     duplicates: int
-    posts_checked: int
-    posts_unknown: int
     is_exact: bool
-    reports: Mapping[str, int]
     why_no_reports: str
     faults: tuple[str, ...]
+    posts_checked: int = 0
+    posts_unknown: int = 0
+    reports: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_clean(self) -> bool:
@@ -80,6 +80,7 @@ async def verify(  # noqa: PLR0913  (the command line's options)
     read_key: str | None,
     journals: Sequence[Path],
     *,
+    growing: Sequence[Path] = (),
     known: Known | None = None,
     refresh: Refresh | None = None,
     sample_posts: int | None = 500,
@@ -93,6 +94,7 @@ async def verify(  # noqa: PLR0913  (the command line's options)
         api_url: of the read API.
         read_key: a read key; None where none is needed.
         journals: of all runs since the ledger that the first one recorded.
+        growing: further journals, which are still written meanwhile.
         known: the catalogue; None: the reports are not compared.
         refresh: refreshes the stats view; None: wait for the refresher.
         sample_posts: how many posts to compare; None: each post that was engaged with.
@@ -104,30 +106,32 @@ async def verify(  # noqa: PLR0913  (the command line's options)
         Unavailable: the read API does not answer.
         SetupError: the read key is rejected, or the URL is not that of a read API.
     """
-    account = settle(journals)
+    follower = Follower(journals, growing)
     async with open_reader(api_url, read_key) as reader:
-        ledger = await _until_consumed(reader, account, timeout_seconds, progress)
-        is_exact = ledger.stored <= len(account.identities) + len(account.unknown)
-        posts = Comparison(account, is_exact=is_exact)
+        ledger = await _until_consumed(reader, follower, timeout_seconds, progress)
+        account, new = follower.account, ledger.since(follower.account.before)
+        found = Verification(
+            sent=account.sent,
+            accepted=account.accepted,
+            identities=len(account.identities),
+            unknown=len(account.unknown),
+            stored=new.stored,
+            duplicates=new.duplicates,
+            is_exact=ledger.stored <= len(account.identities) + len(account.unknown),
+            why_no_reports=_why_no_reports(account, ledger, known),
+            faults=tuple(_ledger_faults(account, ledger, is_alone=is_alone)),
+        )
+        posts = Comparison(follower, is_exact=found.is_exact)
         await posts.run(reader, choose(account, sample_posts), progress)
-        reports = Recomputation(why_not=_why_no_reports(account, ledger, known))
-        if known and not reports.why_not:
-            reports = await recompute(reader, account, known, progress, timeout_seconds, refresh)
-    faults = (*_ledger_faults(account, ledger, is_alone=is_alone), *posts.faults(), *reports.faults)
-    new = ledger.since(account.before)
-    return Verification(
-        sent=account.sent,
-        accepted=account.accepted,
-        identities=len(account.identities),
-        unknown=len(account.unknown),
-        stored=new.stored,
-        duplicates=new.duplicates,
+        reports = Recomputation()
+        if known and not found.why_no_reports:
+            reports = await recompute(reader, follower, known, progress, timeout_seconds, refresh)
+    return replace(
+        found,
         posts_checked=posts.checked,
         posts_unknown=posts.unknown,
-        is_exact=is_exact,
         reports=reports.numbers,
-        why_no_reports=reports.why_not,
-        faults=faults,
+        faults=(*found.faults, *posts.faults(), *reports.faults),
     )
 
 
@@ -144,10 +148,11 @@ def _why_no_reports(account: Account, ledger: Totals, known: Known | None) -> st
 
 
 async def _until_consumed(
-    reader: aiohttp.ClientSession, account: Account, timeout_seconds: float, progress: Progress
+    reader: aiohttp.ClientSession, follower: Follower, timeout_seconds: float, progress: Progress
 ) -> Totals:
     """Return the ledger once all accepted events are consumed, or at the timeout."""
     deadline = time.monotonic() + timeout_seconds
+    account = follower.account
     while True:
         try:
             ledger = await fetch_totals(reader)
@@ -155,8 +160,10 @@ async def _until_consumed(
             if time.monotonic() > deadline:
                 raise
         else:
+            follower.read_on()
             arrived = _arrived(account, ledger)
-            is_at_rest = ledger.in_flight == 0 and arrived >= account.accepted
+            is_complete = arrived >= account.accepted and not follower.is_waiting
+            is_at_rest = ledger.in_flight == 0 and is_complete
             progress("arrived", min(arrived, account.accepted), account.accepted, "")
             if is_at_rest or time.monotonic() > deadline:
                 return ledger

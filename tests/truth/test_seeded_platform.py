@@ -10,9 +10,9 @@ import pytest
 
 from analytics_api.statistics.shrinkage import shrink_all
 from analytics_api.statistics.within import interval_percent, within
-from loadgen.catalogue import CATEGORIES, Catalogue
-from loadgen.traffic import PROMOTED_LIFT, Traffic, facts_of, to_us
-from loadgen.truth import expected_engagement
+from loadgen.catalogue import Catalogue
+from loadgen.traffic import Traffic, facts_of, to_us
+from loadgen.truth import CATEGORIES, PROMOTED_LIFT, expected_engagement
 from tests.truth.test_effects import levels
 from tests.truth.test_fairness import units_of
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from analytics_api.statistics.places import Pair, Places, neighbours
 from analytics_api.statistics.slots import Slot, slots_of
-from loadgen.traffic import HOUR_WEIGHTS
+from loadgen.truth import HOUR_WEIGHTS
 
 Array = np.ndarray
 EVENING = np.exp(0.3 * np.cos((np.arange(24) - 18) / 24 * 2 * np.pi))

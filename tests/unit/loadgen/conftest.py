@@ -7,7 +7,7 @@ import pytest
 from loadgen.catalogue import Catalogue
 from loadgen.traffic import Facts, facts_of, to_us
 
-ANCHOR = datetime(2026, 3, 1, tzinfo=UTC)
+ANCHOR = datetime(2026, 3, 1, 20, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
@@ -17,4 +17,4 @@ def facts() -> Facts:
 
 @pytest.fixture(scope="session")
 def now_us() -> int:
-    return to_us(ANCHOR.replace(hour=20))
+    return to_us(ANCHOR)
