@@ -143,7 +143,7 @@ $(READY): requirements/dev.lock requirements/uv.lock pyproject.toml
 	if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	  "$$uv" venv --quiet --clear --python "$$(command -v "$$python")" .venv; \
 	fi; \
-	echo "installing the dependencies into .venv (a minute at most on a usual line)"; \
+	echo "installing the dependencies into .venv (up to a minute)"; \
 	"$$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements/dev.lock; \
 	"$$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation \
 	  --editable .; \

@@ -54,7 +54,7 @@ nav: {navigation}
 
 
 def pages() -> dict[Path, str]:
-    """Return where each page stands in the site, by its path."""
+    """Return the place of each page in the site, by its path."""
     inside = {path: path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
     outside = {path: path.name.lower() for path in ROOT.glob("*.md")}
     return inside | outside | {ROOT / "README.md": _OVERVIEW}

@@ -1,10 +1,11 @@
-"""A newsroom that goes on: posts and events have the rate and the shape of the history.
+"""Live posts and events of a newsroom, at the rate and with the shape of its history.
 
-Events are generated a minute ahead and sent when they happen. After a pause, as of a machine that
-slept, those of the time in between are sent at once with their own times.
+Events are generated a minute ahead and sent when they are due. After a pause, as when the machine
+slept, the missed ones are sent at once with their own times.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -12,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import islice
-from math import e as euler
-from math import exp
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -61,11 +60,11 @@ class Story:
 
     def rate_per_minute(self, instant_us: int) -> float:
         age = max(instant_us - self.begin_us, 0) / _STEP_US / self.minutes_to_peak
-        return self.peak_per_minute * age * exp(1 - age)
+        return self.peak_per_minute * age * math.exp(1 - age)
 
     @property
     def expected_views(self) -> float:
-        return self.peak_per_minute * self.minutes_to_peak * euler
+        return self.peak_per_minute * self.minutes_to_peak * math.e
 
     def views(self, start_us: int, end_us: int, random: Random) -> Iterator[int]:
         """Yield instants of views in a period (thinning: Lewis and Shedler, 1979)."""
@@ -79,7 +78,7 @@ class Story:
 
 
 class Newsroom:
-    """Publishes posts and sends events, from a moment on."""
+    """Publishes posts and generates events from a given time on."""
 
     def __init__(  # noqa: PLR0913, PLR0917  (independent parameters)
         self,
@@ -97,11 +96,11 @@ class Newsroom:
 
         Args:
             database_url: of a login that may write the catalogue.
-            catalogue: whose schedule of publications goes on.
+            catalogue: with the schedule of publications.
             traffic: of the catalogue's posts.
             intensity: of the traffic.
-            since_us: events up to then are there; microseconds since 1970 (UTC).
-            published_us: posts up to then are there.
+            since_us: end of the events that exist; microseconds since 1970 (UTC).
+            published_us: end of the posts that exist.
             seed: of the story's views.
             clock_us: returns now.
         """

@@ -24,7 +24,7 @@ from engage.report_tables import print_heatmap, print_table
 from engage.settings import ClientSettings
 from engage.stack.launch import open_log, run_until_stopped, running
 from engage.stack.layout import Layout, StackFile, StackSpec
-from engage.target import Target as System
+from engage.target import Target as ReadApi
 from engage.target import fetch_value
 from engage.terminal import CHECK_FAILED, print_rows
 from loadgen.journal import settle
@@ -48,7 +48,7 @@ _HISTORY_EVENTS: Final = 120_000
 _STORY_AFTER_SECONDS: Final = 75.0
 _POSTS_COMPARED: Final = 200
 _REFRESH_SECONDS: Final = 20.0
-_REST_SECONDS: Final = 10.0
+_SETTLE_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.2
 # Report and number of its rows that are shown, so that all reports fit on one screen.
 _REPORTS: Final = (("top-authors", 5), ("opportunity-authors", 3), ("categories", 6), ("posts", 5))
@@ -94,8 +94,8 @@ class _Demo:
             feed = await ended_last.enter_async_context(self._filled())
             print(f"\ndashboard  {self._stack.api_url}/dashboard#key={self._stack.read_key}\n")
             is_verified = asyncio.Event()
-            going_on = asyncio.create_task(feed.run(is_verified, _STORY_AFTER_SECONDS))
-            ended_last.push_async_callback(_cancelled, going_on)
+            live_feed = asyncio.create_task(feed.run(is_verified, _STORY_AFTER_SECONDS))
+            ended_last.push_async_callback(_cancelled, live_feed)
             await self._verify()
             is_verified.set()
             await self._report()
@@ -108,12 +108,12 @@ class _Demo:
                 )
             else:
                 self._announce()
-                await going_on
+                await live_feed
 
     def _announce(self) -> None:
         self._console.print(
-            "\nEvents go on as in the past days, and a story breaks about a minute after the"
-            " dashboard's address appeared. Press Ctrl-C to stop."
+            "\nEvents continue at the rate of the past days, and a breaking story appears about a"
+            " minute after the dashboard's address. Press Ctrl-C to stop."
         )
 
     @contextmanager
@@ -131,7 +131,7 @@ class _Demo:
 
     @asynccontextmanager
     async def _filled(self) -> AsyncIterator[Feed]:
-        """Load the catalogue and the past, and yield the feed that goes on from there."""
+        """Load catalogue and history, and yield the feed of live events after them."""
         url = self._stack.database_url
         with self._step("catalogue") as step:
             written = await seed(url, posts=self._posts, zone=self._zone, progress=step.update)
@@ -225,13 +225,12 @@ class _Demo:
 
     async def _found(self, report: Report) -> tuple[Any, str]:
         """Return the rows of a report without parameters, and its title."""
-        system = self._system()
-        response = await asyncio.to_thread(system.get_response, report.path)
+        response = await asyncio.to_thread(self._read_api().get_response, report.path)
         as_of = datetime.fromisoformat(response.headers["Data-As-Of"])
         return response.json(), heading(report, {}, self._zone, as_of)
 
     async def _report_ledger(self) -> None:
-        ledger = await self._ledger_at_rest()
+        ledger = await self._settled_ledger()
         rows = [{name: row[name] for name in _LEDGER_COLUMNS} for row in ledger["partitions"]]
         self._console.print()
         print_rows(rows, title="Ledger")
@@ -241,13 +240,13 @@ class _Demo:
         if any(row["in_flight"] != 0 for row in rows):
             self.faults.append("events are still in flight")
 
-    async def _ledger_at_rest(self) -> Any:
+    async def _settled_ledger(self) -> Any:
         """Return the ledger with nothing in flight, or as it is after some seconds."""
-        deadline = time.monotonic() + _REST_SECONDS
+        deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
             ledger = await self._ask("/ops/ledger")
-            is_at_rest = all(row["in_flight"] == 0 for row in ledger["partitions"])
-            if is_at_rest or time.monotonic() > deadline:
+            is_settled = all(row["in_flight"] == 0 for row in ledger["partitions"])
+            if is_settled or time.monotonic() > deadline:
                 return ledger
             await asyncio.sleep(_POLL_SECONDS)
 
@@ -269,10 +268,10 @@ class _Demo:
         return any(category["total_engagements"] for category in categories)
 
     async def _ask(self, path: str) -> Any:
-        return await asyncio.to_thread(self._system().get, path)
+        return await asyncio.to_thread(self._read_api().get, path)
 
-    def _system(self) -> System:
-        return System(self._folder, self._stack, ClientSettings.load())
+    def _read_api(self) -> ReadApi:
+        return ReadApi(self._folder, self._stack, ClientSettings.load())
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:
@@ -294,8 +293,8 @@ def demo(
 ) -> None:
     """Start a stack with Kafka and PostgreSQL, fill it, and show its reports and dashboard.
 
-    The data are those of a newsroom of 18 authors with about ten posts a day. Events and posts go
-    on until Ctrl-C. With --once the exit code is 0 only if nothing is in flight, the ledger
+    The data are of a newsroom with 18 authors and about ten posts a day. Events and posts continue
+    until Ctrl-C. With --once the exit code is 0 only if nothing is in flight, the ledger
     balances and no report is empty.
     """
     fetch(StackSpec(Path.cwd() if folder is None else folder.expanduser().absolute()))

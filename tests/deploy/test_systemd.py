@@ -109,7 +109,7 @@ def started(name: str, variables: dict[str, str], folder: Path) -> Iterator[None
 
 @pytest.fixture
 async def places(database: Database, kafka: Kafka, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
-    """What stands in the files of /etc/engagement, for servers of the tests."""
+    """The files of /etc/engagement, for the servers of the tests."""
     passwords = {role: secrets.token_hex(32) for role in ROLES}
     place = database.url.partition("@")[2]
     owner = await asyncpg.connect(database.url)

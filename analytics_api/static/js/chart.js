@@ -64,7 +64,7 @@ export class Chart {
     else this.#make();
   }
 
-  /** Draw anew. Not before the chart has a place on the page, as its width is needed. */
+  /** Draw the chart again, once it is on the page and has a width. */
   #make() {
     this.plot?.destroy();
     this.plot = null;

@@ -18,8 +18,8 @@ export const daysAfter = (instant, days) => new Date(instant.getTime() + days * 
 export const written = (instant) => date(instant, zone(), LONG);
 
 /**
- * The state of a panel that needs *days* of recorded engagement: what it needs, and from when it will have it.
- * null: so many days are recorded.
+ * The state of a panel that needs *days* of recorded engagement: what is missing, and the date on which there will be
+ * enough. null: there are enough.
  */
 export async function needsDays(days, what) {
   const since = await recordedSince();

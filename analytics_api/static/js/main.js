@@ -143,7 +143,7 @@ async function emptiness() {
 /** When the numbers were true, in every view. */
 function drawFreshness(newer) {
   const asOf = new Date(newer ?? (current().post ? subject : trend).asOf ?? 0);
-  // The epoch stands for a consumer that has not caught up since it was set up.
+  // The epoch means that the consumer has never caught up.
   update(byId("freshness"), asOf.getTime() ? `As of ${moment(asOf, zone())}` : "\u00a0");
 }
 
