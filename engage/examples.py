@@ -35,6 +35,7 @@ _EXAMPLES: Final = {
     "report overview": "--start 2026-11-01 --end 2026-11-30",
     "report post": "42 --period all",
     "report post-benchmark": "42",
+    "report post-path": "42 -o csv",
     "report posting-hours": "--tz Europe/Berlin",
     "report posts": "--limit 20",
     "report ranking": "author --period 7d",

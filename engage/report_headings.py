@@ -15,6 +15,7 @@ _PUBLISHED: Final[Mapping[str, str]] = {
     "opportunity-authors": "posts of 90 days",
     "engagement-patterns": "365 days",
     "post-benchmark": "from publication",
+    "post-path": "from publication",
 }
 """Periods of reports that no parameter chooses."""
 

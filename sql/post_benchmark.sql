@@ -6,13 +6,17 @@
 --
 -- One row, or none for an unknown post. age: of the post, at most seven days. peers: the latest posts
 -- of the category that are at least as old, and whose events of that age were recorded and are
--- stored. low and high enclose four of five of them, and are exact: no curve is fitted.
+-- stored. low and high enclose four of five of them, and are exact: no curve is fitted. rate_hours: the
+-- last sixth of the age, but at least an hour, or all of it, and at most a day. lately: engagements in
+-- these hours; median_lately: of the peers, at the same ages. known_engagements: those with a user.
 WITH own AS (
-    SELECT p.*, least(:'now'::timestamptz - publish_timestamp, interval '7 days') AS age
-      FROM posts AS p
-     WHERE post_id = :post_id::bigint
+    SELECT *, greatest(age - least(greatest(age / 6, interval '1 hour'), interval '1 day'),
+                       interval '0') AS since
+      FROM (SELECT p.*, least(:'now'::timestamptz - publish_timestamp, interval '7 days') AS age
+              FROM posts AS p
+             WHERE post_id = :post_id::bigint) AS p
 ), peers AS (
-    SELECT p.post_id, p.publish_timestamp, own.age
+    SELECT p.post_id, p.publish_timestamp, own.age, own.since
       FROM posts AS p
       JOIN own USING (category)
      CROSS JOIN first_hours_state AS s
@@ -25,24 +29,37 @@ WITH own AS (
      ORDER BY p.publish_timestamp DESC, p.post_id
      LIMIT :peers::int
 ), counted AS (
-    SELECT s.is_own, e.engagements
-      FROM (SELECT post_id, publish_timestamp, age, true AS is_own FROM own
+    SELECT s.is_own, e.engagements, e.lately
+      FROM (SELECT post_id, publish_timestamp, age, since, true AS is_own FROM own
              UNION ALL
-            SELECT post_id, publish_timestamp, age, false FROM peers) AS s
+            SELECT post_id, publish_timestamp, age, since, false FROM peers) AS s
      CROSS JOIN LATERAL (
-           SELECT count(*) AS engagements
+           SELECT count(*) AS engagements,
+                  count(*) FILTER (WHERE engaged_timestamp >= s.publish_timestamp + s.since) AS lately
              FROM engagements
             WHERE post_id = s.post_id
               AND engaged_timestamp >= s.publish_timestamp
               AND engaged_timestamp < s.publish_timestamp + s.age) AS e
+), users AS (
+    SELECT coalesce(sum(events), 0)::bigint AS known_engagements, count(*) AS active_users,
+           coalesce(max(events), 0) AS top_user_engagements
+      FROM (SELECT count(*) AS events
+              FROM engagements AS e
+              JOIN own USING (post_id)
+             WHERE e.engaged_timestamp >= own.publish_timestamp
+               AND e.engaged_timestamp < own.publish_timestamp + own.age
+               AND e.user_id IS NOT NULL
+             GROUP BY e.user_id) AS u
 )
 SELECT own.post_id, own.title, own.author_id, a.name AS author_name, own.category,
        own.publish_timestamp AS publish_date,
        extract(epoch FROM own.age)::float8 / 3600 AS age_hours,
-       c.engagements, p.*
+       c.engagements, p.*,
+       extract(epoch FROM greatest(own.age - own.since, '0'))::float8 / 3600 AS rate_hours, c.lately, u.*
   FROM own
   JOIN authors AS a USING (author_id)
- CROSS JOIN (SELECT engagements FROM counted WHERE is_own) AS c
+ CROSS JOIN (SELECT engagements, lately FROM counted WHERE is_own) AS c
+ CROSS JOIN users AS u
  CROSS JOIN LATERAL (
        SELECT count(*) AS peers,
               100 * (count(*) FILTER (WHERE engagements < c.engagements)
@@ -50,6 +67,7 @@ SELECT own.post_id, own.title, own.author_id, a.name AS author_name, own.categor
                   / nullif(count(*), 0) AS percentile,
               percentile_cont(0.5) WITHIN GROUP (ORDER BY engagements) AS median,
               percentile_disc(0.1) WITHIN GROUP (ORDER BY engagements)::float8 AS low,
-              percentile_disc(0.9) WITHIN GROUP (ORDER BY engagements)::float8 AS high
+              percentile_disc(0.9) WITHIN GROUP (ORDER BY engagements)::float8 AS high,
+              percentile_cont(0.5) WITHIN GROUP (ORDER BY lately) AS median_lately
          FROM counted
         WHERE NOT is_own) AS p;

@@ -42,7 +42,7 @@ CLOSED_OF = {
         "GET /reports/movers", "GET /reports/cohorts", "GET /reports/decay",
         "GET /reports/evergreen", "GET /live",
         "GET /reports/author-benchmark/{author_id:path}",
-        "GET /reports/post-benchmark/{post_id:path}",
+        "GET /reports/post-benchmark/{post_id:path}", "GET /reports/post-path/{post_id:path}",
         "GET /search",
         "GET /ops/ledger", "GET /events/{event_id}",
     },
