@@ -4,8 +4,14 @@
 -- :ends    timestamptz[]      their ends, exclusive
 -- :types   engagement_type[]  event types that count
 --
--- One row per period, in their order. Engagements by quarter of an hour (the one in which the period
--- ends is left out), also with posts that are not in the catalogue.
+-- One row per period, in their order. Engagements by quarter of an hour; the one in which a period
+-- ends is left out.
+WITH quarters AS MATERIALIZED (
+    SELECT *
+      FROM catalogue_engagements_15m(
+           (SELECT min(start) FROM unnest(:'starts'::timestamptz[]) AS s (start)),
+           (SELECT max(until) FROM unnest(:'ends'::timestamptz[]) AS e (until)))
+)
 SELECT coalesce(e.views, 0)    * ('view'    = ANY (:'types'::engagement_type[]))::int AS views,
        coalesce(e.likes, 0)    * ('like'    = ANY (:'types'::engagement_type[]))::int AS likes,
        coalesce(e.comments, 0) * ('comment' = ANY (:'types'::engagement_type[]))::int AS comments,
@@ -15,6 +21,6 @@ SELECT coalesce(e.views, 0)    * ('view'    = ANY (:'types'::engagement_type[]))
  CROSS JOIN LATERAL (
        SELECT sum(views)::bigint AS views, sum(likes)::bigint AS likes,
               sum(comments)::bigint AS comments, sum(shares)::bigint AS shares
-         FROM engagements_15m
+         FROM quarters
         WHERE bucket >= p.start AND bucket <= p.until - interval '15 minutes') AS e
  ORDER BY p.place;

@@ -10,17 +10,17 @@ WITH buckets AS MATERIALIZED (
     -- Zone offsets are multiples of a quarter of an hour, so that each is in one cell.
     SELECT bucket, views, likes, comments, shares, hour_of_week,
            B'1'::bit(168) >> hour_of_week AS cells
-      FROM engagements_15m
+      FROM catalogue_engagements_15m(:'since'::timestamptz, 'infinity')
      CROSS JOIN LATERAL (SELECT bucket AT TIME ZONE :'zone'::text) AS l (local)
      CROSS JOIN LATERAL (SELECT (24 * date_part('dow', local) + date_part('hour', local))::int)
            AS h (hour_of_week)
-     WHERE bucket >= :'since'::timestamptz
-       -- Rollups outlive their events: leave out expired days.
-       AND (bucket AT TIME ZONE 'UTC')::date IN (SELECT day FROM engagement_partitions)
+     -- Rollups outlive their events: leave out expired days.
+     WHERE (bucket AT TIME ZONE 'UTC')::date IN (SELECT day FROM engagement_partitions)
 ), seen AS (
     -- A group a post or user, with a bit a cell, is far less to keep than a group a cell of each.
     SELECT post_id, user_id, bit_or(cells) AS cells
       FROM engagements
+      JOIN posts USING (post_id)
       JOIN buckets ON bucket = date_bin('15 minutes', engaged_timestamp, 'epoch'::timestamptz)
      WHERE engaged_timestamp >= :'since'::timestamptz
      GROUP BY GROUPING SETS (post_id, user_id)

@@ -17,25 +17,10 @@
 -- or nulls where engagement was not recorded yet. The first and the last may be cut by the period.
 WITH typed AS (
     SELECT q.bucket, t.type, t.events
-      FROM engagements_15m AS q
+      FROM catalogue_engagements_15m(:'start'::timestamptz, :'known'::timestamptz) AS q
      CROSS JOIN LATERAL (VALUES ('view'::engagement_type, q.views), ('like', q.likes),
                                 ('comment', q.comments), ('share', q.shares)) AS t (type, events)
-     WHERE q.bucket >= :'start'::timestamptz
-       AND q.bucket < :'known'::timestamptz
-       AND (q.bucket AT TIME ZONE 'UTC')::date NOT IN (SELECT day FROM expired_partitions)
-    UNION ALL
-    -- These hold posts that are not in the catalogue as well.
-    SELECT e.bucket, e.type, -e.events
-      FROM post_totals AS unknown
-     CROSS JOIN LATERAL (
-           SELECT date_bin('15 minutes', engaged_timestamp, 'epoch'::timestamptz) AS bucket,
-                  type, count(*) AS events
-             FROM engagements
-            WHERE post_id = unknown.post_id
-              AND engaged_timestamp >= :'start'::timestamptz
-              AND engaged_timestamp < :'known'::timestamptz
-            GROUP BY 1, 2) AS e
-     WHERE NOT EXISTS (SELECT FROM posts AS p WHERE p.post_id = unknown.post_id)
+     WHERE (q.bucket AT TIME ZONE 'UTC')::date NOT IN (SELECT day FROM expired_partitions)
     UNION ALL
     -- Of a day that was restored in part, the rollup counts events that are still in the archive.
     SELECT e.bucket, e.type, e.events
@@ -45,6 +30,7 @@ WITH typed AS (
            SELECT date_bin('15 minutes', engaged_timestamp, 'epoch'::timestamptz) AS bucket,
                   type, count(*) AS events
              FROM engagements
+             JOIN posts USING (post_id)
             WHERE engaged_timestamp >= greatest(x.day::timestamp AT TIME ZONE 'UTC',
                                                 :'start'::timestamptz)
               AND engaged_timestamp < least((x.day + 1)::timestamp AT TIME ZONE 'UTC',

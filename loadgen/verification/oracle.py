@@ -158,9 +158,10 @@ class Oracle:
     def patterns(self, zone: ZoneInfo) -> list[Row]:
         """Return GET /analytics/engagement-patterns?tz=."""
         since = midnight_days_ago(365, zone, self.now)
+        known = {post.post_id for post in self.world.posts}
         cells: dict[tuple[int, int], list[Engagement]] = defaultdict(list)
         for engagement in self.world.engagements:
-            if engagement.at >= since:
+            if engagement.at >= since and engagement.post_id in known:
                 local = engagement.at.astimezone(zone)
                 cells[local.isoweekday() % 7, local.hour].append(engagement)
         everything = sum(map(len, cells.values()))

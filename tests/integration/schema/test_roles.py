@@ -45,8 +45,8 @@ MAY: dict[str, dict[str, set[str]]] = {
     "engage_reader": {
         "SELECT": SERVICES_READ | {"catalogue_tags", "catalogue_words", "experiment_authors",
                                    "experiments", "published_stats"},
-        "EXECUTE": {"matching_posts", "compared_ages", "posts_at_age", "search_vector",
-                    "search_words", "trigrams"},
+        "EXECUTE": {"catalogue_engagements_15m", "compared_ages", "matching_posts", "posts_at_age",
+                    "search_vector", "search_words", "trigrams"},
     },
     "engage_editor": {
         "SELECT": CATALOGUE | {"external_ids"},

@@ -76,7 +76,7 @@ export class Heatmap extends Part {
     super(
       new Panel("hours", "When readers engage", {
         about:
-          "Engagements per hour of the week, each time it occurred in the last 365 days, events of unknown posts included. The frame marks the current hour.",
+          "Engagements per hour of the week, each time it occurred in the last 365 days. The frame marks the current hour.",
         sql: ["engagement_patterns"],
         empty: () => notEnough("The first hour shows with the first event."),
       }),
