@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from analytics_api.chart_library import ChartLibrary
+from analytics_api.languages import Language, choose_language, load_languages
 from web.compression import accepts_gzip
 
 FOLDER: Final = Path(__file__).with_name("static")
@@ -87,23 +88,48 @@ class PageFiles:
             "first-script": _script("first", (_read("js", name) for name in _FIRST_SCRIPTS)),
             "script": _script("dashboard", (charts.script, bundle(FOLDER / "js" / _ENTRY))),
         }
-        self._files = {file.name: file for file in files.values()}
+        self._languages = load_languages()
+        texts = {
+            code: _script(f"texts-{code}", (language.script,))
+            for code, language in self._languages.items()
+        }
+        self._files = {file.name: file for file in (*files.values(), *texts.values())}
         page = _read("dashboard.html")
         for name, file in files.items():
             page = page.replace(f"{{{name}}}", f"/static/{file.name}")
         page = page.replace("{icon-drawing}", icon.decode().strip())
         data = "".join(f' data-{name}="{escape(value)}"' for name, value in attributes.items())
-        self._page = PageFile(
-            "dashboard", "html", "text/html", page.replace("<html", f"<html{data}").encode()
+        page = page.replace("<html", f"<html{data}")
+        self._pages = {
+            code: self._page_in(language, page.replace("{texts}", f"/static/{texts[code].name}"))
+            for code, language in self._languages.items()
+        }
+
+    def _page_in(self, language: Language, page: str) -> PageFile:
+        others = (
+            f'<a href="?lang={code}" hreflang="{code}" lang="{code}">{escape(other.name)}</a>'
+            for code, other in self._languages.items()
+            if other is not language
         )
+        page = page.replace("{language}", language.code).replace("{languages}", " ".join(others))
+        return PageFile("dashboard", "html", "text/html", language.fill(page).encode())
 
     def page(self, request: Request) -> Response:
-        """Return the page, which browsers revalidate."""
-        etag = f'"{self._page.name}"'
+        """Return the page in the reader's language, which browsers revalidate."""
+        language = choose_language(
+            self._languages,
+            request.query_params.get("lang", ""),
+            request.headers.get("accept-language", ""),
+        )
+        page = self._pages[language.code]
+        etag = f'"{page.name}"'
         if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
-        response = self._page.response(request, "no-cache")
+            response = Response(status_code=304, headers={"Cache-Control": "no-cache"})
+        else:
+            response = page.response(request, "no-cache")
         response.headers["ETag"] = etag
+        response.headers["Content-Language"] = language.code
+        response.headers["Vary"] = "Accept-Encoding, Accept-Language"
         return response
 
     def response(self, request: Request, name: str) -> Response | None:

@@ -128,7 +128,7 @@ async def _opened(
         api = Api(url, session, connection, keys, topic)
         await fill(api)
         await _fresh(session, connection)
-        async with await browser.new_context(timezone_id="UTC") as context:
+        async with await browser.new_context(timezone_id="UTC", locale="en-GB") as context:
             context.set_default_timeout(30_000)
             found = Dashboard(await context.new_page(), api, key)
             found.watch()

@@ -26,7 +26,7 @@ async def test_the_tiles_are_the_overviews_numbers(dashboard: Dashboard) -> None
         tile = dashboard.page.locator(f"[data-tile={name}]")
         await expect(tile.locator(".value")).to_have_text(f"{found['current'][name]:,}")
         change = found["change_pct"][name]
-        shown = "none before" if change is None else f"{said(abs(round(change, 1)))} %"
+        shown = "none before" if change is None else f"{said(abs(round(change, 1)))}%"
         await expect(tile.locator(".change")).to_contain_text(shown)
 
 
@@ -71,13 +71,16 @@ async def test_the_authors_to_coach_are_the_apis_with_their_reasons(dashboard: D
         await expect(card.locator("h3")).to_have_text(each["author_name"])
         await expect(card.locator(".gain")).to_have_text(f"+{each['gain']:,}")
         for reason in each["reasons"][:4]:
-            await expect(card.locator("ul")).to_contain_text(reason["sentence"])
+            await expect(card.locator("ul")).to_contain_text(f"(mean {said(reason['category'])}")
+            if reason["effect_pct"] is not None:
+                effect = f": \N{MINUS SIGN}{said(-reason['effect_pct'])}% engagement ("
+                await expect(card.locator("ul")).to_contain_text(effect)
     answer = "[data-answer=coach] li"
     assert await dashboard.texts(f"{answer} .who") == [each["author_name"] for each in found[:3]]
     assert await dashboard.texts(f"{answer} b") == [f"+{each['gain']:,}" for each in found[:3]]
     for shown, each in zip(await dashboard.texts(f"{answer} .why"), found, strict=False):
-        reasons = [reason["sentence"] for reason in each["reasons"]]
-        assert (reasons or ["No single habit explains it"])[0].startswith(shown)
+        reasons = [said(reason["author"]) for reason in each["reasons"]]
+        assert (reasons or ["No single habit explains it"])[0] in shown
 
 
 async def test_what_rises_is_the_apis_with_its_cause(dashboard: Dashboard) -> None:
@@ -93,9 +96,10 @@ async def test_what_rises_is_the_apis_with_its_cause(dashboard: Dashboard) -> No
     for each in found:
         shown = dashboard.page.locator(f"#movers [data-key='{each['dimension']}:{each['key']}']")
         await expect(shown).to_contain_text(each["label"])
-        await expect(shown.locator("p")).to_contain_text(
-            each["sentence"].removeprefix(f"{each['label']}: ")
-        )
+        fact = f"{each['engagements']:,} engagements in "
+        await expect(shown.locator("p")).to_contain_text(fact)
+        cause = "more" if each["direction"] == "above" else "fewer"
+        await expect(shown.locator("p")).to_contain_text(f"{cause} {each['cause_type']}s")
     rises = [each for each in found if each["direction"] == "above" and each["dimension"] != "all"]
     first = next((each for each in rises if each["dimension"] == "post"), rises[0])
     best = dashboard.page.locator("[data-answer=rising] .said")
@@ -252,7 +256,7 @@ async def test_a_post_has_a_page_of_its_own(dashboard: Dashboard) -> None:
     benchmark = await dashboard.json(f"/reports/post-benchmark/{post}")
     place = said(round(benchmark["percentile"], 1))
     await expect(dashboard.page.locator("#subject [data-fact=percentile]")).to_contain_text(
-        f"better than {place} % of the last {benchmark['peers']} posts in "
+        f"better than {place}% of the last {benchmark['peers']} posts in "
     )
     await expect(dashboard.page.locator("#post-ranking")).to_be_hidden()
     subject = dashboard.page.locator("#subject")

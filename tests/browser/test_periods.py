@@ -123,7 +123,7 @@ async def test_each_view_has_a_title(dashboard: Dashboard) -> None:
         ("", "28 days · Engagement"),
         ("?period=last_week&category=Tech", "Tech · Last week · Engagement"),
         ("?author=2", "Bob Marsh · 28 days · Engagement"),
-        ("?start=2026-03-01&end=2026-03-31", "2026-03-01 to 2026-03-31 · Engagement"),
+        ("?start=2026-03-01&end=2026-03-31", "1 \N{EN DASH} 31 Mar 2026 · Engagement"),
     ):
         await dashboard.open(query)
         await expect(dashboard.page).to_have_title(title)

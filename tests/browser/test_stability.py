@@ -149,7 +149,7 @@ async def test_failed_request_clears_the_panel_and_says_so(dashboard: Dashboard)
     )
     await page.get_by_role("button", name="7 days").click()
 
-    await expect(page.locator("#trend .tiles .failed")).to_contain_text("Internal error")
+    await expect(page.locator("#trend .tiles .failed")).to_contain_text("internal error")
     await expect(page.locator(".tile")).to_have_count(0)
     await page.unroute_all()
     await page.locator("#trend .tiles").get_by_role("button", name="Try again").click()

@@ -1,6 +1,7 @@
 // What the page shows, kept in the address's query, so that links, reload and back work. The key
 // is never part of it.
 
+import { t } from "./messages.js";
 import { DEFAULT_PERIOD, PERIODS, daysOf, isDate, problemOf, todayIn } from "./periods.js";
 
 const NAMES = [
@@ -18,6 +19,7 @@ const NAMES = [
   "metric",
   "interval",
   "view",
+  "lang",
 ];
 const FILTERS = ["category", "author", "type", "tag", "promoted"];
 export const COMPARISONS = ["previous", "year", "none"];
@@ -122,9 +124,7 @@ export const zone = () => (isZone(current().tz) ? current().tz : reportingZone()
 /** What to say where another zone is shown than was asked for; "" where none is. */
 export function zoneNote() {
   const { tz } = current();
-  return tz && !isZone(tz)
-    ? `The time zone of this address is not known: times are in ${zone()}, the reporting time zone.`
-    : "";
+  return tz && !isZone(tz) ? t("zone.unknown", { zone: zone() }) : "";
 }
 
 /** The parameters of a report: period and filters, but not those *without*. */

@@ -1,6 +1,7 @@
 // Requests to the read API. The browser's cache sends ETags, and no request within max-age.
 
 import { key } from "./key.js";
+import { isKnown, t } from "./messages.js";
 
 const TIMEOUT_MS = 15_000;
 const KEPT = 200;
@@ -12,10 +13,16 @@ const SLOW = new Set(["client_timeout", "report_timeout", "report_pending", "rep
 /** Why a request failed. Status 0: the service could not be reached. */
 export class Failure extends Error {
   constructor(status, problem, retryAfterSeconds = 0) {
-    super(problem?.detail ?? "the service does not answer");
+    super(problem?.detail ?? "unreachable");
     this.status = status;
     this.code = problem?.code ?? "unreachable";
     this.retryAfterSeconds = retryAfterSeconds;
+  }
+
+  /** Why, as a sentence in the page's language: the service explains itself in English only. */
+  get reason() {
+    const known = `problem.${this.code}`;
+    return isKnown(known) ? t(known) : t("problem.other", { code: this.code });
   }
 
   /** Whether the report takes too long, while the service and its database answer. */
@@ -35,7 +42,7 @@ async function request(path) {
     answer = await fetch(path, { headers: headers(), signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch (error) {
     const late = error.name === "TimeoutError";
-    throw new Failure(0, late ? { code: "client_timeout", detail: `no answer within ${TIMEOUT_MS / 1000} s` } : null);
+    throw new Failure(0, late ? { code: "client_timeout" } : null);
   }
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => null);

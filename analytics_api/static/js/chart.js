@@ -1,7 +1,8 @@
 // The chart of a time series, by uPlot where it is installed, and the same numbers as a table.
 
 import { el, owned, update } from "./dom.js";
-import { count, date, signed } from "./format.js";
+import { count, date, list, signed } from "./format.js";
+import { t } from "./messages.js";
 import { drawing, isolated, scaleTop } from "./spark.js";
 import { table } from "./table.js";
 
@@ -50,7 +51,7 @@ export class Chart {
     series.top = scaleTop(series.points.flatMap((point) => [point.value ?? 0, point.before ?? 0]));
     const isSame = ["interval", "zone", "hasBefore", "name"].every(isLike);
     this.series = series;
-    this.figure.setAttribute("aria-label", `${series.name} over time; the numbers follow as a table`);
+    this.figure.setAttribute("aria-label", t("chart.label", { name: series.name }));
     if (!globalThis.uPlot) update(this.place, plain(series));
     else if (isSame && this.plot) this.plot.setData(dataOf(series));
     else this.#make();
@@ -85,12 +86,14 @@ export class Chart {
       return update(
         this.legend,
         el("span", { class: "key-line" }, name),
-        hasBefore && el("span", { class: "key-line before" }, "comparison period"),
+        hasBefore && el("span", { class: "key-line before" }, t("chart.comparison")),
         beyond.length > 0 &&
           el(
             "span",
             {},
-            `▲ beyond the scale: ${beyond.map((each) => `${date(each.start, this.series.zone, SHORT)} ${count(each.value)}`).join(", ")}`,
+            t("chart.beyond", {
+              points: list(beyond.map((each) => `${date(each.start, this.series.zone, SHORT)} ${count(each.value)}`)).join(""),
+            }),
           ),
       );
     update(
@@ -103,8 +106,10 @@ export class Chart {
   }
 }
 
-const when = ({ interval, zone }, start) =>
-  `${interval === "week" ? "week of " : ""}${date(start, zone, TIMES[interval])}`;
+function when({ interval, zone }, start) {
+  const text = date(start, zone, TIMES[interval]);
+  return interval === "week" ? t("chart.week", { date: text }) : text;
+}
 
 const plain = ({ points, hasBefore }) =>
   drawing(
@@ -117,6 +122,22 @@ const dataOf = ({ points, hasBefore }) => [
   points.map((point) => point.value),
   ...(hasBefore ? [points.map((point) => point.before)] : []),
 ];
+
+/** The labels of moments in seconds, a number of seconds apart: what changes seldom is said where it does. */
+function labels(moments, step, zone) {
+  const written = (options) => (moment) => date(moment * 1000, zone, options);
+  const [often, seldom] =
+    step >= 360 * DAY_SECONDS
+      ? [{ year: "numeric" }]
+      : step >= 28 * DAY_SECONDS
+        ? [{ month: "short" }, { year: "numeric" }]
+        : step >= DAY_SECONDS
+          ? [SHORT]
+          : [{ hour: "2-digit", minute: "2-digit" }, SHORT];
+  if (!seldom) return moments.map(written(often));
+  const below = moments.map(written(seldom));
+  return moments.map(written(often)).map((text, place) => (below[place] === below[place - 1] ? text : `${text}\n${below[place]}`));
+}
 
 function options(chart, width, showPoint) {
   const { interval, zone, hasBefore } = chart.series;
@@ -151,13 +172,7 @@ function options(chart, width, showPoint) {
         size: 36,
         ...(interval === "hour" ? {} : { incrs: DAY_STEPS }),
         grid: { show: false },
-        values: [
-          [31_536_000, "{YYYY}", null, null, null, null, null, null, 1],
-          [2_419_200, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
-          [DAY_SECONDS, "{D} {MMM}", null, null, null, null, null, null, 1],
-          [3600, "{HH}:00", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
-          [60, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
-        ],
+        values: (_plot, ticks, _axis, _space, step) => labels(ticks, step, zone),
       },
       { ...axis, size: 52, incrs: WHOLE_STEPS, values: (_plot, ticks) => ticks.map(count) },
     ],
@@ -209,15 +224,15 @@ function numbers(series) {
   return el(
     "details",
     { class: "numbers" },
-    el("summary", {}, "Show the numbers"),
+    el("summary", {}, t("chart.numbers")),
     table(
-      `${name}, as a table`,
+      t("chart.table", { name }),
       [
-        ["From"],
+        [t("chart.from")],
         [name, "number"],
-        hasBefore && ["Compared with"],
-        hasBefore && ["Then", "number"],
-        hasBefore && ["Change", "number"],
+        hasBefore && [t("chart.compared")],
+        hasBefore && [t("chart.then"), "number"],
+        hasBefore && [t("chart.change"), "number"],
       ],
       points.map(row),
     ),

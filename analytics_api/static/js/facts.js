@@ -3,6 +3,7 @@
 import { scope, zone } from "./address.js";
 import { ask, at } from "./api.js";
 import { date } from "./format.js";
+import { t } from "./messages.js";
 import { notEnough } from "./region.js";
 
 const DAY_MS = 86_400_000;
@@ -23,10 +24,13 @@ export const written = (instant) => date(instant, zone(), LONG);
  */
 export async function needsDays(days, what) {
   const since = await recordedSince();
-  if (!since) return notEnough(`${what} Nothing is recorded yet.`);
+  if (!since) return notEnough(`${what} ${t("state.nothing_recorded")}`);
   const from = daysAfter(since, days);
   if (from <= new Date()) return null;
-  return notEnough(`${what} Recording began on ${written(since)}.`, `There will be enough from ${written(from)}.`);
+  return notEnough(
+    `${what} ${t("state.began", { date: written(since) })}`,
+    t("state.enough_from", { date: written(from) }),
+  );
 }
 
 /** As needsDays, or *otherwise* where enough is recorded. */

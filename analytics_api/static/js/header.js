@@ -15,11 +15,12 @@ import {
   zoneNote,
 } from "./address.js";
 import { byId, el, named, svg, update } from "./dom.js";
+import { t } from "./messages.js";
 import { PERIODS, periodName, problemOf, todayIn } from "./periods.js";
 
 const SEGMENTS = ["today", "7d", "28d", "91d", "year"];
-const COMPARED = { previous: "previous period", year: "same period last year", none: "nothing" };
-const TYPES = { view: "views", like: "likes", comment: "comments", share: "shares" };
+const TYPES = ["view", "like", "comment", "share"];
+const PROMOTED = ["true", "false"];
 const ICONS = {
   light:
     "M12 3v2M12 19v2M5 12H3M21 12h-2M6 6l1.4 1.4M16.6 16.6L18 18M18 6l-1.4 1.4M7.4 16.6L6 18M12 8a4 4 0 100 8 4 4 0 000-8z",
@@ -60,10 +61,10 @@ function drawPeriods() {
   const others = PERIODS.filter((period) => !SEGMENTS.includes(period));
   const select = el(
     "select",
-    { id: "period", "aria-label": "More periods", onchange: choosePeriod },
-    el("option", { value: "" }, "More…"),
+    { id: "period", "aria-label": t("page.more_periods"), onchange: choosePeriod },
+    el("option", { value: "" }, t("period.more")),
     others.map((period) => el("option", { value: period }, periodName(period))),
-    el("option", { value: "custom" }, "Custom…"),
+    el("option", { value: "custom" }, t("period.custom")),
   );
   update(byId("periods"), SEGMENTS.map(button), select);
   const isOther = others.includes(chosen) || chosen === "custom" || isChoosingDays;
@@ -83,7 +84,7 @@ function drawComparison() {
   const chosen = current().compare ?? "previous";
   update(
     select,
-    COMPARISONS.map((each) => el("option", { value: each }, `vs. ${COMPARED[each]}`)),
+    COMPARISONS.map((each) => el("option", { value: each }, t(`compare.${each}`))),
   );
   select.value = chosen;
   select.onchange = () => go({ compare: select.value === "previous" ? undefined : select.value });
@@ -138,7 +139,7 @@ function drawFilters() {
     byId("filters"),
     chips,
     chips.length > 1 &&
-      el("button", { class: "plain", type: "button", onclick: clearFilters, data: { key: "clear" } }, "Clear all"),
+      el("button", { class: "plain", type: "button", onclick: clearFilters, data: { key: "clear" } }, t("filter.clear")),
     adding(),
     (isChoosingDays || state.start) && custom(state),
     zoneNote() && el("span", { class: "quiet small", id: "zone-note", role: "status" }, zoneNote()),
@@ -149,10 +150,10 @@ function chip(name, value) {
   const says = {
     category: value,
     tag: `#${value}`,
-    type: `only ${TYPES[value] ?? value}`,
-    promoted: value === "true" ? "promoted" : "not promoted",
+    type: TYPES.includes(value) ? t(`filter.type.${value}`) : value,
+    promoted: PROMOTED.includes(value) ? t(`filter.promoted.${value}`) : value,
   };
-  if (name === "author") says.author = authorNames.get(value) ?? `author ${value}`;
+  if (name === "author") says.author = authorNames.get(value) ?? t("filter.author_id", { author: value });
   if (name === "author" && !authorNames.has(value)) askName(value);
   return el(
     "span",
@@ -162,7 +163,7 @@ function chip(name, value) {
       "button",
       {
         type: "button",
-        "aria-label": `Remove the filter ${says[name]}`,
+        "aria-label": t("filter.remove", { filter: says[name] }),
         onclick: () => go({ [name]: undefined }),
       },
       "×",
@@ -171,7 +172,7 @@ function chip(name, value) {
 }
 
 async function askName(author) {
-  authorNames.set(author, `author ${author}`);
+  authorNames.set(author, t("filter.author_id", { author }));
   const { body } = await ask(`/author/${encodeURIComponent(author)}/trends`).catch(() => ({ body: null }));
   if (!body) return;
   authorNames.set(author, body.author_name);
@@ -188,22 +189,15 @@ function adding() {
       pairs.map(([value, text]) => el("option", { value: `${name}=${value}` }, text)),
     );
   const groups = [
-    ["Engagement", "type", Object.entries(TYPES).map(([value, text]) => [value, `only ${text}`])],
-    [
-      "Promotion",
-      "promoted",
-      [
-        ["true", "promoted posts"],
-        ["false", "the others"],
-      ],
-    ],
+    [t("filter.engagement"), "type", TYPES.map((value) => [value, t(`filter.type.${value}`)])],
+    [t("filter.promotion"), "promoted", PROMOTED.map((value) => [value, t(`filter.promoted.${value}`)])],
     ...(filterOptions ?? []),
   ];
   return el(
     "select",
     {
       id: "add-filter",
-      "aria-label": "Add a filter",
+      "aria-label": t("filter.add_label"),
       onfocus: loadFilterOptions,
       onchange: ({ target }) => {
         const at = target.value.indexOf("=");
@@ -212,7 +206,7 @@ function adding() {
         go(change);
       },
     },
-    el("option", { value: "" }, "Filter…"),
+    el("option", { value: "" }, t("filter.add")),
     groups.map(group),
   );
 }
@@ -224,8 +218,8 @@ async function loadFilterOptions() {
     [ask("/categories/top?limit=50"), ask("/sample/authors?limit=50")].map((each) => each.catch(() => ({ body: [] }))),
   );
   filterOptions = [
-    ["Category", "category", categories.body.map((each) => [each.category, each.category])],
-    ["Author", "author", authors.body.map((each) => [each.author_id, each.name])],
+    [t("filter.category"), "category", categories.body.map((each) => [each.category, each.category])],
+    [t("filter.author"), "author", authors.body.map((each) => [each.author_id, each.name])],
   ];
   drawFilters();
 }
@@ -244,9 +238,9 @@ function custom(state) {
   return el(
     "form",
     { class: "custom", onsubmit: apply, data: { key: "custom" } },
-    el("label", {}, "from ", el("input", { type: "date", id: "start", value: state.start })),
-    el("label", {}, "to ", el("input", { type: "date", id: "end", value: state.end })),
-    el("button", { class: "plain", type: "submit" }, "Show"),
+    el("label", {}, t("period.from"), " ", el("input", { type: "date", id: "start", value: state.start })),
+    el("label", {}, t("period.to"), " ", el("input", { type: "date", id: "end", value: state.end })),
+    el("button", { class: "plain", type: "submit" }, t("page.show")),
     el("span", { class: "bad", id: "period-problem", role: "alert" }, periodProblem()),
   );
 }

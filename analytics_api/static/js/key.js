@@ -1,6 +1,8 @@
 // The read key, which is kept in this browser. take-key.js takes it out of the address, so that a
 // link that is shared does not share the key.
 
+import { t } from "./messages.js";
+
 const NAME = "engage.read_key";
 const FROM_LINK = "engage.key_of_link";
 const CHECKED_BY = "/sql/versions";
@@ -21,13 +23,13 @@ const keyIn = (text) => /eng_\w+/.exec(text)?.[0] ?? "";
 
 /** What is wrong with a key; "" if it can read reports. */
 async function problemOf(value) {
-  if (!keyIn(value)) return "This is no read key: it begins with eng_read_. Paste the whole link or the whole key.";
+  if (!keyIn(value)) return t("key.malformed");
   const headers = { Authorization: `Bearer ${keyIn(value)}` };
   const answer = await fetch(CHECKED_BY, { headers, cache: "no-store" }).catch(() => null);
-  if (!answer) return "The key cannot be checked now: the service does not answer. Try again.";
-  if (answer.status === 401) return "This key is not known: it is incomplete, mistyped, expired or revoked.";
-  if (answer.status === 403) return "This key may not read reports: ask for one of scope read.";
-  return answer.ok ? "" : `The key cannot be checked now (status ${answer.status}). Try again.`;
+  if (!answer) return t("key.unreachable");
+  if (answer.status === 401) return t("key.unknown");
+  if (answer.status === 403) return t("key.scope");
+  return answer.ok ? "" : t("key.unchecked", { status: `${answer.status}` });
 }
 
 /** Use a key if it can read reports. Returns what is wrong with it, or "". The one before stays if it cannot. */

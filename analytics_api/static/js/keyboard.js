@@ -3,27 +3,28 @@
 import { chosenFilters, clearFilters, current } from "./address.js";
 import { byId, el } from "./dom.js";
 import { goPeriod, switchTheme } from "./header.js";
+import { t } from "./messages.js";
 import { showSearch } from "./search.js";
 import { dialog } from "./source.js";
 
 const OFF = "engage.shortcuts_off";
 const period = (name) => () => goPeriod(name);
 const SHORTCUTS = [
-  ["/", "search posts, authors and tags", showSearch],
+  ["/", "search", showSearch],
   ["d", "today", period("today")],
-  ["w", "the last 7 days", period("7d")],
-  ["m", "the last 28 days", period("28d")],
-  ["q", "the last 91 days", period("91d")],
-  ["y", "the last 364 days", period("year")],
-  ["a", "all time", period("all")],
-  ["f", "add a filter", () => byId("add-filter")?.focus()],
-  ["t", "light or dark", switchTheme],
+  ["w", "7d", period("7d")],
+  ["m", "28d", period("28d")],
+  ["q", "91d", period("91d")],
+  ["y", "year", period("year")],
+  ["a", "all", period("all")],
+  ["f", "filter", () => byId("add-filter")?.focus()],
+  ["t", "theme", switchTheme],
   [
     "Escape",
-    "clear the filters, leave a post",
+    "escape",
     () => (chosenFilters().length || current().post) && clearFilters(),
   ],
-  ["?", "this help", showHelp],
+  ["?", "help", showHelp],
 ];
 
 /** Show what this page is, and its shortcuts. */
@@ -31,22 +32,18 @@ export function showHelp() {
   const box = el("input", { type: "checkbox", id: "shortcuts", checked: !localStorage.getItem(OFF) });
   box.onchange = () => (box.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "1"));
   dialog(
-    "How to use this page",
-    el(
-      "p",
-      {},
-      "Click an author, a category or a tag to see only that; click a post for its own page. The address always says what you see, so you can bookmark and share it: your key is not in it. Under each panel, “How is this computed?” shows the SQL behind its numbers.",
-    ),
-    el("h3", {}, "Keyboard"),
+    t("help.title"),
+    el("p", {}, t("help.text")),
+    el("h3", {}, t("help.keyboard")),
     el(
       "dl",
       { class: "shortcuts" },
       SHORTCUTS.flatMap(([key, does]) => [
-        el("dt", {}, el("kbd", {}, key === "Escape" ? "Esc" : key)),
-        el("dd", {}, does),
+        el("dt", {}, el("kbd", {}, key === "Escape" ? t("help.escape") : key)),
+        el("dd", {}, t(`help.key.${does}`)),
       ]),
     ),
-    el("label", { class: "small" }, box, " use these keys in this browser"),
+    el("label", { class: "small" }, box, " ", t("help.use_keys")),
   );
 }
 

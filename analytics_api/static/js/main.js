@@ -1,13 +1,14 @@
 // The page: its parts, and when they request their reports.
 
-import { chosenFilters, chosenPeriod, current, nameZone, onChange, periodProblem, refuseZone, zone } from "./address.js";
+import { chosenFilters, chosenPeriod, current, link, nameZone, onChange, periodProblem, refuseZone, zone } from "./address.js";
 import { ask, Failure, outdate } from "./api.js";
 import { byId, el, update } from "./dom.js";
-import { moment } from "./format.js";
+import { date, days, moment } from "./format.js";
 import { drawHeader } from "./header.js";
 import { onKey, setKey, tryKeyOfLink } from "./key.js";
 import { listen } from "./keyboard.js";
 import { follow } from "./live.js";
+import { t } from "./messages.js";
 import { notice, noticeKey, noticeLive } from "./notice.js";
 import { Audience, Funnel } from "./panels/audience.js";
 import { Brief } from "./panels/brief.js";
@@ -21,13 +22,14 @@ import { rankings } from "./panels/rankings.js";
 import { Subject } from "./panels/subject.js";
 import { Trend } from "./panels/trend.js";
 import { WhenToPost } from "./panels/when.js";
-import { periodName } from "./periods.js";
+import { addDays, periodName } from "./periods.js";
 
 const REFRESH_MS = 20_000;
 /** Windows that end now move on although no event comes. */
 const SLOWEST_REFRESH_MS = 300_000;
 const TILES_MS = 1000;
 const LATER_AT_ONCE = 2;
+const TYPES = ["view", "like", "comment", "share"];
 
 const subject = new Subject();
 const trend = new Trend();
@@ -144,18 +146,21 @@ async function emptiness() {
 function drawFreshness(newer) {
   const asOf = new Date(newer ?? (current().post ? subject : trend).asOf ?? 0);
   // The epoch means that the consumer has never caught up.
-  update(byId("freshness"), asOf.getTime() ? `As of ${moment(asOf, zone())}` : "\u00a0");
+  update(byId("freshness"), asOf.getTime() ? t("page.as_of", { moment: moment(asOf, zone()) }) : "\u00a0");
 }
 
 /** Name the view: history, bookmarks and tabs show it. */
 function drawTitle() {
   const { category, tag, type } = current();
-  const period = chosenPeriod() === "custom" ? days() : periodName(chosenPeriod());
-  const filters = [category, tag && `#${tag}`, type && `${type}s`].filter(Boolean);
-  document.title = [subject.title, ...filters, period, "Engagement"].filter(Boolean).join(" · ");
+  const period = chosenPeriod() === "custom" ? chosenDates() : periodName(chosenPeriod());
+  const filters = [category, tag && `#${tag}`, TYPES.includes(type) && t(`type.${type}`)].filter(Boolean);
+  document.title = [subject.title, ...filters, period, t("page.name")].filter(Boolean).join(" · ");
 }
 
-const days = () => [current().start, current().end ?? "today"].join(" to ");
+function chosenDates() {
+  const { start, end } = current();
+  return end ? days(start, addDays(end, 1), "UTC") : t("period.since", { start: date(start, "UTC") });
+}
 
 // Reports are requested again when the live stream says that their data have changed, those out of view when
 // they come into view.
@@ -208,7 +213,7 @@ function retry() {
   show(failed.length ? failed : [trend]);
 }
 
-const LIVE = { waiting: "waiting", away: "not live" };
+const LIVE = { waiting: t("live.waiting"), away: t("live.away") };
 let again = () => {};
 const showState = (state) => {
   if (byId("live").dataset.state === state) return;
@@ -245,6 +250,11 @@ onChange(() => {
   if (document.activeElement === document.body) byId("main").focus({ preventScroll: true });
 });
 byId("forget").onclick = () => setKey(null);
+for (const each of document.querySelectorAll("#languages a"))
+  each.onclick = (event) => {
+    event.preventDefault();
+    location.assign(link({ lang: each.hreflang }));
+  };
 listen();
 if (!("leaving" in document.documentElement.dataset)) start();
 setInterval(retry, REFRESH_MS);

@@ -4,6 +4,7 @@ import { periodProblem } from "./address.js";
 import { byId, el, owned, renew, update } from "./dom.js";
 import { written } from "./facts.js";
 import { key, tryKey } from "./key.js";
+import { t } from "./messages.js";
 import { unknownPosts } from "./panels/pipeline.js";
 
 let shown = "";
@@ -27,7 +28,7 @@ export function noticeKey(problem) {
   keyProblem = problem;
   update(
     byId("key-notice"),
-    problem && key() && `The key of this link is not used. ${problem} You see the page with the key that this browser already had.`,
+    problem && key() && t("notice.key_unused", { problem }),
   );
   byId("key-notice").hidden = !problem || !key();
 }
@@ -49,61 +50,52 @@ const text = (words) =>
     {},
     words.split("`").map((part, place) => (place % 2 ? el("code", {}, part) : part)),
   );
-const command = (words) => el("pre", { tabindex: "0", "aria-label": "command" }, words);
+const command = (words) => el("pre", { tabindex: "0", "aria-label": t("page.command") }, words);
 
 const NOTICES = {
   key: (failure) => [
     heading(
       failure.status === 403
-        ? "This key may not read reports"
+        ? t("notice.key_scope")
         : key()
-          ? "This key is not known"
+          ? t("notice.key_unknown")
           : keyProblem
-            ? "The key of this link does not work"
-            : "A read key is needed",
+            ? t("notice.key_of_link")
+            : t("notice.key_needed"),
     ),
     keyProblem && el("p", { class: "bad" }, keyProblem),
-    text(
-      "Ask the person who runs this service for a link to the dashboard: the key is its end, after #key=. Or paste a link or a read key here; it stays in this browser.",
-    ),
+    text(t("notice.key_ask")),
     keyForm(),
-    text("If you run the service, `engage up` and `engage demo` print such a link. To create a key for a colleague:"),
+    text(t("notice.key_create")),
     command("engage keys create --scope read --label NAME"),
   ],
-  period: () => [heading("This period cannot be shown"), text(periodProblem())],
+  period: () => [heading(t("notice.period")), text(periodProblem())],
   away: () => [
-    heading("The database does not answer"),
-    text(
-      "What you see is the last answer. The page asks again by itself; events go on being accepted meanwhile and wait in Kafka.",
-    ),
+    heading(t("notice.away")),
+    text(t("notice.away_text")),
     command("engage status"),
   ],
   offline: () => [
-    heading("The service cannot be reached"),
-    text("It may be restarting, or your connection is gone. The page asks again by itself."),
+    heading(t("notice.offline")),
+    text(t("notice.offline_text")),
     command("engage status"),
   ],
   unfilled: () => [
-    heading("The reports are being computed for the first time"),
-    text("This takes a few seconds after a start. If it stays, the refresher does not run."),
+    heading(t("notice.unfilled")),
+    text(t("notice.unfilled_text")),
     command("engage status"),
   ],
   often: () => [
-    heading("Too many requests"),
-    text("This key or address exceeded its rate limit. The page retries more slowly."),
+    heading(t("notice.often")),
+    text(t("notice.often_text")),
   ],
   empty: ({ since }) => [
-    heading("No engagement yet"),
-    text("Create a post and send its first event. Set the keys in your shell, in the folder where the stack runs:"),
+    heading(t("notice.empty")),
+    text(t("notice.empty_text")),
     command('eval "$(engage env)"'),
     command(firstEvent()),
-    text(
-      "The event shows above within a second. Or import your catalogue with `engage import catalogue --help`, or see the page with sample data by `engage demo`.",
-    ),
-    since &&
-      text(
-        `Events are recorded since ${written(since)}, but of no post that the catalogue knows: \`engage db orphans\` lists their posts.`,
-      ),
+    text(t("notice.empty_more")),
+    since && text(t("notice.empty_since", { date: written(since) })),
     unknown,
   ],
 };
@@ -138,7 +130,7 @@ function keyForm() {
     id: "key",
     autocomplete: "off",
     placeholder: "eng_read_…",
-    "aria-label": "Read key",
+    "aria-label": t("notice.key_label"),
   });
   return el(
     "form",
@@ -149,7 +141,7 @@ function keyForm() {
       },
     },
     input,
-    el("button", { class: "primary", type: "submit" }, "Use this key"),
+    el("button", { class: "primary", type: "submit" }, t("notice.key_use")),
     wrong,
   );
 }

@@ -2,12 +2,12 @@
 
 import { ask } from "./api.js";
 import { el, update } from "./dom.js";
+import { t } from "./messages.js";
 import { Region } from "./region.js";
 import { save, showSource } from "./source.js";
 
 /** How reports at equal age compare. */
-export const INDEX =
-  "index = (1/A + O/φ) / (1/(A m) + E/φ): the engagements O of posts in their first hours over those expected of them, E, drawn towards the mean m where there is little to go by (A: how much units differ, φ: how much posts scatter; averaged over the values that fit). For an author, E is what other authors' posts of the same categories earn.";
+export const INDEX = t("panel.index");
 
 export class Panel {
   /**
@@ -46,10 +46,10 @@ export class Panel {
 
   sources() {
     const button = (text, does) =>
-      el("button", { type: "button", onclick: does, "aria-label": `${text}: ${this.title}` }, text);
+      el("button", { type: "button", onclick: does, "aria-label": t("panel.of", { action: text, panel: this.title }) }, text);
     update(
       this.foot,
-      button("How is this computed?", () => showSource(this)),
+      button(t("panel.source"), () => showSource(this)),
       button("CSV", () => save(this.path, "csv")),
       button("JSON", () => save(this.path, "json")),
     );

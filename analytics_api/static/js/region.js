@@ -4,6 +4,7 @@ import { zone } from "./address.js";
 import { ask, Failure } from "./api.js";
 import { el, renew, update } from "./dom.js";
 import { moment } from "./format.js";
+import { t } from "./messages.js";
 
 const skeleton = () =>
   el("div", { class: "skeleton", "aria-hidden": "true", data: { key: "skeleton" } }, [0, 1, 2, 3].map(() => el("i")));
@@ -19,7 +20,7 @@ export const placeholder = (heading, why, when) =>
   );
 
 /** Not enough data: *missing* says what, *when* the date from which there will be enough. */
-export const notEnough = (missing, when) => placeholder("Not enough data yet", missing, when);
+export const notEnough = (missing, when) => placeholder(t("state.not_enough"), missing, when);
 
 export class Region {
   /**
@@ -27,7 +28,7 @@ export class Region {
    * @param {object} how `loading`: returns what is shown while a report loads; `empty`: returns what is shown
    *   for a report without rows
    */
-  constructor(element, { loading = skeleton, empty = () => placeholder("Nothing in this period") } = {}) {
+  constructor(element, { loading = skeleton, empty = () => placeholder(t("state.nothing")) } = {}) {
     this.element = element;
     this.loading = loading;
     this.empty = empty;
@@ -88,23 +89,23 @@ export class Region {
   /** Mark the content as out of date, as its source is interrupted. */
   lose(why) {
     if (this.drawn === null) return;
-    update(this.note, `Not updated since ${moment(this.asOf, zone())}: ${why}.`);
+    update(this.note, t("state.not_updated", { moment: moment(this.asOf, zone()), why }));
     this.#setState("stale");
   }
 
   /** The report before stays if it is of the same path, marked as out of date. */
   #fail(error, again) {
     const isFailure = error instanceof Failure;
-    const why = !isFailure ? "The page has an error" : error.isSlow ? "This takes too long" : error.message;
-    const retry = el("button", { class: "plain", type: "button", onclick: again }, "Try again");
+    const why = !isFailure ? t("state.page_error") : error.isSlow ? t("state.slow") : error.reason;
+    const retry = el("button", { class: "plain", type: "button", onclick: again }, t("state.retry"));
     if (this.drawn !== null) {
       this.lose(why);
       return this.note.append(" ", retry);
     }
-    const advice = error.isSlow ? "Choose a shorter period or a filter, or try again." : "";
+    const advice = error.isSlow ? t("state.slow_advice") : "";
     renew(
       this.element,
-      el("div", { class: "placeholder failed" }, el("strong", {}, `${sentence(why)}.`), advice && el("p", {}, advice), retry),
+      el("div", { class: "placeholder failed" }, el("strong", {}, why), advice && el("p", {}, advice), retry),
     );
     this.#setState("failed");
   }
@@ -120,5 +121,3 @@ export class Region {
     this.note.hidden = state !== "stale";
   }
 }
-
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);

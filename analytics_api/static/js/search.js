@@ -4,17 +4,16 @@ import { go, zone } from "./address.js";
 import { ask } from "./api.js";
 import { el, named, update } from "./dom.js";
 import { date } from "./format.js";
+import { t } from "./messages.js";
 import { dialog } from "./source.js";
 
 const PAUSE_MS = 150;
 const ROWS = 8;
-const HELP = "Words of a title, a name, a tag, or an ID.";
-const KINDS = { author: "Authors", tag: "Tags", post: "Posts" };
 
 /** Open the search. */
 export function showSearch() {
-  const list = el("div", { id: "search-results", role: "listbox", "aria-label": "Results", tabindex: "-1" });
-  const status = el("p", { class: "quiet small", id: "search-status", role: "status" }, HELP);
+  const list = el("div", { id: "search-results", role: "listbox", "aria-label": t("search.results"), tabindex: "-1" });
+  const status = el("p", { class: "quiet small", id: "search-status", role: "status" }, t("search.help"));
   let results = [];
   let chosen = 0;
   let timer = 0;
@@ -23,11 +22,11 @@ export function showSearch() {
     type: "search",
     id: "search",
     role: "combobox",
-    "aria-label": "Search posts, authors and tags",
+    "aria-label": t("page.search"),
     "aria-controls": "search-results",
     "aria-expanded": "true",
     autocomplete: "off",
-    placeholder: "Search posts, authors, tags",
+    placeholder: t("search.hint"),
     maxlength: "200",
     oninput: () => {
       clearTimeout(timer);
@@ -46,12 +45,12 @@ export function showSearch() {
 
   async function find() {
     const q = input.value.trim();
-    if (!q) return show([], HELP);
+    if (!q) return show([], t("search.help"));
     try {
       const { body } = await ask(`/search?${new URLSearchParams({ q, limit: ROWS })}`);
       if (q === input.value.trim()) show(body, said(body));
     } catch (error) {
-      show([], `The search failed: ${error.message}.`);
+      show([], t("search.failed", { why: error.reason }));
     }
   }
 
@@ -69,8 +68,8 @@ export function showSearch() {
     const group = (kind) =>
       el(
         "div",
-        { role: "group", "aria-label": KINDS[kind], data: { key: kind } },
-        el("h3", { "aria-hidden": "true" }, KINDS[kind]),
+        { role: "group", "aria-label": t(`search.kind.${kind}`), data: { key: kind } },
+        el("h3", { "aria-hidden": "true" }, t(`search.kind.${kind}`)),
         results.map((each, number) => each.kind === kind && option(each, number, number === chosen, choose)),
       );
     update(list, kinds.map(group));
@@ -85,20 +84,20 @@ export function showSearch() {
     go({ ...nothing, [kind]: kind === "tag" ? name : String(id) });
   }
 
-  const box = dialog("Search", input, status, list);
+  const box = dialog(t("search.title"), input, status, list);
   input.focus();
 }
 
 function said(found) {
-  if (!found.length) return "Nothing has these words or this ID.";
-  return found.some((each) => each.match === "similar") ? "No title has exactly these words. Similar ones:" : "";
+  if (!found.length) return t("search.none");
+  return found.some((each) => each.match === "similar") ? t("search.similar") : "";
 }
 
 function option(found, number, isChosen, choose) {
   const details = {
     post: () => [named(found.author_name), ` · ${date(found.publish_date, zone())} · `, named(found.category)],
     author: () => [named(found.category)],
-    tag: () => [`${found.posts} post${found.posts === 1 ? "" : "s"}`],
+    tag: () => [t("count.posts", { count: found.posts })],
   }[found.kind]();
   return el(
     "div",

@@ -2,6 +2,7 @@
 
 import { askText } from "./api.js";
 import { byId, el, update } from "./dom.js";
+import { t } from "./messages.js";
 
 function dialog(title, ...content) {
   byId("dialog")?.remove();
@@ -13,7 +14,7 @@ function dialog(title, ...content) {
       "header",
       {},
       el("h2", { id: "dialog-title" }, title),
-      el("button", { class: "plain push", type: "button", onclick: close }, "Close"),
+      el("button", { class: "plain push", type: "button", onclick: close }, t("page.close")),
     ),
     ...content,
   );
@@ -27,14 +28,14 @@ function dialog(title, ...content) {
  * rows, nothing where they are shown unchanged; *path*: where the API answers it.
  */
 export async function showSource({ title, sql: names, formula, path }) {
-  const body = el("div", {}, el("p", { class: "quiet" }, "loading…"));
-  dialog(`How “${title}” is computed`, body);
+  const body = el("div", {}, el("p", { class: "quiet" }, t("page.loading")));
+  dialog(t("source.title", { panel: title }), body);
   const parts = await Promise.all(
     names.map(async (name) => {
       try {
         return [name, await askText(`/sql/${name}`)];
       } catch (error) {
-        return [name, `-- ${error.message}`];
+        return [name, `-- ${error.reason}`];
       }
     }),
   );
@@ -43,15 +44,14 @@ export async function showSource({ title, sql: names, formula, path }) {
     el(
       "p",
       { class: "quiet small" },
-      "One file per query; its header describes each parameter. ",
-      formula ? "From their rows, by the formulas of docs/metrics.md:" : "The rows are shown unchanged.",
+      `${t("source.files")} ${formula ? t("source.formula") : t("source.unchanged")}`,
     ),
     formula ? el("p", { class: "formula" }, formula) : null,
     ...parts.flatMap(([name, text]) => [
       el("h3", {}, `sql/${name}.sql`),
       el("pre", { tabindex: "0", "aria-label": `sql/${name}.sql` }, text),
     ]),
-    el("h3", {}, "Ask for it yourself"),
+    el("h3", {}, t("source.request")),
     command(curl(path)),
     ...(SCRIPTED.test(path) ? again(path) : []),
   );
@@ -59,18 +59,18 @@ export async function showSource({ title, sql: names, formula, path }) {
 
 /** How plain psql finds the same rows in the tables of raw events and what is kept of them. */
 const again = (path) => [
-  el("h3", {}, "Compute it yourself"),
-  el("p", { class: "quiet small" }, "stack.json of the stack's folder knows the address, as database_url."),
+  el("h3", {}, t("source.compute")),
+  el("p", { class: "quiet small" }, t("source.where")),
   command(`${curl(formatted(path, "sql"))} |\n  psql "$ENGAGE_DATABASE_URL"`),
   el(
     "button",
     { class: "plain", type: "button", onclick: () => save(path, "sql") },
-    "Save this script, with the values of this page",
+    t("source.save"),
   ),
 ];
 
 const SCRIPTED = /^\/(reports|analytics|engagement|author)\//;
-const command = (text) => el("pre", { tabindex: "0", "aria-label": "command" }, text);
+const command = (text) => el("pre", { tabindex: "0", "aria-label": t("page.command") }, text);
 const curl = (path) => `curl -H "Authorization: Bearer $ENGAGE_READ_KEY" \\\n  '${location.origin}${path}'`;
 const formatted = (path, format) => `${path}${path.includes("?") ? "&" : "?"}format=${format}`;
 

@@ -11,9 +11,10 @@ from analytics_api.chart_library import ChartLibrary
 from analytics_api.page_files import FOLDER, PageFiles, bundle
 
 
-def request(**headers: str) -> Request:
+def request(query: str = "", **headers: str) -> Request:
     pairs = [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()]
-    return Request({"type": "http", "method": "GET", "path": "/", "headers": pairs})
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": pairs}
+    return Request(scope | {"query_string": query.encode()})
 
 
 def files(**attributes: str) -> PageFiles:
@@ -67,7 +68,7 @@ def test_page_names_files_that_exist_and_their_names_change_with_their_content()
     before = names(bytes(plain.page(request()).body))
     after = names(bytes(charted.page(request()).body))
 
-    assert len(set(before)) == 4
+    assert len(set(before)) == 5
     for name in before:
         assert plain.response(request(), name) is not None
     assert len(set(before) - set(after)) == 1
@@ -99,3 +100,20 @@ def test_page_is_revalidated_and_carries_its_attributes() -> None:
     assert b'data-zone="Europe/Vienna" data-ingest="&quot;&gt;&lt;script&gt;"' in page.body
     assert page.headers["cache-control"] == "no-cache"
     assert again.status_code == 304
+
+
+def test_page_is_in_the_readers_language_and_names_its_texts_only() -> None:
+    found = files()
+    english, german = (found.page(request(f"lang={code}")) for code in ("en", "de"))
+    body = bytes(german.body).decode()
+    [texts] = [name for name in names(german.body) if name.startswith("texts-")]
+
+    assert '<html lang="de">' in body
+    assert ">Heute</button>" in body
+    assert '<a href="?lang=en" hreflang="en" lang="en">English</a>' in body
+    assert texts.startswith("texts-de.")
+    assert found.response(request(), texts) is not None
+    assert german.headers["content-language"] == "de"
+    assert "Accept-Language" in german.headers["vary"]
+    assert german.headers["etag"] != english.headers["etag"]
+    assert bytes(found.page(request(accept_language="de-AT,en;q=0.5")).body) == german.body

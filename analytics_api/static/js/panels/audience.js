@@ -3,20 +3,18 @@
 import { at } from "../api.js";
 import { scope } from "../address.js";
 import { el } from "../dom.js";
-import { count, percent, plural } from "../format.js";
+import { count, percent } from "../format.js";
+import { t } from "../messages.js";
 import { Panel, Part } from "../panel.js";
 import { placeholder } from "../region.js";
 import { choice, row } from "./rows.js";
-
-const STEPS = { view: "Viewed", like: "Liked", comment: "Commented", share: "Shared" };
 
 /** How many readings went on to a like, a comment, a share. */
 export class Funnel extends Part {
   constructor() {
     super(
-      new Panel("funnel", "From view to share", {
-        about:
-          "Pairs of a known reader and a post viewed in this period, and what else that reader did with the post.",
+      new Panel("funnel", t("funnel.title"), {
+        about: t("funnel.about"),
         sql: ["funnel"],
       }),
     );
@@ -28,10 +26,7 @@ export class Funnel extends Part {
 
   draw(steps) {
     if (!steps[0].readings)
-      return placeholder(
-        "No known readers in this period",
-        "This needs views with a user ID. Events without one count in the other totals.",
-      );
+      return placeholder(t("funnel.none"), t("funnel.none_text"));
     return el("ol", { class: "funnel" }, steps.map(stepRow));
   }
 }
@@ -40,7 +35,7 @@ const stepRow = (step) =>
   el(
     "li",
     { data: { step: step.step } },
-    el("span", {}, STEPS[step.step]),
+    el("span", {}, t(`funnel.step.${step.step}`)),
     el(
       "span",
       { class: "track", "aria-hidden": "true" },
@@ -50,7 +45,7 @@ const stepRow = (step) =>
       "span",
       { class: "figure" },
       count(step.readings),
-      el("small", {}, step.step === "view" ? "readings" : `${percent(step.of_viewed_pct)} of them`),
+      el("small", {}, step.step === "view" ? t("funnel.readings") : t("funnel.of_them", { share: percent(step.of_viewed_pct) })),
     ),
   );
 
@@ -58,16 +53,16 @@ const stepRow = (step) =>
 export class Audience extends Part {
   constructor() {
     const options = [
-      ["segment", "Segment"],
-      ["country", "Country"],
+      ["segment", t("audience.segment")],
+      ["country", t("audience.country")],
     ];
-    const control = choice("Audience by", options, "segment", (value) => {
+    const control = choice(t("audience.by"), options, "segment", (value) => {
       this.by = value;
       this.change();
     });
     super(
-      new Panel("audience", "Readers", {
-        about: "Engagements in this period by the readers' segment or country.",
+      new Panel("audience", t("audience.title"), {
+        about: t("audience.about"),
         sql: ["audience"],
         controls: [control],
       }),
@@ -94,8 +89,8 @@ export class Audience extends Part {
           change: group.no_comparison ? undefined : group.change_pct,
           part: group.share_pct / most,
           sub: group.active_users
-            ? `${plural(group.active_users, "reader")} · ${plural(group.per_user, "engagement")} each`
-            : plural(group.total_engagements, "engagement"),
+            ? `${t("count.readers", { count: group.active_users })} · ${t("count.engagements_each", { count: group.per_user })}`
+            : t("count.engagements", { count: group.total_engagements }),
         }),
       ),
     );

@@ -2,32 +2,32 @@
 
 import { ask } from "../api.js";
 import { el } from "../dom.js";
-import { count, range, signed } from "../format.js";
+import { delta, list, range, signed } from "../format.js";
+import { rich, t } from "../messages.js";
 import { Region } from "../region.js";
-import { labelOf, moversPath, nothingMoved, rising, why } from "./movers.js";
+import { labelOf, moversPath, nothingMoved, rising, sentence } from "./movers.js";
 import { mainReason, name, noneBelow, opportunityPath, toCoach } from "./opportunities.js";
 import { askSlots, noGoodHour, slotName, slotsPath } from "./when.js";
 
-/** Key, heading, path, how to request it, what to draw, and where there is more. */
+/** The panel with more, key, path, how to request it, and what to draw. */
 const ANSWERS = [
-  ["when", "Best time to publish next", slotsPath, askSlots, drawWhen, "The next good hours, and all hours"],
-  ["opportunities", "Authors to coach first", opportunityPath, undefined, drawCoach, "All reasons and more authors"],
-  ["movers", "Rising now", moversPath, undefined, drawRising, "Why, and more movers"],
+  ["when", "when", slotsPath, askSlots, drawWhen],
+  ["opportunities", "coach", opportunityPath, undefined, drawCoach],
+  ["movers", "rising", moversPath, undefined, drawRising],
 ];
-const KEYS = { when: "when", opportunities: "coach", movers: "rising" };
 
 export class Brief {
   constructor() {
-    this.answers = ANSWERS.map(([id, heading, path, load, draw, more]) => {
+    this.answers = ANSWERS.map(([id, key, path, load, draw]) => {
       const place = el("div", { class: "said-place" });
       const region = new Region(place, { empty: () => draw([]) });
       const card = el(
         "section",
-        { class: "card answer", data: { answer: KEYS[id] } },
-        el("h2", {}, heading),
+        { class: "card answer", data: { answer: key } },
+        el("h2", {}, t(`brief.${key}`)),
         place,
         region.note,
-        el("a", { href: `#${id}` }, `${more} ↓`),
+        el("a", { href: `#${id}` }, `${t(`brief.${key}_more`)} ↓`),
       );
       return { card, region, path, load, draw };
     });
@@ -53,9 +53,7 @@ export class Brief {
 
 const lift = (slot) => signed(slot.lift_pct);
 const said = (text) => el("p", { class: "said" }, text);
-const also = (word, others) =>
-  others.length > 0 &&
-  el("p", { class: "why" }, word, others.flatMap((each, place) => (place ? [", ", each] : [each])), ".");
+const why = (...content) => el("p", { class: "why" }, ...content);
 
 async function drawWhen({ cells, next: [slot, ...later] }) {
   if (!slot) return noGoodHour(cells);
@@ -63,18 +61,13 @@ async function drawWhen({ cells, next: [slot, ...later] }) {
   const others = later.filter((each) => each !== best);
   return [
     said(slotName(slot)),
-    el(
-      "p",
-      { class: "why" },
-      `${lift(slot)} engagement in the first 24 hours (${range(slot.low_pct, slot.high_pct)}), compared with the same authors' other posts.`,
-    ),
-    best !== slot && el("p", { class: "why" }, "Best of the next hours: ", el("b", {}, slotName(best, "short")), ` (${lift(best)}).`),
-    also(
-      "Also good: ",
-      others.map((each) => `${slotName(each, "short")} (${lift(each)})`),
-    ),
+    why(t("brief.lift", { lift: lift(slot), range: range(slot.low_pct, slot.high_pct) })),
+    best !== slot && why(rich("brief.best", { slot: el("b", {}, slotName(best, "short")), lift: lift(best) })),
+    others.length > 0 && why(rich("brief.also_good", { slots: list(others.map(slotAndLift)) })),
   ];
 }
+
+const slotAndLift = (slot) => t("brief.slot", { slot: slotName(slot, "short"), lift: lift(slot) });
 
 function drawCoach(authors) {
   const first = toCoach(authors);
@@ -88,12 +81,12 @@ function drawCoach(authors) {
           "li",
           { data: { key: each.author_id } },
           el("span", { class: "who" }, name(each)),
-          el("b", { class: "good" }, `+${count(each.gain)}`),
+          el("b", { class: "good" }, delta(each.gain)),
           el("span", { class: "why" }, mainReason(each)),
         ),
       ),
     ),
-    el("p", { class: "why" }, "+: more first-48-hour engagements in 90 days at the category's median"),
+    why(t("brief.gain")),
   ];
 }
 
@@ -101,12 +94,13 @@ async function drawRising(movers) {
   const found = rising(movers);
   const first = found.find((each) => each.dimension === "post") ?? found[0];
   if (!first) return nothingMoved();
+  const others = found.filter((each) => each !== first).slice(0, 2);
   return [
     said(labelOf(first)),
-    el("p", { class: "why" }, why(first)),
-    also("Also ", found.filter((each) => each !== first).slice(0, 2).map(labelAndKind)),
+    why(sentence(first)),
+    others.length > 0 && why(rich("brief.also", { movers: list(others.map(labelAndKind)) })),
   ];
 }
 
 const labelAndKind = (each) =>
-  el("span", {}, labelOf(each), each.dimension === "post" ? "" : ` (${each.dimension})`);
+  el("span", {}, rich(`brief.mover.${each.dimension}`, { name: labelOf(each) }));

@@ -4,37 +4,25 @@ import { at } from "../api.js";
 import { chosenDays, filterScope, scope, zone } from "../address.js";
 import { el, named } from "../dom.js";
 import { needsDaysOr } from "../facts.js";
-import { plural, range, signed } from "../format.js";
+import { range, signed } from "../format.js";
+import { isKnown, t } from "../messages.js";
 import { Panel, Part } from "../panel.js";
 import { addDays, daysBetween, todayIn } from "../periods.js";
 import { notEnough } from "../region.js";
 import { table } from "../table.js";
 import { interval } from "./interval.js";
 
-const NAMES = {
-  media: "A picture or video",
-  promoted: "Promotion",
-  title_length: "A longer title",
-  content_length: "A longer text",
-};
 const SHOWN = 8;
 const MIN_DAYS = 91;
 
 export class Effects extends Part {
   constructor() {
     super(
-      new Panel("effects", "What correlates with more engagement", {
-        about:
-          "Posts published in this period, or in the last 91 days if it is shorter: the same author's posts with and without a feature, in their first 48 hours. They may differ in more than that: only an experiment shows the cause.",
+      new Panel("effects", t("effects.title"), {
+        about: t("effects.about"),
         sql: ["post_features"],
-        formula:
-          "Lift = 100 × (ratio − 1) of mean engagements in the first hours, with and without the feature, within the author's posts of the category (Poisson regression). The 95 % interval allows for authors who differ. Clear: at most 5 % of the clear features are chance (Benjamini-Hochberg); needs posts of at least 6 authors.",
-        empty: () =>
-          needsDaysOr(
-            2,
-            "Posts are compared when they are 48 hours old.",
-            notEnough("A feature is compared when at least 6 authors have posts with it and posts without it."),
-          ),
+        formula: t("effects.formula"),
+        empty: () => needsDaysOr(2, t("state.at_48_hours"), notEnough(t("effects.needs"))),
       }),
     );
   }
@@ -53,8 +41,13 @@ export class Effects extends Part {
     const least = Math.min(-10, ...shown.map((each) => each.low_pct));
     const most = Math.max(10, ...shown.map((each) => each.high_pct));
     return table(
-      "What correlates with more engagement",
-      [["Feature"], ["95 % interval"], ["Lift", "number"], ["Posts", "number wide-only"]],
+      t("effects.title"),
+      [
+        [t("effects.column.feature")],
+        [t("effects.column.interval")],
+        [t("effects.column.lift"), "number"],
+        [t("effects.column.posts"), "number wide-only"],
+      ],
       shown.map((each) => effectRow(each, least, most)),
     );
   }
@@ -67,14 +60,17 @@ const effectRow = (each, least, most) =>
     el(
       "th",
       { scope: "row" },
-      NAMES[each.feature] ?? named(each.feature.replace(/^tag:/, "#")),
-      el("span", { class: "quiet small wide-only" }, ` · ${each.unit}`),
+      isKnown(`effects.feature.${each.feature}`)
+        ? t(`effects.feature.${each.feature}`)
+        : named(each.feature.replace(/^tag:/, "#")),
+      isKnown(`effects.unit.${each.feature}`) &&
+        el("span", { class: "quiet small wide-only" }, ` · ${t(`effects.unit.${each.feature}`)}`),
     ),
     el("td", {}, interval({ low: each.low_pct, value: each.lift_pct, high: each.high_pct, least, most, mark: 0 })),
     el(
       "td",
       { class: "number", title: range(each.low_pct, each.high_pct) },
-      each.is_clear ? signed(each.lift_pct) : "not clear",
+      each.is_clear ? signed(each.lift_pct) : t("effects.not_clear"),
     ),
-    el("td", { class: "number wide-only" }, plural(each.posts_with ?? each.posts, "post")),
+    el("td", { class: "number wide-only" }, t("count.posts", { count: each.posts_with ?? each.posts })),
   );

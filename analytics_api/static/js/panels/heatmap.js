@@ -5,7 +5,8 @@ import { at } from "../api.js";
 import { zone } from "../address.js";
 import { el } from "../dom.js";
 import { daysAfter, recordedSince, written } from "../facts.js";
-import { DAYS, decimal, hour, nowIn, percent, plural } from "../format.js";
+import { count, decimal, hour, nowIn, percent, weekday } from "../format.js";
+import { rich, t } from "../messages.js";
 import { Panel, Part } from "../panel.js";
 import { notEnough } from "../region.js";
 
@@ -35,7 +36,7 @@ export function week(caption, zoneName, cell) {
       el(
         "th",
         { scope: "col" },
-        each % 3 ? el("span", { class: "hidden-text" }, String(each)) : String(each),
+        each % 3 ? el("span", { class: "hidden-text" }, count(each)) : count(each),
       ),
     ),
   );
@@ -43,7 +44,7 @@ export function week(caption, zoneName, cell) {
     el(
       "tr",
       {},
-      el("th", { scope: "row" }, DAYS[day].slice(0, 3)),
+      el("th", { scope: "row" }, weekday(day, "short")),
       HOURS.map((each) => {
         const { className, title } = cell(day, each);
         const isNow = day === now.day && each === now.hour;
@@ -51,7 +52,7 @@ export function week(caption, zoneName, cell) {
           "td",
           {
             class: `${className}${isNow ? " now" : ""}`,
-            title: `${DAYS[day]} ${hour(each)}: ${title}${isNow ? " (now)" : ""}`,
+            title: t(isNow ? "hours.slot_now" : "hours.slot", { day: weekday(day), hour: hour(each), text: title }),
           },
           el("span", { class: "hidden-text" }, title),
         );
@@ -74,11 +75,10 @@ export function week(caption, zoneName, cell) {
 export class Heatmap extends Part {
   constructor() {
     super(
-      new Panel("hours", "When readers engage", {
-        about:
-          "Engagements per hour of the week, each time it occurred in the last 365 days. The frame marks the current hour.",
+      new Panel("hours", t("hours.title"), {
+        about: t("hours.about"),
         sql: ["engagement_patterns"],
-        empty: () => notEnough("The first hour shows with the first event."),
+        empty: () => notEnough(t("hours.empty")),
       }),
     );
   }
@@ -94,23 +94,24 @@ export class Heatmap extends Part {
     const shade = shades(cells.map((each) => each.engagements_per_hour));
     return [
       isPartial
-        ? notEnough("Less than a week is recorded: hatched hours did not occur yet.", `All hours are known from ${written(from)}.`)
+        ? notEnough(t("hours.partial"), t("hours.all_from", { date: written(from) }))
         : el("ol", { class: "slots" }, busiest(cells)),
-      week("Engagements by weekday and hour", zone(), (day, each) => {
+      week(t("hours.table"), zone(), (day, each) => {
         const seen = found.get(`${day}:${each}`);
         if (!seen)
-          return isPartial ? { className: "thin", title: "no engagement yet" } : { className: "s0", title: plural(0, "engagement") };
+          return isPartial ? { className: "thin", title: t("hours.none") } : { className: "s0", title: t("count.engagements", { count: 0 }) };
         return {
           className: `s${shade(seen.engagements_per_hour)}`,
-          title: `${plural(seen.total_engagements, "engagement")}, ${decimal(seen.engagements_per_hour)} each time`,
+          title: t("hours.cell", {
+            engagements: t("count.engagements", { count: seen.total_engagements }),
+            rate: decimal(seen.engagements_per_hour),
+          }),
         };
       }),
       el(
         "p",
         { class: "scale" },
-        "less ",
-        [...Array(SHADES).keys()].map((each) => el("i", { class: `s${each}` })),
-        " more · each shade covers the same number of hours",
+        rich("hours.legend", { shades: [...Array(SHADES).keys()].map((each) => el("i", { class: `s${each}` })) }),
       ),
     ];
   }
@@ -124,8 +125,8 @@ const busiest = (cells) =>
       el(
         "li",
         {},
-        el("b", {}, `${each.day_name.trim().slice(0, 3)}, ${hour(each.hour_of_day)}`),
-        el("span", {}, `${decimal(each.engagements_per_hour)} an hour`),
-        el("span", { class: "quiet small" }, `${percent(each.pct_of_total_engagement)} of all`),
+        el("b", {}, t("hours.busiest", { day: weekday(each.day_of_week, "short"), hour: hour(each.hour_of_day) })),
+        el("span", {}, t("hours.per_hour", { rate: decimal(each.engagements_per_hour) })),
+        el("span", { class: "quiet small" }, t("hours.of_all", { share: percent(each.pct_of_total_engagement) })),
       ),
     );

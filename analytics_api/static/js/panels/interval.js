@@ -1,6 +1,7 @@
 // An estimate with its interval, drawn on a line from nothing to the most.
 
 import { el } from "../dom.js";
+import { t } from "../messages.js";
 
 /** *mark*: where "no difference" is; an interval that holds it is drawn quietly. */
 export function interval({ low, value, high, least = 0, most, mark }) {
@@ -12,7 +13,7 @@ export function interval({ low, value, high, least = 0, most, mark }) {
     {
       class: `interval${isUnclear ? " unclear" : ""}`,
       role: "img",
-      "aria-label": `95 % interval from ${low} to ${high}`,
+      "aria-label": t("range.label", { low, high }),
     },
     el("i", { vars: { left: place(low), right: `calc(100% - ${place(high)})` } }),
     el("u", { vars: { left: place(mark) } }),

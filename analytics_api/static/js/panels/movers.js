@@ -5,6 +5,7 @@ import { filterScope, goes, link } from "../address.js";
 import { el, named } from "../dom.js";
 import { daysAfter, recordedSince, written } from "../facts.js";
 import { count, decimal } from "../format.js";
+import { rich, t } from "../messages.js";
 import { Panel, Part } from "../panel.js";
 import { notEnough, placeholder } from "../region.js";
 
@@ -26,13 +27,11 @@ export async function nothingMoved() {
   const since = await recordedSince();
   const from = since && daysAfter(since, AUTHOR_DAYS);
   if (from && from <= new Date())
-    return placeholder("Nothing unusual", "Nothing is far from the baseline of these hours of the week.");
-  const needs =
-    "The last 24 hours are compared with the same hours of 3 weeks before, those of a post with the week before.";
-  if (!since) return notEnough(`${needs} Nothing is recorded yet.`);
+    return placeholder(t("movers.nothing"), t("movers.nothing_why"));
+  if (!since) return notEnough(`${t("movers.needs")} ${t("state.nothing_recorded")}`);
   return notEnough(
-    `${needs} Recording began on ${written(since)}.`,
-    `Posts can be compared from ${written(daysAfter(since, POST_DAYS))}, authors and categories from ${written(from)}.`,
+    `${t("movers.needs")} ${t("state.began", { date: written(since) })}`,
+    t("movers.from", { posts: written(daysAfter(since, POST_DAYS)), authors: written(from) }),
   );
 }
 
@@ -47,26 +46,37 @@ const leads = (each) =>
 /** Its name, which leads to what there is to say of it alone. */
 export const labelOf = (each) =>
   each.dimension === "all"
-    ? each.label
+    ? t("movers.everything")
     : el("a", { href: link(leads(each)), onclick: goes(leads(each)) }, named(each.label));
 
-const DIRECTIONS = /[\u202a-\u202e\u2066-\u2069]/g;
-/** What moved it, without its name, which the API isolates where it runs from right to left. */
-export function why({ label, sentence }) {
-  const name = label.replace(DIRECTIONS, "");
-  const begin = [`\u2068${name}\u2069: `, `${name}: `].find((each) => sentence.startsWith(each)) ?? "";
-  return `${sentence.slice(begin.length)}.`;
+/** What moved it, without its name, as a sentence in parts. */
+export function sentence(each) {
+  const { basis, weeks, age_begin: begin, age_hours: end } = each;
+  const values = {
+    engagements: t("count.engagements", { count: each.engagements }),
+    expected: count(each.expected),
+    cause: causeOf(each),
+  };
+  if (basis === "weeks") return rich("movers.weeks", { ...values, count: weeks });
+  const category = named(each.category);
+  return begin
+    ? rich("movers.later_hours", { ...values, category, begin, end })
+    : rich("movers.first_hours", { ...values, category, count: end });
+}
+
+function causeOf({ direction, dimension, cause_type: type, cause_title: title }) {
+  const more = direction === "above" ? "more" : "fewer";
+  const cause = t(`movers.${more}.${type}`);
+  return dimension === "post" || !title ? cause : rich(`movers.${more}_of`, { cause, title: named(title) });
 }
 
 export class Movers extends Part {
   constructor() {
     super(
-      new Panel("movers", "Rising and falling now", {
-        about:
-          "The last 24 hours compared with the same hours of the weeks before, or a young post compared with its category's posts at that age. Where nothing changes, at most one row a week appears by chance.",
+      new Panel("movers", t("movers.title"), {
+        about: t("movers.about"),
         sql: ["movers_weeks", "movers_causes", "movers_young"],
-        formula:
-          "Expected is the median of up to 8 weeks before, times the tide: the ratio of the other authors' engagements to their medians. Counts are transformed so that their variance is 1, and compared in units of the scatter from week to week, which is pooled over all authors, categories or posts. A young post: what it earned between two ages (0, 1, 6, 24, 48 hours), of which it reached the later one in these 24 hours, among the posts of its category. Shown while at most one such row a week is expected by chance.",
+        formula: t("movers.formula"),
         empty: nothingMoved,
       }),
     );
@@ -89,15 +99,15 @@ function moverRow(each) {
     { data: { key: `${each.dimension}:${each.key}` } },
     el(
       "span",
-      { class: `arrow ${kind}`, "aria-label": rises ? "rising" : "falling", role: "img" },
+      { class: `arrow ${kind}`, "aria-label": rises ? t("movers.rising") : t("movers.falling"), role: "img" },
       rises ? "▲" : "▼",
     ),
-    el("span", {}, labelOf(each), each.dimension !== "all" && el("span", { class: "tag" }, each.dimension)),
+    el("span", {}, labelOf(each), each.dimension !== "all" && el("span", { class: "tag" }, t(`movers.dimension.${each.dimension}`))),
     el(
       "span",
       { class: `ratio ${kind}` },
-      each.ratio === null ? count(each.engagements) : `${decimal(each.ratio)} × the baseline`,
+      each.ratio === null ? count(each.engagements) : t("movers.ratio", { ratio: decimal(each.ratio) }),
     ),
-    el("p", {}, why(each)),
+    el("p", {}, sentence(each)),
   );
 }

@@ -4,14 +4,14 @@ import { at } from "../api.js";
 import { filterScope, goes, link } from "../address.js";
 import { el, named } from "../dom.js";
 import { needsDaysOr } from "../facts.js";
-import { count, decimal, plural } from "../format.js";
+import { count, decimal, delta, range, signed } from "../format.js";
+import { t } from "../messages.js";
 import { INDEX, Panel, Part } from "../panel.js";
 import { notEnough, placeholder } from "../region.js";
 import { table } from "../table.js";
 import { interval } from "./interval.js";
 
 const FIRST = 3;
-const NO_REASON = "No single habit explains it";
 
 /** The query: 90 days of posts, whatever the page's period is. */
 export const opportunityPath = () => at("/reports/opportunity", filterScope(["type"]));
@@ -19,24 +19,32 @@ export const opportunityPath = () => at("/reports/opportunity", filterScope(["ty
 /** The authors to coach first. */
 export const toCoach = (authors) => authors.filter((each) => each.gain > 0).slice(0, FIRST);
 
-const AGE = "Posts of the last 90 days are compared when they are 48 hours old.";
-const MEDIAN = "A median needs posts of at least 3 authors of a category.";
-
 /** What is said where no author is below the median: that there is none yet, or that all reach it. */
 export async function noneBelow(authors) {
   if (!authors.length)
     return needsDaysOr(
       2,
-      AGE,
-      notEnough(`${AGE} There is none yet.`, "There will be 48 hours after the next post that is published."),
+      t("coach.age"),
+      notEnough(`${t("coach.age")} ${t("coach.no_post")}`, t("coach.after_next")),
     );
-  if (authors.every((each) => each.median_index === null)) return notEnough(MEDIAN, "There is one once a third author publishes.");
-  return placeholder("No author is below the median", "Every author reaches the median of the category at equal post age.");
+  if (authors.every((each) => each.median_index === null)) return notEnough(t("coach.median"), t("coach.third_author"));
+  return placeholder(t("coach.none"), t("coach.none_text"));
 }
 
 /** The strongest reason for an author's gap. */
 export const mainReason = ({ reasons }) =>
-  reasons.length ? reasons[0].sentence.split(": ")[0] : NO_REASON;
+  reasons.length ? factOf(reasons[0]) : t("coach.no_reason");
+
+const factOf = ({ reason, author: own, category }) => t(`reason.${reason}`, { author: own, mean: category });
+
+/** A reason and its effect, as a sentence. */
+function sentence(reason) {
+  const { effect_pct: effect, low_pct: low, high_pct: high } = reason;
+  const fact = factOf(reason);
+  return effect === null
+    ? fact
+    : t("reason.effect", { reason: fact, effect: signed(effect), range: range(low, high) });
+}
 
 const author = (each) => ({ author: String(each.author_id), post: undefined });
 /** The author's name, which leads to the own page. */
@@ -45,11 +53,10 @@ export const name = (each) => el("a", { href: link(author(each)), onclick: goes(
 export class Opportunities extends Part {
   constructor() {
     super(
-      new Panel("opportunities", "Authors to coach", {
-        about:
-          "Authors below their category's median at equal post age, over the posts of the last 90 days: engagements in the posts' first 48 hours that the median would add, and factors that account for the difference. Means: of posts of the same categories.",
+      new Panel("opportunities", t("coach.title"), {
+        about: t("coach.about"),
         sql: ["fair_authors", "author_rates", "post_features", "posting_slots", "author_slots"],
-        formula: `${INDEX} Gain = E × (median index − index), brought to 90 days. A reason is shown if its effect is clear, and lowers engagement.`,
+        formula: `${INDEX} ${t("coach.formula")}`,
         empty: () => noneBelow([]),
       }),
     );
@@ -68,8 +75,8 @@ export class Opportunities extends Part {
         el(
           "details",
           { class: "numbers" },
-          el("summary", {}, `${plural(behind.length - FIRST, "more author")} below the median`),
-          table("More authors below the median", COLUMNS, behind.slice(FIRST).map(row)),
+          el("summary", {}, t("coach.more", { count: behind.length - FIRST })),
+          table(t("coach.more_table"), COLUMNS, behind.slice(FIRST).map(row)),
         ),
     ];
   }
@@ -84,32 +91,38 @@ function card(each) {
       "p",
       { class: "quiet small" },
       named(each.category),
-      ` · ${plural(each.posts, "post")} · ${plural(each.per_post, "engagement")} a post`,
+      ` · ${t("count.posts", { count: each.posts })} · ${t("count.engagements_per_post", { count: each.per_post })}`,
     ),
-    el("p", { class: "gain good" }, `+${count(each.gain)}`),
+    el("p", { class: "gain good" }, delta(each.gain)),
     el(
       "p",
       { class: "small" },
-      "first-48-hour engagements in 90 days at the category's median",
-      el("span", { class: "quiet" }, ` (${count(each.gain_low)} to ${count(each.gain_high)})`),
+      t("coach.gain"),
+      el("span", { class: "quiet" }, ` (${t("range", { low: count(each.gain_low), high: count(each.gain_high) })})`),
     ),
     interval({ low: each.low, value: each.index, high: each.high, most: 2, mark: each.median_index }),
     el(
       "p",
       { class: "quiet small" },
-      `${decimal(each.index)} × the baseline; the median author has ${decimal(each.median_index)} ×`,
+      t("coach.index", { index: decimal(each.index), median: decimal(each.median_index) }),
     ),
     each.reasons.length
       ? el(
           "ul",
-          { "aria-label": "Reasons" },
-          each.reasons.slice(0, 4).map((reason) => el("li", {}, reason.sentence)),
+          { "aria-label": t("coach.reasons") },
+          each.reasons.slice(0, 4).map((reason) => el("li", {}, sentence(reason))),
         )
-      : el("ul", {}, el("li", {}, `${NO_REASON}: look at the posts themselves.`)),
+      : el("ul", {}, el("li", {}, t("coach.no_reason_text"))),
   );
 }
 
-const COLUMNS = [["Author"], ["Category"], ["Posts", "number"], ["A post", "number"], ["At the median", "number"]];
+const COLUMNS = [
+  [t("coach.column.author")],
+  [t("coach.column.category")],
+  [t("coach.column.posts"), "number"],
+  [t("coach.column.per_post"), "number"],
+  [t("coach.column.gain"), "number"],
+];
 
 const row = (each) =>
   el(
@@ -119,5 +132,5 @@ const row = (each) =>
     el("td", {}, named(each.category)),
     el("td", { class: "number" }, count(each.posts)),
     el("td", { class: "number" }, decimal(each.per_post)),
-    el("td", { class: "number" }, `+${count(each.gain)}`),
+    el("td", { class: "number" }, delta(each.gain)),
   );

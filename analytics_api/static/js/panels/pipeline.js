@@ -1,7 +1,8 @@
 // How the way of the events fares, and what happens right now. Fed by the live board.
 
 import { byId, el, named, owned, update } from "../dom.js";
-import { age, count, decimal, plural, seconds } from "../format.js";
+import { age, count, decimal, seconds } from "../format.js";
+import { isKnown, t } from "../messages.js";
 import { Panel } from "../panel.js";
 import { placeholder } from "../region.js";
 import { scaleTop } from "../spark.js";
@@ -13,8 +14,8 @@ const SHOWN = 6;
 /** The posts of the last five minutes. */
 export class RightNow {
   constructor() {
-    this.panel = new Panel("now", "Right now", {
-      about: "What readers did in the last five minutes, all posts.",
+    this.panel = new Panel("now", t("now.title"), {
+      about: t("now.about"),
       sql: ["live_posts", "live_seconds"],
     });
     this.panel.path = "/live";
@@ -40,14 +41,14 @@ export class RightNow {
         {
           class: "bars",
           role: "img",
-          "aria-label": `Events in each of the last 60 seconds, ${decimal(live.events_per_second)} a second of late`,
+          "aria-label": t("now.bars", { rate: decimal(live.events_per_second) }),
         },
         live.seconds.map((each) => el("i", { vars: { height: `${(100 * Math.min(each, most)) / most}%` } })),
       ),
       el(
         "p",
         { class: "quiet small" },
-        `${plural(live.seconds.reduce((sum, each) => sum + each, 0), "event")} in the last minute`,
+        t("now.minute", { count: live.seconds.reduce((sum, each) => sum + each, 0) }),
       ),
       posts.length
         ? el(
@@ -64,7 +65,7 @@ export class RightNow {
               }),
             ),
           )
-        : placeholder("No events at the moment", "New events show here within a second."),
+        : placeholder(t("now.none"), t("now.none_text")),
       live.unknown_posts.events > 0 && el("p", { class: "warning", data: { key: "unknown" } }, unknownPosts(live)),
     );
     this.panel.region.shown(live, new Date(live.as_of));
@@ -73,7 +74,7 @@ export class RightNow {
 
   /** Say that the feed is interrupted. */
   lose() {
-    this.panel.region.lose("The live feed does not answer");
+    this.panel.region.lose(t("now.lost"));
   }
 
   /** Keep the order of rows while the reader points at them, so that none moves away under a click. */
@@ -88,15 +89,13 @@ export class RightNow {
 
 /** A sentence on the events that no report counts, as their posts are not in the catalogue. */
 export const unknownPosts = ({ unknown_posts: { events, posts } }) =>
-  events
-    ? `${plural(events, "event")} for ${posts === 1 ? "a post" : plural(posts, "post")} the catalogue does not know, in the last five minutes. They count once the catalogue has ${posts === 1 ? "it" : "them"}: see engage db orphans.`
-    : "";
+  events ? t("now.unknown", { events: t("count.events", { count: events }), count: posts }) : "";
 
 /** The strip at the end of the page. */
 export class Pipeline {
   constructor() {
-    this.panel = new Panel("pipeline", "The pipeline", {
-      about: "From a reader's click to the numbers above. Nothing is lost: each record is accounted for.",
+    this.panel = new Panel("pipeline", t("pipeline.title"), {
+      about: t("pipeline.about"),
       sql: ["live_pipeline", "ledger_offsets", "ledger_totals"],
     });
     this.strip = owned(el("dl", { class: "strip" }));
@@ -137,48 +136,43 @@ export class Pipeline {
     const { live } = this;
     if (!live) return;
     const { pipeline } = live;
-    const fact = (name, id, value, note, kind = "") =>
+    const fact = (id, value, note, kind = "") =>
       el(
         "div",
         { data: { key: id } },
-        el("dt", {}, name),
+        el("dt", {}, t(`pipeline.${id === "balanced" ? "ledger" : id}`)),
         el("dd", { class: kind, data: { fact: id } }, value, el("small", {}, note)),
       );
     update(
       this.strip,
-      fact("Events a second", "rate", decimal(live.events_per_second), "mean of 10 s"),
+      fact("rate", decimal(live.events_per_second), t("pipeline.rate_note")),
       fact(
-        "On the way",
         "in_flight",
-        pipeline.in_flight === null ? "unknown" : count(pipeline.in_flight),
-        pipeline.in_flight === null ? "Kafka does not answer" : "in Kafka, not stored yet",
+        pipeline.in_flight === null ? t("pipeline.in_flight_unknown") : count(pipeline.in_flight),
+        pipeline.in_flight === null ? t("pipeline.kafka_away") : t("pipeline.in_flight_note"),
       ),
       fact(
-        "End to end",
         "latency",
         seconds(pipeline.latency_seconds),
-        pipeline.latency_seconds === null ? "nothing came lately" : "from receipt to stored",
+        pipeline.latency_seconds === null ? t("pipeline.latency_unknown") : t("pipeline.latency_note"),
       ),
-      fact("Stored", "stored", count(pipeline.stored), "each exactly once"),
+      fact("stored", count(pipeline.stored), t("pipeline.stored_note")),
       fact(
-        "Dead letters",
         "dead_letters",
         count(pipeline.dead_letters),
-        "wait for a person",
+        t("pipeline.dead_letters_note"),
         pipeline.dead_letters ? "bad" : "",
       ),
       fact(
-        "Reports' age",
         "view_age",
         pipeline.view_as_of ? age(pipeline.view_as_of) : "–",
-        "refreshed on a schedule",
+        t("pipeline.view_age_note"),
       ),
       this.balanced !== undefined &&
         fact(
-          "Ledger",
           "balanced",
-          this.balanced ? "balanced" : "off",
-          this.balanced ? "all is accounted for" : "run engage db verify",
+          this.balanced ? t("pipeline.balanced") : t("pipeline.off"),
+          this.balanced ? t("pipeline.balanced_note") : t("pipeline.off_note"),
           this.balanced ? "good" : "bad",
         ),
     );
@@ -192,10 +186,11 @@ export class Pipeline {
             el(
               "li",
               {},
-              el("b", {}, alert.name.replaceAll("_", " ")),
+              el("b", {}, nameOf("alert", alert.name)),
               alert.subject && ` (${alert.subject})`,
               ": ",
-              alert.detail,
+              // Written by the service, for operators.
+              el("span", { lang: "en" }, alert.detail),
             ),
           ),
         ),
@@ -203,29 +198,36 @@ export class Pipeline {
   }
 }
 
+/** The text of a code of the API; the code itself where there is none. */
+const nameOf = (group, code) => (isKnown(`${group}.${code}`) ? t(`${group}.${code}`) : code.replaceAll("_", " "));
+
 function ledgerTable(body) {
   const columns = [
-    ["Read", (p) => p.next_offset - p.first_offset],
-    ["Stored", (p) => p.stored],
-    ["Sent twice", (p) => p.duplicates],
-    ["Dead letters", (p) => p.dead_lettered],
-    ["Skipped", (p) => p.skipped],
-    ["On the way", (p) => p.in_flight],
+    ["read", (p) => p.next_offset - p.first_offset],
+    ["stored", (p) => p.stored],
+    ["duplicates", (p) => p.duplicates],
+    ["dead_letters", (p) => p.dead_lettered],
+    ["skipped", (p) => p.skipped],
+    ["in_flight", (p) => p.in_flight],
   ];
   return el(
     "details",
     { class: "numbers" },
-    el("summary", {}, `Partition by partition: ${plural(body.partitions.length, "partition")}`),
+    el("summary", {}, t("pipeline.partitions", { count: body.partitions.length })),
     table(
-      "What became of each record",
-      [["Partition"], ...columns.map(([name]) => [name, "number"]), ["State", "number"]],
+      t("pipeline.table"),
+      [
+        [t("pipeline.column.partition")],
+        ...columns.map(([name]) => [t(`pipeline.column.${name}`), "number"]),
+        [t("pipeline.column.state"), "number"],
+      ],
       body.partitions.map((p) =>
         el(
           "tr",
           {},
           el("th", { scope: "row" }, String(p.partition)),
           columns.map(([, of]) => el("td", { class: "number" }, of(p) === null ? "?" : count(of(p)))),
-          el("td", { class: "number" }, p.halt_reason ? `halted: ${p.halt_reason}` : "reading"),
+          el("td", { class: "number" }, p.halt_reason ? t("pipeline.halted", { reason: nameOf("halt", p.halt_reason) }) : t("pipeline.reading")),
         ),
       ),
     ),
@@ -234,5 +236,5 @@ function ledgerTable(body) {
 
 /** The pill in the header. */
 export function updateHeader(live) {
-  byId("live").textContent = `${decimal(live.events_per_second)} events/s`;
+  byId("live").textContent = t("live.rate", { rate: decimal(live.events_per_second) });
 }

@@ -4,7 +4,8 @@ import { at } from "../api.js";
 import { scope, zone } from "../address.js";
 import { el, named } from "../dom.js";
 import { needsDaysOr } from "../facts.js";
-import { count, date, decimal, percent, plural } from "../format.js";
+import { count, date, decimal, percent, rate } from "../format.js";
+import { t } from "../messages.js";
 import { INDEX, Panel, Part } from "../panel.js";
 import { placeholder } from "../region.js";
 import { interval } from "./interval.js";
@@ -20,10 +21,11 @@ const LEADS = {
 
 /** A ranking by engagement in the period; of posts and authors also at equal age. */
 export class Ranking extends Part {
-  constructor(dimension, title, { fair } = {}) {
+  constructor(dimension, { fair } = {}) {
+    const title = t(`ranking.${dimension}`);
     const options = [
-      [false, "Engagement"],
-      [true, "Fair"],
+      [false, t("ranking.engagement")],
+      [true, t("ranking.fair")],
     ];
     const change = (value) => {
       this.isFair = value;
@@ -32,9 +34,9 @@ export class Ranking extends Part {
     };
     super(
       new Panel(`${dimension}-ranking`, title, {
-        about: "By engagements in this period.",
+        about: t("ranking.about"),
         sql: ["ranking"],
-        controls: fair ? [choice(`${title} ranked by`, options, false, change)] : [],
+        controls: fair ? [choice(t("ranking.by", { ranking: title }), options, false, change)] : [],
         empty: () => this.#nothing(),
       }),
     );
@@ -57,7 +59,7 @@ export class Ranking extends Part {
   show() {
     this.panel.sql = [this.isFair ? this.fair.sql : "ranking"];
     this.panel.formula = this.isFair ? INDEX : "";
-    this.panel.about.textContent = this.isFair ? ABOUT : "By engagements in this period.";
+    this.panel.about.textContent = this.isFair ? t("ranking.fair_about") : t("ranking.about");
     return super.show();
   }
 
@@ -67,8 +69,8 @@ export class Ranking extends Part {
   }
 
   #nothing() {
-    const nothing = placeholder("Nothing in this period");
-    return this.isFair ? needsDaysOr(2, "Posts are compared when they are 48 hours old.", nothing) : nothing;
+    const nothing = placeholder(t("state.nothing"));
+    return this.isFair ? needsDaysOr(2, t("state.at_48_hours"), nothing) : nothing;
   }
 
   #rows(rows) {
@@ -89,9 +91,10 @@ export class Ranking extends Part {
   #sub(each) {
     if (this.dimension === "post")
       return [named(each.author_name), " · ", named(each.category), ` · ${date(each.publish_date, zone())}`];
-    const rate = each.engagement_rate === null ? "no views" : `${decimal(each.engagement_rate)} % engage`;
+    const engage =
+      each.engagement_rate === null ? t("ranking.no_views") : t("ranking.rate", { rate: rate(each.engagement_rate) });
     const category = this.dimension === "author" ? [" · ", named(each.category)] : [];
-    return [`${plural(each.posts_engaged, "post")} engaged with · ${rate}`, ...category];
+    return [`${t("count.posts_engaged", { count: each.posts_engaged })} · ${engage}`, ...category];
   }
 
   #fairRows(rows) {
@@ -100,7 +103,7 @@ export class Ranking extends Part {
       row({
         key: this.fair.key(each),
         label: this.fair.label(each),
-        figure: `${decimal(each.index)} ×`,
+        figure: t("ranking.index", { index: decimal(each.index) }),
         leads: this.fair.leads(each),
         sub: this.fair.sub(each),
         aside: interval({ low: each.low, value: each.index, high: each.high, most, mark: 1 }),
@@ -113,16 +116,13 @@ export class Ranking extends Part {
       this.limit = Math.min(1000, this.limit * 4);
       this.change();
     };
-    return el("button", { class: "plain", type: "button", onclick: more }, "Show more");
+    return el("button", { class: "plain", type: "button", onclick: more }, t("ranking.more"));
   }
 }
 
-const ABOUT =
-  "What posts published in this period earn in their first 48 hours, as a multiple of what posts of their category earn at that age. Little evidence is drawn towards 1; the bar is the 95 % interval.";
-
 /** The four rankings. */
 export const rankings = () => [
-  new Ranking("post", "Top posts", {
+  new Ranking("post", {
     fair: {
       path: "/reports/fair-posts",
       sql: "fair_posts",
@@ -133,11 +133,16 @@ export const rankings = () => [
         named(each.author_name),
         " · ",
         named(each.category),
-        ` · ${count(each.total_engagements)}, median ${decimal(each.median)}: better than ${percent(each.percentile)}`,
+        " · ",
+        t("ranking.fair_post", {
+          engagements: count(each.total_engagements),
+          median: decimal(each.median),
+          percentile: percent(each.percentile),
+        }),
       ],
     },
   }),
-  new Ranking("author", "Top authors", {
+  new Ranking("author", {
     fair: {
       path: "/reports/fair-authors",
       sql: "fair_authors",
@@ -145,9 +150,13 @@ export const rankings = () => [
       label: (each) => each.author_name,
       leads: (each) => ({ author: String(each.author_id), post: undefined }),
       sub: (each) =>
-        `${plural(each.posts, "post")} · ${decimal(each.per_post)} a post, mean of the categories ${decimal(each.baseline_mean)}`,
+        t("ranking.fair_author", {
+          posts: t("count.posts", { count: each.posts }),
+          per_post: decimal(each.per_post),
+          mean: decimal(each.baseline_mean),
+        }),
     },
   }),
-  new Ranking("category", "Categories"),
-  new Ranking("tag", "Tags"),
+  new Ranking("category"),
+  new Ranking("tag"),
 ];

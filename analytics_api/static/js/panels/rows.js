@@ -2,7 +2,8 @@
 
 import { goes, link } from "../address.js";
 import { el, named, spoken, update } from "../dom.js";
-import { signed } from "../format.js";
+import { unsigned } from "../format.js";
+import { t } from "../messages.js";
 
 /**
  * One row. *part*: how much of the bar is filled, 0 to 1; *leads*: what a click changes in the
@@ -23,8 +24,8 @@ export function row({ label, figure, change, sub, part = 0, leads, key, aside })
         el(
           "span",
           { class: `change ${better}` },
-          change === null ? "new" : signed(change).replace(/^[+−]/, ""),
-          spoken(" against the comparison period"),
+          change === null ? t("ranking.new") : unsigned(change),
+          spoken(t("ranking.compared")),
         )),
     sub && el("span", { class: "sub" }, sub),
   );

@@ -3,7 +3,8 @@
 import { ask, at, Failure } from "../api.js";
 import { current, go, goes, link, scope, zone } from "../address.js";
 import { el, named, owned } from "../dom.js";
-import { count, date, decimal, percent, plural, signed } from "../format.js";
+import { count, date, decimal, percent, rate, signed } from "../format.js";
+import { rich, t } from "../messages.js";
 import { INDEX } from "../panel.js";
 import { Region } from "../region.js";
 import { showSource } from "../source.js";
@@ -64,13 +65,13 @@ export class Subject {
 /** What is shown in place of an author or a post that does not exist. */
 function absent(error) {
   if (!(error instanceof Failure) || ![404, 422].includes(error.status)) throw error;
-  return { title: "Not found", asOf: new Date(), body: { absent: error.message } };
+  return { title: t("subject.not_found"), asOf: new Date(), body: { absent: error.reason } };
 }
 
 const notFound = (why) => [
-  el("h2", {}, "There is no such page"),
-  el("p", { class: "quiet" }, `${why}.`),
-  back("Everything", { post: undefined, author: undefined }),
+  el("h2", {}, t("subject.not_found_title")),
+  el("p", { class: "quiet" }, why),
+  back(t("subject.back_all"), { post: undefined, author: undefined }),
 ];
 
 async function loadPost(id) {
@@ -89,40 +90,51 @@ function drawPost({ absent: why, id, paths, ever, week, benchmark }) {
   const age = (Date.now() - new Date(ever.publish_date)) / 86_400_000;
   const author = { author: String(ever.author_id), post: undefined };
   return [
-    back("All posts", { post: undefined }),
+    back(t("subject.back_posts"), { post: undefined }),
     el(
       "div",
       {},
-      el("p", { class: "quiet small" }, "Post ", named(id), " · ", named(ever.category)),
+      el("p", { class: "quiet small" }, rich("subject.post", { id: named(id), category: named(ever.category) })),
       el("h2", {}, named(ever.title)),
       el(
         "p",
         {},
-        "by ",
-        el("a", { href: link(author), onclick: goes(author) }, named(ever.author_name)),
-        `, published ${date(ever.publish_date, zone(), PUBLISHED)}`,
+        rich("subject.by", {
+          author: el("a", { href: link(author), onclick: goes(author) }, named(ever.author_name)),
+          date: date(ever.publish_date, zone(), PUBLISHED),
+        }),
       ),
     ),
     el(
       "dl",
       { class: "facts" },
       fact(
-        "Engagements, all time",
+        t("subject.engagements"),
         count(ever.total_engagements),
-        age > 0 ? `${decimal(ever.total_engagements / Math.max(1, age))} a day` : null,
+        age > 0 ? t("subject.per_day", { rate: decimal(ever.total_engagements / Math.max(1, age)) }) : null,
         "total_engagements",
       ),
-      fact("Views, all time", count(ever.views), null, "views"),
-      fact("Likes, all time", count(ever.likes), null, "likes"),
-      fact("Comments, all time", count(ever.comments), null, "comments"),
-      fact("Shares, all time", count(ever.shares), null, "shares"),
-      fact("Engage after a view", ever.engagement_rate === null ? "no views" : percent(ever.engagement_rate), null, "engagement_rate"),
-      fact("Engagements, last 7 days", count(week.total_engagements), null, "week"),
+      fact(t("subject.views"), count(ever.views), null, "views"),
+      fact(t("subject.likes"), count(ever.likes), null, "likes"),
+      fact(t("subject.comments"), count(ever.comments), null, "comments"),
+      fact(t("subject.shares"), count(ever.shares), null, "shares"),
+      fact(
+        t("subject.rate"),
+        ever.engagement_rate === null ? t("subject.no_views") : rate(ever.engagement_rate),
+        null,
+        "engagement_rate",
+      ),
+      fact(t("subject.week"), count(week.total_engagements), null, "week"),
     ),
     forItsAge(benchmark),
     sources(
       { title: ever.title, sql: ["engagement", "engagement_ever"], path: paths.ever },
-      { title: "For its age", sql: ["post_benchmark"], path: paths.benchmark, label: "How is “For its age” computed?" },
+      {
+        title: t("subject.for_its_age"),
+        sql: ["post_benchmark"],
+        path: paths.benchmark,
+        label: t("subject.for_its_age_source"),
+      },
     ),
   ];
 }
@@ -141,36 +153,36 @@ async function loadAuthor(id) {
 function drawAuthor({ absent: why, path, fairly, author, own }) {
   if (why) return notFound(why);
   return [
-    back("All authors", { author: undefined }),
+    back(t("subject.back_authors"), { author: undefined }),
     el(
       "div",
       {},
-      el("p", { class: "quiet small" }, "Author · ", named(author.category)),
+      el("p", { class: "quiet small" }, rich("subject.author", { category: named(author.category) })),
       el("h2", {}, named(author.author_name)),
     ),
     el(
       "dl",
       { class: "facts" },
-      fact("Posts, all time", count(author.total_posts), null, "total_posts"),
+      fact(t("subject.posts"), count(author.total_posts), null, "total_posts"),
       fact(
-        "Engagements, all time",
+        t("subject.engagements"),
         count(author.total_engagements),
-        `${decimal(author.avg_engagement_per_post)} a post`,
+        t("subject.per_post", { rate: decimal(author.avg_engagement_per_post) }),
         "total_engagements",
       ),
-      fact("Last 7 days", trend(author, 7), "against the 7 before", "change_7d"),
-      fact("Last 30 days", trend(author, 30), "against the 30 before", "change_30d"),
+      fact(t("subject.last_7"), trend(author, 7), t("subject.against_7"), "change_7d"),
+      fact(t("subject.last_30"), trend(author, 30), t("subject.against_30"), "change_30d"),
       own &&
         fact(
-          "At equal age, this period",
-          `${decimal(own.index)} ×`,
-          `the baseline (${decimal(own.low)} to ${decimal(own.high)})`,
+          t("subject.at_equal_age"),
+          t("subject.index", { index: decimal(own.index) }),
+          t("subject.baseline", { range: t("range", { low: decimal(own.low), high: decimal(own.high) }) }),
           "index",
         ),
     ),
     sources(
       { title: author.author_name, sql: ["author_trends"], path },
-      own && { title: "At equal age", sql: ["fair_authors"], formula: INDEX, path: fairly },
+      own && { title: t("subject.equal_age"), sql: ["fair_authors"], formula: INDEX, path: fairly },
     ),
   ];
 }
@@ -178,23 +190,26 @@ function drawAuthor({ absent: why, path, fairly, author, own }) {
 /** A post compared with the latest posts of its category at exactly the same age, as a sentence. */
 function forItsAge(found) {
   const { age_hours: age, peers, percentile: place } = found;
-  const sentence = (...parts) => el("p", { data: { fact: "percentile" } }, ...parts);
-  if (place === null) {
-    const missing = peers < 20 ? `${peers} of 20 posts are old enough to compare with` : "wait until it is 15 minutes old";
-    return sentence(`For its age: not enough data yet, ${missing}.`);
-  }
+  const sentence = (content) => el("p", { data: { fact: "percentile" } }, content);
+  if (place === null) return sentence(peers < 20 ? t("subject.few_peers", { peers }) : t("subject.too_young"));
   return sentence(
-    "For its age: ",
-    el("strong", {}, `better than ${percent(place)}`),
-    ` of the last ${count(peers)} posts in `,
-    named(found.category),
-    `. It had ${plural(found.total_engagements, "engagement")} ${after(age)}; the median had ${count(found.median)}, four in five ` +
-      `${count(found.low)} to ${count(found.high)}.`,
+    rich("subject.place", {
+      better: el("strong", {}, t("subject.better", { percentile: percent(place) })),
+      peers,
+      category: named(found.category),
+      after: after(age, t("count.engagements", { count: found.total_engagements })),
+      median: count(found.median),
+      range: t("range", { low: count(found.low), high: count(found.high) }),
+    }),
   );
 }
 
-const after = (hours) =>
-  hours < 1 ? `after ${Math.round(hours * 60)} minutes` : hours < 48 ? `after ${decimal(hours)} hours` : `after ${decimal(hours / 24)} days`;
+function after(hours, engagements) {
+  if (hours < 1) return t("subject.after_minutes", { count: Math.round(hours * 60), engagements });
+  return hours < 48
+    ? t("subject.after_hours", { count: hours, engagements })
+    : t("subject.after_days", { count: hours / 24, engagements });
+}
 
 const sources = (...reports) =>
   el(
@@ -204,7 +219,7 @@ const sources = (...reports) =>
       el(
         "button",
         { type: "button", onclick: () => showSource(each) },
-        each.label ?? (each.formula ? "And at equal age?" : "How is this computed?"),
+        each.label ?? (each.formula ? t("subject.equal_age_source") : t("panel.source")),
       ),
     ),
   );

@@ -4,31 +4,21 @@ import { ask, at } from "../api.js";
 import { chosenDays, chosenPeriod, current, go, scope, zone } from "../address.js";
 import { Chart } from "../chart.js";
 import { el, owned, update } from "../dom.js";
-import { date, days, decimal, figure, signed } from "../format.js";
+import { date, days, figure, rate, unsigned } from "../format.js";
+import { rich, t } from "../messages.js";
 import { Panel } from "../panel.js";
-import { daysBetween, todayIn } from "../periods.js";
+import { dateIn, daysBetween, todayIn } from "../periods.js";
 import { Region, notEnough, placeholder } from "../region.js";
 import { drawing } from "../spark.js";
 
 const TILES = [
-  ["total_engagements", "Engagements", ""],
-  ["views", "Views", "view"],
-  ["likes", "Likes", "like"],
-  ["comments", "Comments", "comment"],
-  ["shares", "Shares", "share"],
+  ["total_engagements", ""],
+  ["views", "view"],
+  ["likes", "like"],
+  ["comments", "comment"],
+  ["shares", "share"],
 ];
-const READERS = ["active_users", "Known readers", null];
-/** Why there is no comparison period, in a tile and in the sentence below the tiles. */
-const NO_COMPARISON = {
-  all_time: () => "All time has no comparison period.",
-  not_recorded: ({ recorded_since: since }) =>
-    since
-      ? `Nothing to compare with yet: the comparison period begins before ${date(since, zone())}, when recording began.`
-      : "Nothing is recorded yet.",
-  expired: () => "Days of the comparison period have expired.",
-  not_requested: () => "",
-};
-const COMPARED = { previous: "the period before", year: "the same period last year" };
+const READERS = ["active_users", null];
 const INTERVALS = ["hour", "day", "week"];
 const FEW_DAYS = 4;
 const DAY_MS = 86_400_000;
@@ -36,15 +26,15 @@ const DAY_MS = 86_400_000;
 /** The card of tiles and chart. */
 export class Trend {
   constructor() {
-    this.tiles = owned(el("div", { class: "tiles", role: "group", "aria-label": "Totals; each draws its chart" }));
+    this.tiles = owned(el("div", { class: "tiles", role: "group", "aria-label": t("tile.label") }));
     this.totals = new Region(this.tiles, { loading: () => TILES.concat([READERS]).map(emptyTile) });
     this.compared = owned(el("p", { class: "quiet small compared", id: "compared" }));
-    this.panel = new Panel("trend", "Engagement over time", {
+    this.panel = new Panel("trend", t("trend.title"), {
       sql: ["series", "overview"],
-      empty: () => placeholder("Nothing in this period"),
+      empty: () => placeholder(t("state.nothing")),
     });
     this.chart = new Chart();
-    this.choice = el("div", { class: "segments", role: "group", "aria-label": "Interval" });
+    this.choice = el("div", { class: "segments", role: "group", "aria-label": t("trend.interval") });
     this.panel.heading.after(this.choice);
     this.#drawChoice();
     this.panel.element.prepend(this.tiles, this.totals.note, this.compared);
@@ -70,8 +60,7 @@ export class Trend {
       update(this.compared, "\u00a0");
     }
     this.panel.region.expect(this.#chartKey());
-    const [, name] = this.#metric();
-    this.panel.heading.textContent = post ? "This post, over time" : `${name} over time`;
+    this.panel.heading.textContent = post ? t("trend.of_post") : t(`trend.of.${this.#metric()[0]}`);
   }
 
   async show() {
@@ -95,13 +84,13 @@ export class Trend {
 
   #metric() {
     const { metric, type } = current();
-    return TILES.find(([, , kind]) => kind === (type ?? metric ?? "")) ?? TILES[0];
+    return TILES.find(([, kind]) => kind === (type ?? metric ?? "")) ?? TILES[0];
   }
 
   /** What the chart depends on; the interval that is usual is known later. */
   #chartKey() {
     const { post, interval } = current();
-    return `${at("/reports/series", scope())}&${post ?? ""}&${interval ?? ""}&${this.#metric()[2]}`;
+    return `${at("/reports/series", scope())}&${post ?? ""}&${interval ?? ""}&${this.#metric()[1]}`;
   }
 
   async #showChart() {
@@ -113,7 +102,7 @@ export class Trend {
       const interval = INTERVALS.includes(chosen) ? chosen : usual;
       query.set("interval", interval);
       const total = at("/reports/series", query);
-      const [, , kind] = this.#metric();
+      const [, kind] = this.#metric();
       if (kind) query.set("type", kind);
       path = at("/reports/series", query);
       const [found, all] = await Promise.all([ask(path), ask(total)]);
@@ -146,7 +135,7 @@ export class Trend {
             onclick: () => go({ interval: each === usual ? undefined : each }),
             data: { key: each },
           },
-          each,
+          t(`trend.interval.${each}`),
         ),
       ),
     );
@@ -156,10 +145,9 @@ export class Trend {
     this.#drawChoice(interval, usual);
     this.#drawSparks(total);
     const first = points.findIndex((point) => point.total_engagements !== null);
-    if (first < 0) return notEnough("Recording begins with the first event.");
-    const [, name] = this.#metric();
+    if (first < 0) return notEnough(t("trend.not_begun"));
     return this.chart.show({
-      name,
+      name: t(`tile.${this.#metric()[0]}`),
       interval,
       zone: zone(),
       points: points.slice(first).map((point) => ({
@@ -185,9 +173,9 @@ export class Trend {
   }
 
   #tiles(body) {
-    const [, , chosen] = this.#metric();
+    const [, chosen] = this.#metric();
     const only = current().type;
-    const tile = ([name, text, kind], below, pressed) => {
+    const tile = ([name, kind], below, pressed) => {
       const change = body.change_pct?.[name];
       return el(
         "button",
@@ -199,7 +187,7 @@ export class Trend {
           onclick: () => go({ metric: kind || undefined }),
           data: { tile: name },
         },
-        el("span", { class: "name" }, text),
+        el("span", { class: "name" }, t(`tile.${name}`)),
         el("span", { class: "value" }, figure(body.current[name])),
         changeOf(change, body, name),
         below,
@@ -207,7 +195,7 @@ export class Trend {
     };
     return [
       ...TILES.map((each) =>
-        tile(each, el("span", { class: "line-place" }, this.#spark(each[0])), each[2] === chosen),
+        tile(each, el("span", { class: "line-place" }, this.#spark(each[0])), each[1] === chosen),
       ),
       tile(READERS, el("span", { class: "quiet small line-place" }, rateNote(body.current.engagement_rate, only))),
     ];
@@ -230,18 +218,15 @@ async function postScope() {
   }
   query.delete("period");
   query.set("compare", "none");
-  query.set("start", isoDate(body.publish_date));
+  query.set("start", dateIn(zone(), body.publish_date));
   return [query, usualInterval(age)];
 }
 
-const isoDate = (instant) =>
-  date(instant, zone(), { year: "numeric", month: "2-digit", day: "2-digit" }).split("/").reverse().join("-");
-
-function emptyTile([name, text]) {
+function emptyTile([name]) {
   return el(
     "div",
     { class: "tile", data: { key: name } },
-    el("span", { class: "name" }, text),
+    el("span", { class: "name" }, t(`tile.${name}`)),
     el("span", { class: "skeleton value" }, el("i")),
     el("span", { class: "change quiet" }, "\u00a0"),
     el("span", { class: "line-place" }),
@@ -249,26 +234,39 @@ function emptyTile([name, text]) {
 }
 
 function changeOf(change, body, name) {
-  if (body.change_pct === null) return el("span", { class: "change quiet" }, "not compared");
-  if (change === null) return el("span", { class: "change quiet" }, "none before");
+  if (body.change_pct === null) return el("span", { class: "change quiet" }, t("tile.not_compared"));
+  if (change === null) return el("span", { class: "change quiet" }, t("tile.none_before"));
   const better = change > 0 ? "good" : change < 0 ? "bad" : "quiet";
   return el(
     "span",
-    { class: `change ${better}`, title: `${figure(body.previous[name])} in ${days(body.previous_start, body.previous_end, zone())}` },
-    signed(change).replace(/^[+−]/, ""),
+    { class: `change ${better}`, title: beforeOf(body, name) },
+    unsigned(change),
   );
 }
 
+const beforeOf = (body, name) =>
+  t("tile.before", {
+    value: figure(body.previous[name]),
+    days: days(body.previous_start, body.previous_end, zone()),
+  });
+
 /** Which days the tiles are of, and which they are compared with. */
 function comparedWith(body) {
-  const shown = chosenPeriod() === "all" ? "All time" : days(body.start, body.end, zone());
-  if (body.no_comparison) return [el("b", {}, shown), " ", NO_COMPARISON[body.no_comparison](body)];
+  const shown = el("b", {}, chosenPeriod() === "all" ? t("trend.all_time") : days(body.start, body.end, zone()));
+  if (body.no_comparison) return [shown, " ", noComparison(body)];
   const before = days(body.previous_start, body.previous_end, zone());
-  return [el("b", {}, shown), ` compared with ${before}, ${COMPARED[current().compare ?? "previous"]}`];
+  return rich(`trend.compared.${current().compare ?? "previous"}`, { days: shown, before });
+}
+
+/** Why there is no comparison period. */
+function noComparison({ no_comparison: reason, recorded_since: since }) {
+  if (reason === "not_requested") return "";
+  if (reason !== "not_recorded") return t(`trend.no_comparison.${reason}`);
+  return since ? t("trend.no_comparison.not_recorded", { date: date(since, zone()) }) : t("state.nothing_recorded");
 }
 
 /** The tile's note: the share of readers who engage after a view; *only*: one type is chosen. */
-function rateNote(rate, only) {
-  if (only) return "of this type alone";
-  return rate === null ? "no views" : `${decimal(rate)} % engage after a view`;
+function rateNote(value, only) {
+  if (only) return t("tile.this_type");
+  return value === null ? t("tile.no_views") : t("tile.rate", { rate: rate(value) });
 }

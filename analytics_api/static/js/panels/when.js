@@ -4,18 +4,15 @@ import { ask, askText, at } from "../api.js";
 import { filterScope, zone } from "../address.js";
 import { el } from "../dom.js";
 import { daysAfter, needsDays, recordedSince, written } from "../facts.js";
-import { count, date, plural, range, signed } from "../format.js";
+import { clock, count, date, range, signed } from "../format.js";
+import { t } from "../messages.js";
 import { Panel, Part } from "../panel.js";
 import { notEnough, placeholder } from "../region.js";
 import { download } from "../source.js";
 import { SHADES, week } from "./heatmap.js";
 
-const VERDICTS = {
-  good: "better than usual",
-  weak: "weaker than usual",
-  usual: "as usual",
-  thin: "too few posts",
-};
+const VERDICTS = ["good", "weak", "usual", "thin"];
+const verdict = (name) => t(`when.verdict.${name}`);
 
 /** The hours of the week, and the next good ones: a year of posts, whatever the page's period is. */
 export const slotsPath = () => at("/reports/when-to-post", filterScope(["type"]));
@@ -32,16 +29,13 @@ const LEAST = 10;
 /** What is said where no hour is good: that too few posts are known, or that hours do not differ. */
 export async function noGoodHour(cells) {
   if (cells.some((each) => each.verdict !== "thin"))
-    return placeholder(
-      "No hour is clearly better",
-      "Publish when it suits you: one test of all hours finds no difference between them.",
-    );
-  const needs = `An hour of the week is judged by ${LEAST} posts in it and the hours beside it, each 24 hours old.`;
+    return placeholder(t("when.none"), t("when.none_text"));
+  const needs = t("when.needs", { least: LEAST });
   const early = await needsDays(1, needs);
   if (early) return early;
   const posts = cells.reduce((sum, each) => sum + each.posts, 0);
   const most = Math.max(0, ...cells.map((each) => near(cells, each)));
-  const missing = `${needs} There are ${plural(posts, "post")}, at most ${count(most)} around one hour.`;
+  const missing = `${needs} ${t("when.there_are", { count: posts, most: count(most) })}`;
   return notEnough(missing, await expected(most));
 }
 
@@ -52,26 +46,24 @@ const near = (cells, { day_of_week: day, hour_of_day: hour }) =>
     .reduce((sum, each) => sum + each.posts, 0);
 
 async function expected(most) {
-  if (!most) return "The date is known once posts are a day old.";
+  if (!most) return t("when.unknown_date");
   const since = await recordedSince();
   const days = (Date.now() - since.getTime()) / 86_400_000;
-  return `At this rate of publishing, there will be enough around ${written(daysAfter(since, (days * LEAST) / most))}.`;
+  return t("when.expected", { date: written(daysAfter(since, (days * LEAST) / most)) });
 }
 
-const hourOf = (slot) => date(slot.start, zone(), { hour: "2-digit", minute: "2-digit" });
+const hourOf = (slot) => clock(slot.start, zone());
 
 export const slotName = (slot, weekday = "long") =>
-  `${date(slot.start, zone(), { weekday, day: "numeric", month: "short" })}, ${hourOf(slot)}`;
+  t("when.slot", { date: date(slot.start, zone(), { weekday, day: "numeric", month: "short" }), hour: hourOf(slot) });
 
 export class WhenToPost extends Part {
   constructor() {
     super(
-      new Panel("when", "When to publish", {
-        about:
-          "How posts published in an hour of the week did in their first 24 hours, compared with the same authors' posts of the category. Posts of the last 365 days.",
+      new Panel("when", t("when.title"), {
+        about: t("when.about"),
         sql: ["posting_slots"],
-        formula:
-          "A post is compared with its author's posts of the category, allowing for the month. Lift = 100 × (index − 1); the index is that of the hour of the day times that of the weekday times the hour's own, each drawn towards 1 as far as chance explains it. Good or weak: one test finds that hours of the day or weekdays differ, and the whole 95 % interval is above or below 0.",
+        formula: t("when.formula"),
       }),
     );
   }
@@ -99,13 +91,18 @@ export class WhenToPost extends Part {
         .filter((each) => each.verdict === "good" || each.verdict === "weak")
         .map((each) => Math.abs(each.lift_pct)),
     );
-    return week("Lift by the weekday and hour of publishing", zone(), (day, each) => {
+    return week(t("when.table"), zone(), (day, each) => {
       const slot = found.get(`${day}:${each}`);
-      if (!slot || slot.verdict === "thin") return { className: "thin", title: VERDICTS.thin };
+      if (!slot || slot.verdict === "thin") return { className: "thin", title: verdict("thin") };
       const shade = Math.max(3, Math.ceil((SHADES - 1) * Math.min(1, Math.abs(slot.lift_pct) / most)));
       return {
         className: slot.verdict === "usual" ? "usual" : `${slot.verdict} s${shade}`,
-        title: `${VERDICTS[slot.verdict]}, ${signed(slot.lift_pct)} (${range(slot.low_pct, slot.high_pct)}), ${slot.posts ? plural(slot.posts, "post") : "by the posts of the hours beside it"}`,
+        title: t("when.cell", {
+          verdict: verdict(slot.verdict),
+          lift: signed(slot.lift_pct),
+          range: range(slot.low_pct, slot.high_pct),
+          posts: slot.posts ? t("count.posts", { count: slot.posts }) : t("when.by_others"),
+        }),
       };
     });
   }
@@ -120,13 +117,13 @@ function list(slots) {
         el(
           "li",
           { data: { slot: slot.start } },
-          el("b", {}, `${date(slot.start, zone(), { weekday: "short" })}, ${hourOf(slot)}`),
+          el("b", {}, t("when.slot", { date: date(slot.start, zone(), { weekday: "short" }), hour: hourOf(slot) })),
           el("span", { class: "small" }, date(slot.start, zone(), { day: "numeric", month: "long" })),
           el(
             "span",
             {},
             el("b", { class: "good" }, signed(slot.lift_pct)),
-            ` · ${plural(slot.posts, "post")}`,
+            ` · ${t("count.posts", { count: slot.posts })}`,
           ),
           el("span", { class: "quiet small" }, range(slot.low_pct, slot.high_pct)),
         ),
@@ -144,7 +141,7 @@ function list(slots) {
             "text/calendar",
           ),
       },
-      "Add these to a calendar",
+      t("when.calendar"),
     ),
   ];
 }
@@ -153,5 +150,5 @@ const legend = () =>
   el(
     "p",
     { class: "scale" },
-    ...Object.entries(VERDICTS).map(([name, text]) => el("span", {}, el("i", { class: name }), text)),
+    ...VERDICTS.map((name) => el("span", {}, el("i", { class: name }), verdict(name))),
   );
