@@ -23,6 +23,7 @@ from sql.pool import OUTAGES
 from web import problems
 from web.asgi import Application
 from web.auth import Scope
+from web.error_handlers import response_of
 from web.health import Readiness
 from web.server import END_STREAMS
 from web.service import new_app, with_middleware
@@ -72,14 +73,14 @@ def create_app(settings: ApiSettings) -> tuple[Application, Readiness]:
 
 def _unavailable(request: Request, error: Exception) -> Response:
     logger.warning("report failed", path=request.url.path, error=type(error).__name__)
-    return problems.database_unavailable("PostgreSQL does not answer in time").response()
+    return response_of(problems.database_unavailable("PostgreSQL does not answer in time"))
 
 
 def _cancelled(request: Request, error: Exception) -> Response:
     logger.warning("report cancelled", path=request.url.path, error=type(error).__name__)
     detail = "the report's query was cancelled before it ended"
     headers = {"Retry-After": "1"}
-    return problems.Problem(503, "report_timeout", detail, headers=headers).response()
+    return response_of(problems.Problem(503, "report_timeout", detail, headers=headers))
 
 
 def _not_filled(request: Request, error: Exception) -> Response:
@@ -87,7 +88,7 @@ def _not_filled(request: Request, error: Exception) -> Response:
     logger.warning("report failed", path=request.url.path, error=type(error).__name__)
     detail = "the stats view has not been refreshed yet"
     headers = {"Retry-After": "1"}
-    return problems.Problem(503, "stats_view_empty", detail, headers=headers).response()
+    return response_of(problems.Problem(503, "stats_view_empty", detail, headers=headers))
 
 
 def _unknown_zone(reporting_zone: str) -> Callable[[Request, Exception], Response]:
@@ -100,7 +101,7 @@ def _unknown_zone(reporting_zone: str) -> Callable[[Request, Exception], Respons
             raise error
         logger.warning("time zone unknown to PostgreSQL", time_zone=name)
         detail = "the time zone data of PostgreSQL do not have this zone: choose another one by tz"
-        return problems.Problem(422, "unknown_time_zone", detail).response()
+        return response_of(problems.Problem(422, "unknown_time_zone", detail))
 
     return answer
 

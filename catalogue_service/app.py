@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import asyncpg
 from fastapi import FastAPI, Request
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from catalogue_service import routes
@@ -18,7 +17,8 @@ from sql.pool import OUTAGES, open_pool
 from web import problems
 from web.asgi import Application, ASGIScope, Message, Receive, Send
 from web.auth import Scope
-from web.body import read_body
+from web.body import ClientDisconnected, read_body
+from web.error_handlers import response_of
 from web.health import Readiness
 from web.service import new_app, with_middleware
 
@@ -94,7 +94,7 @@ class _LimitedBodies:
             return
         try:
             body = await read_body(receive, MAX_BODY_BYTES)
-        except ClientDisconnect:
+        except ClientDisconnected:
             return
         messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -108,7 +108,7 @@ def _unavailable(request: Request, error: Exception) -> Response:
     # The route, because the path may contain user data.
     route = getattr(request.scope.get("route"), "path", "")
     logger.warning("request failed", route=route, error=type(error).__name__)
-    return problems.database_unavailable("PostgreSQL does not answer in time").response()
+    return response_of(problems.database_unavailable("PostgreSQL does not answer in time"))
 
 
 def _add_root(app: FastAPI) -> None:

@@ -14,7 +14,6 @@ from urllib.parse import parse_qs
 
 import msgspec
 from fastapi import FastAPI
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from ingest_service import browser, cloudevents, metrics
@@ -65,7 +64,14 @@ from web.asgi import (
     send_response,
 )
 from web.auth import REQUEST_KEY, KeyEntry
-from web.body import JSON, NDJSON, TEXT, read_encoded_body, require_media_type
+from web.body import (
+    JSON,
+    NDJSON,
+    TEXT,
+    ClientDisconnected,
+    read_encoded_body,
+    require_media_type,
+)
 from web.parameters import reject_unknown
 from web.problems import BEHIND_A_KEY, Problem, responses, unavailable
 
@@ -148,7 +154,7 @@ class EventRoutes:
             metrics.REJECTED.labels(error.code).inc()
             status = 400 if error.code == "malformed_json" else 422
             await send_problem(send, Problem(status, error.code, error.detail))
-        except ClientDisconnect:
+        except ClientDisconnected:
             return
         else:
             await send_response(send, *reply)

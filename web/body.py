@@ -11,7 +11,6 @@ from itertools import islice
 from typing import Final
 
 from prometheus_client import Gauge
-from starlette.requests import ClientDisconnect
 
 from web.asgi import ASGIScope, Receive
 from web.problems import Problem
@@ -48,6 +47,10 @@ _MAX_CACHED_BYTES: Final = 256
 _LINE: Final = re.compile(rb"[^ \t\r\n][^\n]*")
 
 
+class ClientDisconnected(Exception):  # noqa: N818
+    """The connection closed before the body was complete."""
+
+
 class BodyMemory:
     """Counts the bytes of request bodies until their requests are answered.
 
@@ -80,7 +83,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 
     Raises:
         Problem: 413, the body is larger than *limit* bytes.
-        ClientDisconnect: the connection closed before the body was complete.
+        ClientDisconnected: the connection closed before the body was complete.
     """
     message = await receive()
     body: bytes | bytearray = message.get("body", b"")
@@ -92,7 +95,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
         message = await receive()
         body += message.get("body", b"")
     if message["type"] == "http.disconnect":
-        raise ClientDisconnect
+        raise ClientDisconnected
     if len(body) > limit:
         raise too_large(limit)
     return bytes(body)
@@ -103,7 +106,7 @@ async def read_encoded_body(scope: ASGIScope, receive: Receive, limit: int) -> b
 
     Raises:
         Problem: 400 (damaged gzip), 413 or 415 (another Content-Encoding).
-        ClientDisconnect: the connection closed before the body was complete.
+        ClientDisconnected: the connection closed before the body was complete.
     """
     codings, declared = [], b"0"
     for name, value in scope["headers"]:

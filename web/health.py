@@ -1,16 +1,13 @@
-"""Liveness, readiness and metrics: as routes of the HTTP services, and on a port of any process."""
+"""Liveness, readiness and metrics on a port of any process; web.service has them as routes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
-from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from runtime.settings import ProcessSettings
-from web import problems
 from web.asgi import Application, ASGIScope, Receive, Send, send_response
 from web.body import JSON
 from web.connection import Connection
@@ -31,32 +28,6 @@ class OperatorNeeded(str):
     """A reason that only an operator can remove. The process itself works."""
 
     __slots__ = ()
-
-
-def add_health_routes(app: FastAPI, not_ready: Readiness) -> None:
-    """Add /healthz, /readyz and /metrics."""
-
-    @app.get("/healthz", tags=["service"])
-    async def healthz() -> dict[str, str]:
-        """Return 200 while the process runs."""
-        return {"status": "alive"}
-
-    @app.get("/readyz", tags=["service"], responses=problems.responses([503]))
-    async def readyz() -> Response:
-        """Return 200 while the service can do its work, else 503 with the reason."""
-        if reason := not_ready():
-            raise problems.unavailable("not_ready", reason)
-        return JSONResponse({"status": "ready"})
-
-    @app.get(
-        "/metrics",
-        tags=["service"],
-        response_class=PlainTextResponse,
-        responses=problems.responses(problems.BEHIND_A_KEY),
-    )
-    async def metrics() -> Response:
-        """Return the Prometheus metrics of this process."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 @asynccontextmanager

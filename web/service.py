@@ -11,18 +11,20 @@ from typing import Any, Final, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from runtime import garbage_collection, tracing
 from runtime.logging import configure_logging
 from schema.errors import SetupError
-from web import problems
+from web import error_handlers, problems
 from web.asgi import Application
 from web.auth import KeyRing, Scope
 from web.body import BODIES
 from web.connection import Connection
 from web.cors import LOOPBACK_HOSTS
 from web.docs_page import add_docs
-from web.health import Readiness, add_health_routes, metrics_server
+from web.health import Readiness, metrics_server
 from web.middleware import ServiceMiddleware
 from web.server import SECURITY_HEADERS, Server, uvicorn_config
 from web.settings import HttpSettings
@@ -55,10 +57,36 @@ def new_app(
         telemetry=None,
         responses=problems.responses(problems.ANYWHERE),
     )
-    problems.install(app)
-    add_health_routes(app, not_ready)
+    error_handlers.install(app)
+    _add_health_routes(app, not_ready)
     add_docs(app)
     return app
+
+
+def _add_health_routes(app: FastAPI, not_ready: Readiness) -> None:
+    """Add /healthz, /readyz and /metrics."""
+
+    @app.get("/healthz", tags=["service"])
+    async def healthz() -> dict[str, str]:
+        """Return 200 while the process runs."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=["service"], responses=problems.responses([503]))
+    async def readyz() -> Response:
+        """Return 200 while the service can do its work, else 503 with the reason."""
+        if reason := not_ready():
+            raise problems.unavailable("not_ready", reason)
+        return JSONResponse({"status": "ready"})
+
+    @app.get(
+        "/metrics",
+        tags=["service"],
+        response_class=PlainTextResponse,
+        responses=problems.responses(problems.BEHIND_A_KEY),
+    )
+    async def metrics() -> Response:
+        """Return the Prometheus metrics of this process."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 def with_middleware(
