@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import aiohttp
 
@@ -26,6 +27,8 @@ _OTHERS: Final = {
     "period": "365d",
 }
 """Values of the parameters that many reports have, tried one by one."""
+_REQUIRED: Final = {"q": "business"}
+"""Values of query parameters without default."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class ReadApi:
     async def other_questions(self) -> list[str]:
         """Return the URLs of the reports in another zone, with a filter, or of a year."""
         return [
-            f"{path}?{name}={value}"
+            f"{path}{'&' if '?' in path else '?'}{name}={value}"
             for path, parameters in await self._reports()
             for name, value in _OTHERS.items()
             if name in parameters and not path.startswith("/engagement/")
@@ -71,7 +74,10 @@ class ReadApi:
             paths = (await answer.json())["paths"]
         known = await self._values()
         return [
-            (path.format(**values), {each["name"] for each in facts["get"].get("parameters", ())})
+            (
+                path.format(**values) + _required(facts["get"]),
+                {each["name"] for each in facts["get"].get("parameters", ())},
+            )
             for path, facts in paths.items()
             if path not in _SERVICE
             for values in _filled(facts["get"], known)
@@ -83,6 +89,16 @@ class ReadApi:
         row = await self.database.fetchrow(post + " LIMIT 1")
         event = "SELECT event_id FROM engagements WHERE engaged_timestamp > now() - interval '9 d'"
         return dict(row) | {"event_id": await self.database.fetchval(event + " LIMIT 1")}
+
+
+def _required(facts: dict[str, Any]) -> str:
+    """Return the query with the parameters that have no default."""
+    query = {
+        each["name"]: _REQUIRED[each["name"]]
+        for each in facts.get("parameters", ())
+        if each["in"] == "query" and each.get("required")
+    }
+    return f"?{urlencode(query)}" if query else ""
 
 
 def _filled(facts: dict[str, Any], known: dict[str, Any]) -> Iterator[dict[str, Any]]:

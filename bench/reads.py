@@ -82,7 +82,11 @@ async def _round(api: ReadApi, costs: Costs) -> None:
     _add(costs, "304, the slowest report", max(unchanged))
     for path in defaults:
         # CSV is cached separately.
-        _add(costs, f"{_name(path)} first", await _first(api, f"{path}?format=csv"))
+        _add(
+            costs,
+            f"{_name(path)} first",
+            await _first(api, f"{path}{'&' if '?' in path else '?'}format=csv"),
+        )
     found = [await _first(api, path) for path in others]
     _add(costs, "another zone or filter first, the slowest", max(found))
     again = [p95([await _get(api, path) for _ in range(_REPEATED)]) for path in others]
