@@ -25,7 +25,7 @@ from bench.traffic import (
     rows,
     with_duplicates,
 )
-from consumer.external_ids import ExternalIds
+from consumer.ids import ExternalIds
 from consumer.rows import COLUMNS
 from schema.event import Record
 

@@ -10,8 +10,7 @@ import asyncpg
 
 import sql
 from consumer.decode import DeadLetter, RetractedEvent, Rules, day_out_of_range, decode
-from consumer.erasure import Erasures
-from consumer.external_ids import ExternalIds
+from consumer.ids import Erasures, ExternalIds
 from consumer.rows import Row, day
 from consumer.transaction import (
     describe_rejection,

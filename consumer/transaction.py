@@ -14,8 +14,7 @@ import asyncpg
 import sql
 from consumer.batch import Batch
 from consumer.decode import RetractedEvent
-from consumer.erasure import Erasures
-from consumer.external_ids import ExternalIds, resolve_external_ids
+from consumer.ids import Erasures, ExternalIds, resolve_external_ids
 from consumer.offsets import halt_partition
 from consumer.rows import (
     DAY,

@@ -11,7 +11,7 @@ from typing import Any, Final
 import asyncpg
 
 import sql
-from consumer.erasure import redact
+from consumer.redaction import redact
 from runtime.progress import Progress, silent
 from schema.errors import SetupError, Unavailable
 from sql.command import connected

@@ -22,7 +22,7 @@ from analytics_api.app import create_app
 from catalogue_service.app import create_app as create_catalogue
 from catalogue_service.settings import CatalogueSettings
 from consumer.decode import DeadLetter, RetractedEvent, Rules, decode
-from consumer.external_ids import ExternalIds
+from consumer.ids import ExternalIds
 from consumer.rows import copy_rows, day
 from ingest_service.app import create_app as create_ingest
 from ingest_service.settings import IngestSettings

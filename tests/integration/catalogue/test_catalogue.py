@@ -18,7 +18,7 @@ from yarl import URL
 import sql
 from catalogue_service.app import create_app
 from catalogue_service.settings import CatalogueSettings
-from consumer.external_ids import ExternalIds
+from consumer.ids import ExternalIds
 from consumer.rows import Row, day, microseconds
 from consumer.transaction import store_events
 from tests.conftest import Database

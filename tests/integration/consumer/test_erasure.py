@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import sql
-from consumer.erasure import REDACTED_DETAIL
+from consumer.redaction import REDACTED_DETAIL
 from engage.erasure import Found, Subject, count, erase
 from schema.errors import SetupError
 from schema.event import Record

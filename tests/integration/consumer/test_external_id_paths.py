@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from yarl import URL
 
-from consumer.erasure import REDACTED_DETAIL
+from consumer.redaction import REDACTED_DETAIL
 from consumer.replay import Replayer
 from engage.client import post_lines
 from engage.erasure import Subject, erase

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from consumer.erasure import REDACTED_DETAIL, ErasedUsers, redact
+from consumer.ids import ErasedUsers
+from consumer.redaction import REDACTED_DETAIL, redact
 
 KEY = b"k" * 32
 ERASED = ErasedUsers(

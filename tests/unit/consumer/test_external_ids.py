@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from consumer.external_ids import ExternalIds
+from consumer.ids import ExternalIds
 from consumer.rows import Row
 from tests.factories import record
 

@@ -1,15 +1,95 @@
-"""Numbers of external IDs, resolved in the transaction that stores their events.
+"""Posts and users of rows: erased users are removed, and external IDs become numbers.
 
-docs/decisions/0006-catalogue-and-external-ids.md
+Both happen in the transaction that stores the rows, so that events of an erased user that arrive
+late, or again, are stored without the user (docs/decisions/0009-erasure.md and
+0006-catalogue-and-external-ids.md).
 """
 
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sql
+from consumer.decode import DeadLetter
+from consumer.redaction import redact
 from consumer.rows import Row
 from sql.pool import Connection
 
 _GENERATION: Final = 20_000
+
+
+@dataclass(frozen=True)
+class ErasedUsers:
+    """Numbers of erased users, and SHA-256 digests of *key* followed by an external ID."""
+
+    numbers: frozenset[int] = frozenset()
+    digests: frozenset[bytes] = frozenset()
+    key: bytes = b""
+
+    def has_user_id(self, number: float) -> bool:
+        return number in self.numbers
+
+    def has_external_id(self, external_id: str) -> bool:
+        if not self.digests:
+            return False
+        return hashlib.sha256(self.key + external_id.encode(errors="replace")).digest() in (
+            self.digests
+        )
+
+    def users_in(self, rows: Sequence[Row]) -> set[int | str]:
+        """Return the erased users of *rows*, as numbers or external IDs like in the rows."""
+        users = {row[3] for row in rows}
+        found: set[int | str] = set(self.numbers & users)
+        if self.digests:
+            found |= {u for u in users if isinstance(u, str) and self.has_external_id(u)}
+        return found
+
+
+class Erasures:
+    """The erased users, cached until their version in PostgreSQL changes."""
+
+    def __init__(self) -> None:
+        self._version: int | None = None
+        self._erased = ErasedUsers()
+
+    async def apply(
+        self,
+        connection: Connection,
+        rows: list[Row],
+        dead_letters: Sequence[list[DeadLetter]] = (),
+    ) -> list[Row]:
+        """Return *rows*, still with external IDs, without erased users; redact the dead letters.
+
+        No erasure begins before the transaction ends: each one either finds what is stored here,
+        or is applied here.
+        """
+        if not rows and not any(dead_letters):
+            return rows
+        erased = await self._read(connection)
+        if not erased.numbers and not erased.digests:
+            return rows
+        for letters in dead_letters:
+            letters[:] = [_redacted(letter, erased) for letter in letters]
+        users = erased.users_in(rows)
+        if not users:
+            return rows
+        return [(*row[:3], None, *row[4:]) if row[3] in users else row for row in rows]
+
+    async def _read(self, connection: Connection) -> ErasedUsers:
+        version = await sql.load("read_erasure_version").fetchval(connection)
+        if version != self._version:
+            row = await sql.load("read_erased_users").fetchrow(connection)
+            self._erased = ErasedUsers(
+                frozenset(row["numbers"]), frozenset(row["digests"]), row["key"]
+            )
+            self._version = version
+        return self._erased
+
+
+def _redacted(letter: DeadLetter, erased: ErasedUsers) -> DeadLetter:
+    key, value, detail = redact(letter.key, letter.value, letter.detail, erased)
+    return letter._replace(key=key, value=value, detail=detail)
 
 
 class ExternalIds:
