@@ -9,6 +9,8 @@ DATABASE_TESTS := tests/integration/schema tests/integration/consumer tests/inte
   tests/integration/refresher
 # The machine's own Python is used; none is ever downloaded.
 export UV_PYTHON_DOWNLOADS := never
+# Compiling all imports in each of the many processes costs them two of three seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test unit truth faults browser tracker deploy-check notebook screenshots \
