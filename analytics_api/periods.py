@@ -1,7 +1,7 @@
 """Periods of reports, the posts and events that count in them, and the periods before."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
@@ -14,10 +14,11 @@ from web.problems import Problem
 
 PeriodName = Literal["7d", "30d", "90d", "365d", "all"]
 Comparison = Literal["previous", "year", "none"]
-NoComparison = Literal["all_time", "not_recorded", "expired", "not_requested"]
+NoComparison = Literal["all_time", "not_recorded", "recording_gap", "expired", "not_requested"]
 NO_COMPARISON: Final[Mapping[NoComparison, str]] = {
     "all_time": "nothing is before all time",
     "not_recorded": "engagement was not recorded yet",
+    "recording_gap": "engagement was not recorded for a part of the time",
     "expired": "some of its days have expired",
     "not_requested": "no comparison was requested",
 }
@@ -31,8 +32,47 @@ _YEAR_DAYS: Final = 364
 _MAX_YEAR: Final = 9000
 _LONG: Final = timedelta(days=100)
 _INSTANT: Final = timedelta(microseconds=1)
-# A comparison period may lack this part of its length.
+# A period may lack this part of its length.
 _NEGLIGIBLE: Final = 0.01
+
+
+@dataclass(frozen=True)
+class Recording:
+    """When engagement was recorded, and since when its events are stored.
+
+    Attributes:
+        recorded_since: of the first event; None: there are no events.
+        longest_silence: without any event. If a period begins this long before the first event,
+            that does not show that events are missing.
+        stored_since: the first day of which no later day has expired; None: no day has.
+        gap_starts, gap_ends: when nothing was recorded, ascending.
+    """
+
+    recorded_since: datetime | None
+    longest_silence: timedelta
+    stored_since: datetime | None
+    gap_starts: Sequence[datetime] = ()
+    gap_ends: Sequence[datetime] = ()
+
+    def has_gap(self, start: datetime, end: datetime) -> bool:
+        """Return whether more than a hundredth of the time from *start* to *end* lies in gaps."""
+        missing = sum(
+            (
+                max(timedelta(), min(end, gap_end) - max(start, gap_start))
+                for gap_start, gap_end in zip(self.gap_starts, self.gap_ends, strict=True)
+            ),
+            timedelta(),
+        )
+        return missing > _NEGLIGIBLE * (end - start)
+
+    def why_unknown(self, start: datetime, end: datetime) -> NoComparison | None:
+        """Return why the engagement from *start* to *end* is not known; None: it is."""
+        missing = max(self.longest_silence, _NEGLIGIBLE * (end - start))
+        if self.recorded_since is None or start < self.recorded_since - missing:
+            return "not_recorded"
+        if self.stored_since is not None and start < self.stored_since:
+            return "expired"
+        return "recording_gap" if self.has_gap(start, end) else None
 
 
 @dataclass(frozen=True)
@@ -59,7 +99,7 @@ class Period:
         start, end: in UTC, so that their difference is elapsed time.
         zone: of days and hours.
         no_comparison: why there is no comparison period; None: there is one.
-        recorded_since: the first event; None: unknown, or there are no events.
+        recording: when engagement was recorded; None: unknown.
         comparison: the period before, or the same period of the year before; none is requested.
     """
 
@@ -68,7 +108,7 @@ class Period:
     zone: ZoneInfo
     filters: Filters = Filters()
     no_comparison: NoComparison | None = None
-    recorded_since: datetime | None = None
+    recording: Recording | None = None
     comparison: Comparison = "previous"
 
     @property
@@ -107,28 +147,30 @@ class Period:
             return replace(self, comparison=comparison, no_comparison="not_requested")
         return replace(self, comparison=comparison)
 
-    def compared_with(
-        self,
-        recorded_since: datetime | None,
-        longest_silence: timedelta,
-        stored_since: datetime | None,
-    ) -> "Period":
-        """Return the period without its comparison period unless all of that is known.
-
-        Args:
-            recorded_since: of the first event; None: there are no events.
-            longest_silence: without any event. If the comparison period begins this long before
-                the first event, that does not show that events are missing.
-            stored_since: the first day of which no later day has expired; None: no day has.
-        """
-        known = replace(self, recorded_since=recorded_since)
+    def compared_with(self, recording: Recording) -> "Period":
+        """Return the period without its comparison period unless all of both is known."""
+        known = replace(self, recording=recording)
         if not self.has_previous:
             return known
         before = self.previous
-        reason = why_unknown(
-            before.start, before.end, recorded_since, longest_silence, stored_since
-        )
+        reason = recording.why_unknown(before.start, before.end)
+        if reason is None and recording.has_gap(self.start, self.end):
+            reason = "recording_gap"
         return replace(known, no_comparison=reason)
+
+    @property
+    def gaps(self) -> list[tuple[datetime, datetime]]:
+        """The recording gaps in it or in its comparison period."""
+        if self.recording is None:
+            return []
+        spans = [self, replace(self, no_comparison=None).previous]
+        if self.no_comparison == "all_time":
+            del spans[1]
+        return [
+            (start, end)
+            for start, end in zip(self.recording.gap_starts, self.recording.gap_ends, strict=True)
+            if any(start < span.end and end > span.start for span in spans)
+        ]
 
     @property
     def _dates(self) -> int:
@@ -139,13 +181,13 @@ class Period:
     def earlier(self, most: int) -> list["Period"]:
         """Return the comparison period and those before that were recorded, the latest first."""
         found: list[Period] = []
+        recording = self.recording
+        if recording is None or recording.recorded_since is None or not self.has_previous:
+            return found
         period = self.previous
-        while (
-            self.has_previous
-            and self.recorded_since is not None
-            and period.start >= self.recorded_since
-            and len(found) < most
-        ):
+        while period.start >= recording.recorded_since and len(found) < most:
+            if recording.has_gap(period.start, period.end):
+                break
             found.append(period)
             period = period.previous
         return found
@@ -170,23 +212,6 @@ class Period:
             "tag": filters.tag,
             "promoted": filters.promoted,
         }
-
-
-def why_unknown(
-    start: datetime,
-    end: datetime,
-    recorded_since: datetime | None,
-    longest_silence: timedelta,
-    stored_since: datetime | None,
-) -> NoComparison | None:
-    """Return why the engagement from *start* to *end* is not known; None: it is.
-
-    The other arguments are those of Period.compared_with.
-    """
-    missing = max(longest_silence, _NEGLIGIBLE * (end - start))
-    if recorded_since is None or start < recorded_since - missing:
-        return "not_recorded"
-    return "expired" if stored_since is not None and start < stored_since else None
 
 
 def named_period(name: PeriodName, zone: ZoneInfo, now: datetime, filters: Filters) -> Period:

@@ -15,7 +15,14 @@ import sql
 from analytics_api.fair_pool import FairPool
 from analytics_api.ids import find_id
 from analytics_api.parameters import FilterParameters, Parameters, PeriodParameters, ZoneParameters
-from analytics_api.periods import Filters, Period, named_period, period_between, zone_named
+from analytics_api.periods import (
+    Filters,
+    Period,
+    Recording,
+    named_period,
+    period_between,
+    zone_named,
+)
 from analytics_api.report import Context, Report, load_reports
 from analytics_api.responses import LIVE, Found, Representation
 from analytics_api.routing import new_router
@@ -170,7 +177,7 @@ def _period(query: FilterParameters, zone: ZoneInfo, now: datetime, filters: Fil
 async def _comparable(period: Period, state: State) -> Period:
     """Return the period, without a comparison period that is not known as a whole."""
     row = await sql.load("recorded_since").fetchrow(state.quick_pool)
-    return period.compared_with(**row)
+    return period.compared_with(Recording(**row))
 
 
 def _cache_control(report: Report) -> str:

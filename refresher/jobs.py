@@ -26,6 +26,7 @@ _RETRY_SECONDS: Final = 1.0
 # Expiry decides itself whether it is due: after its interval, or earlier after a failure.
 _EXPIRY_POLL_SECONDS: Final = 1.0
 _SEARCH_POLL_SECONDS: Final = 10.0
+_GAPS_INTERVAL_SECONDS: Final = 300.0
 _CLOCK_POLL_SECONDS: Final = 1.0
 _MIN_CLOCK_STEP_SECONDS: Final = 1.0
 
@@ -124,6 +125,7 @@ class Refresher:
             (self.refresh_runner, self.stats_view.refresh, settings.refresh_interval_seconds),
             (self.statistics_runner, self.statistics.analyze, settings.analyze_interval_seconds),
             (self.statistics_runner, self.search_words.refresh_search, _SEARCH_POLL_SECONDS),
+            (self.statistics_runner, self.stats_view.refresh_gaps, _GAPS_INTERVAL_SECONDS),
             (self.health_runner, self.health.check_health, settings.health_check_interval_seconds),
         ):
             scheduler.add_job(

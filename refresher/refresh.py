@@ -61,6 +61,12 @@ class StatsView:
         if duration + pause > self._settings.refresh_interval_seconds:
             self._paused_until = began + duration + min(pause, _MAX_PAUSE_SECONDS)
 
+    async def refresh_gaps(self, connection: Connection) -> None:
+        """Find the gaps in recording; the next refresh of the view leaves them out."""
+        await connection.execute(
+            "SELECT refresh_recording_gaps()", timeout=self._settings.refresh_timeout_seconds
+        )
+
 
 class SearchWords:
     """Refreshes the tags and words of search when the catalogue has changed."""

@@ -5,7 +5,7 @@
 --
 -- One row an hour x weekday that was seen, Sunday (0) first. posts_engaged and active_users are
 -- true distinct counts, so they do not add up over rows. hours: how long the hour lasted from the
--- first to the last engagement, without expired days.
+-- first to the last engagement, without expired days and recording gaps.
 WITH buckets AS MATERIALIZED (
     -- Zone offsets are multiples of a quarter of an hour, so that each is in one cell.
     SELECT bucket, views, likes, comments, shares, hour_of_week,
@@ -51,8 +51,11 @@ WITH buckets AS MATERIALIZED (
      CROSS JOIN LATERAL (SELECT q.bucket AT TIME ZONE :'zone'::text) AS l (local)
      CROSS JOIN LATERAL (SELECT (24 * date_part('dow', local) + date_part('hour', local))::int)
            AS h (hour_of_week)
-     WHERE (q.bucket AT TIME ZONE 'UTC')::date NOT IN (SELECT day FROM expired_partitions)
-        OR (q.bucket AT TIME ZONE 'UTC')::date IN (SELECT day FROM engagement_partitions)
+     WHERE ((q.bucket AT TIME ZONE 'UTC')::date NOT IN (SELECT day FROM expired_partitions)
+            OR (q.bucket AT TIME ZONE 'UTC')::date IN (SELECT day FROM engagement_partitions))
+       AND NOT EXISTS (
+           SELECT FROM recording_gaps
+            WHERE q.bucket >= start_timestamp AND q.bucket < end_timestamp)
      GROUP BY hour_of_week
 )
 SELECT hour_of_week % 24 AS hour_of_day, hour_of_week / 24 AS day_of_week,

@@ -2,7 +2,12 @@
 --
 -- One row. recorded_since: the first hours of posts published before are not recorded; null: no
 -- events. longest_silence: without any event, in the four weeks after. stored_since: no later day has expired;
--- null: no day has.
+-- null: no day has. gap_starts, gap_ends: of the recording gaps, ascending.
 SELECT recorded_since, longest_silence,
-       (SELECT max(day) + 1 FROM expired_partitions)::timestamp AT TIME ZONE 'UTC' AS stored_since
-  FROM first_hours_state;
+       (SELECT max(day) + 1 FROM expired_partitions)::timestamp AT TIME ZONE 'UTC' AS stored_since,
+       g.*
+  FROM first_hours_state
+ CROSS JOIN (
+       SELECT coalesce(array_agg(start_timestamp ORDER BY start_timestamp), '{}') AS gap_starts,
+              coalesce(array_agg(end_timestamp ORDER BY start_timestamp), '{}') AS gap_ends
+         FROM recording_gaps) AS g;

@@ -14,7 +14,7 @@
 -- :post      bigint             ID of the post; 0: any
 --
 -- One row per interval that the period touches, in their order. Those without engagements have zeros,
--- or nulls where engagement was not recorded yet. The first and the last may be cut by the period.
+-- or nulls where engagement was not recorded. The first and the last may be cut by the period.
 WITH typed AS (
     SELECT q.bucket, t.type, t.events
       FROM catalogue_engagements_15m(:'start'::timestamptz, :'known'::timestamptz) AS q
@@ -73,7 +73,10 @@ SELECT start,
   FROM intervals
   LEFT JOIN counted USING (place)
  CROSS JOIN LATERAL (
-       SELECT CASE WHEN until > recorded_since THEN 0 END AS nothing
+       SELECT CASE WHEN until > recorded_since AND NOT EXISTS (
+                        SELECT FROM recording_gaps
+                         WHERE start_timestamp <= start AND end_timestamp >= until) THEN 0 END
+              AS nothing
          FROM first_hours_state) AS f
  WHERE until IS NOT NULL
  ORDER BY place;

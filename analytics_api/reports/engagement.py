@@ -116,6 +116,13 @@ class UsualChanges(BaseModel):
     total_engagements: UsualRange | None
 
 
+class RecordingGap(BaseModel):
+    """Time in which engagement was not recorded, as when ingest was down."""
+
+    start: datetime
+    end: datetime = Field(description="End of the gap, exclusive.")
+
+
 class Overview(BaseModel):
     """Totals of a period and of the comparison period."""
 
@@ -123,6 +130,9 @@ class Overview(BaseModel):
     end: datetime = Field(description="End of the period, exclusive.")
     tz: str
     recorded_since: datetime | None = Field(description="null: nothing was recorded yet.")
+    recording_gaps: list[RecordingGap] = Field(
+        description="Of the period, and of the one before unless all time is requested."
+    )
     current: PeriodTotals
     previous: PeriodTotals | None = Field(description="null without comparison period.")
     previous_start: datetime | None = Field(description="Start of the comparison period.")
@@ -157,7 +167,8 @@ async def overview(context: Context, query: PeriodParameters) -> Overview:
         start=period.start,
         end=period.end,
         tz=period.zone.key,
-        recorded_since=period.recorded_since,
+        recorded_since=period.recording and period.recording.recorded_since,
+        recording_gaps=[RecordingGap(start=start, end=end) for start, end in period.gaps],
         current=current,
         previous=previous if period.has_previous else None,
         previous_start=period.previous.start if period.has_previous else None,

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, Field
 
 from analytics_api.parameters import PeriodParameters
-from analytics_api.periods import NoComparison, why_unknown
+from analytics_api.periods import NoComparison, Recording
 from analytics_api.report import Context, report
 from analytics_api.statistics.calendar import days_before, shift_days
 from web.parameters import Integer
@@ -55,10 +55,10 @@ async def loyalty(context: Context, query: LoyaltyParameters) -> Loyalty:
         "loyalty", **period.values(), since=since, loyal_since=loyal_since, least=query.least
     )
     found = Loyalty(**row, no_comparison=None)
-    recorded = await context.row("recorded_since")
-    if reason := why_unknown(loyal_since, period.end, **recorded):
+    recording = Recording(**await context.row("recorded_since"))
+    if reason := recording.why_unknown(loyal_since, period.end):
         found = found.model_copy(update={"loyal_users": None, "no_comparison": reason})
-    if reason := _why_new_is_unknown(context, why_unknown(since, period.start, **recorded)):
+    if reason := _why_new_is_unknown(context, recording.why_unknown(since, period.start)):
         unknown = {"new_users": None, "returning_users": None, "no_comparison": reason}
         found = found.model_copy(update=unknown)
     return found

@@ -30,7 +30,7 @@ class SeriesParameters(PeriodParameters):
 
 
 class SeriesPoint(BaseModel):
-    """One hour, day or week. Counts are null where engagement was not recorded yet."""
+    """One hour, day or week. Counts are null where engagement was not recorded."""
 
     start: datetime = Field(description="In tz.")
     views: int | None

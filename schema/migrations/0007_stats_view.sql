@@ -63,7 +63,8 @@ CREATE TABLE first_hours (
     shares             integer[] NOT NULL
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE first_hours IS
-    'Engagements of each post until each age that it has passed, ascending. ages: how many these are.';
+    'Engagements of each post until each age that it has passed, ascending. ages: how many these are,'
+    ' up to the first that lies in recording gaps by more than a hundredth.';
 
 CREATE TABLE first_hours_state (
     only_row        boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -110,6 +111,77 @@ BEGIN
                AND bucket >= since AND bucket <= since + interval '28 days') AS q;
 END $$;
 
+CREATE TABLE recording_gaps (
+    start_timestamp  timestamptz PRIMARY KEY,
+    end_timestamp    timestamptz NOT NULL CHECK (end_timestamp > start_timestamp)
+);
+COMMENT ON TABLE recording_gaps IS
+    'Periods in which engagement was not recorded, as when ingest was down: an hour or longer without'
+    ' any event, where the median of the same hours of the weeks before and after is 50 or more.';
+
+-- Replace the gaps by those of today, as late events fill them. Silences in which the mean of all time is below 5
+-- are skipped.
+CREATE FUNCTION refresh_recording_gaps() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH quarters AS MATERIALIZED (
+        SELECT bucket, views + likes + comments + shares AS events
+          FROM engagements_15m
+         WHERE views + likes + comments + shares > 0
+           AND bucket >= (SELECT recorded_since FROM first_hours_state)
+    ), recorded AS (
+        SELECT min(bucket) AS first, max(bucket) AS last,
+               sum(events)::float8 / nullif(extract(epoch FROM max(bucket) - min(bucket)), 0) AS rate
+          FROM quarters
+    ), silences AS (
+        SELECT lag(bucket) OVER (ORDER BY bucket) + interval '15 minutes' AS start, bucket AS until
+          FROM quarters
+    ), long AS (
+        -- Weeks that do not overlap the silence, however long it is.
+        SELECT start, until, interval '7 days' * ceil(extract(epoch FROM until - start) / 604800)
+               AS step
+          FROM silences
+         CROSS JOIN recorded AS r
+         WHERE until - start >= interval '1 hour'
+           AND extract(epoch FROM until - start) * r.rate >= 5
+    ), found AS (
+        SELECT l.start, l.until
+          FROM long AS l
+         CROSS JOIN recorded AS r
+         CROSS JOIN generate_series(-4, 4) AS k
+         CROSS JOIN LATERAL (
+               SELECT coalesce(sum(views + likes + comments + shares), 0) AS events
+                 FROM engagements_15m
+                WHERE bucket >= l.start + k * l.step AND bucket < l.until + k * l.step) AS e
+         WHERE k <> 0 AND l.start + k * l.step >= r.first AND l.until + k * l.step <= r.last
+         GROUP BY l.start, l.until
+        HAVING count(*) >= 3 AND percentile_cont(0.5) WITHIN GROUP (ORDER BY e.events) >= 50
+    ), filled AS (
+        DELETE FROM recording_gaps AS g
+         WHERE NOT EXISTS (SELECT FROM found AS f WHERE f.start = g.start_timestamp)
+    )
+    INSERT INTO recording_gaps AS g
+    SELECT start, until FROM found
+        ON CONFLICT (start_timestamp) DO UPDATE SET end_timestamp = excluded.end_timestamp
+     WHERE g.end_timestamp <> excluded.end_timestamp;
+$$;
+
+-- Number of the ages that a post has passed, up to the first of which more than a hundredth lies in
+-- gaps.
+CREATE FUNCTION ages_recorded(published timestamptz, moment timestamptz, gaps tstzmultirange)
+RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN gaps && tstzrange(published, published + interval '168 hours')
+            THEN least(ages_passed(published, moment), (
+                 SELECT coalesce(min(a.place) - 1, 5)
+                   FROM unnest(compared_ages()) WITH ORDINALITY AS a (hours, place)
+                  CROSS JOIN LATERAL (
+                        SELECT tstzrange(published, published + make_interval(hours => a.hours))
+                        ) AS l (life)
+                  WHERE (SELECT sum(upper(missing) - lower(missing))
+                           FROM unnest(gaps * life::tstzmultirange) AS missing)
+                        > 0.01 * make_interval(hours => a.hours)))
+            ELSE ages_passed(published, moment) END;
+
 -- Count the posts that passed an age since the last refresh, and recount those whose counts may
 -- have changed; returns the number of changed rows. Whenever the consumer stores or retracts an
 -- event, it rewrites a row of post_totals and one of engagements_15m, and their xmin shows whether
@@ -127,6 +199,8 @@ DECLARE
     since timestamptz;
     silence interval;
     changed tstzmultirange;
+    gaps tstzmultirange := (
+        SELECT range_agg(tstzrange(start_timestamp, end_timestamp)) FROM recording_gaps);
     due record;
     counted bigint;
 BEGIN
@@ -149,7 +223,9 @@ BEGIN
                FROM expired_partitions AS e)::timestamp AT TIME ZONE 'UTC')
        AND (f.post_id IS NULL
             OR f.publish_timestamp <> p.publish_timestamp
-            OR (f.ages < 5 AND f.ages < ages_passed(p.publish_timestamp, moment))
+            OR (f.ages < 5 AND f.ages < ages_recorded(p.publish_timestamp, moment, gaps))
+            OR (gaps && tstzrange(p.publish_timestamp, p.publish_timestamp + interval '168 hours')
+                AND f.ages > ages_recorded(p.publish_timestamp, moment, gaps))
             OR (age(t.xmin) <= seen_before
                 AND changed && tstzrange(p.publish_timestamp,
                                          p.publish_timestamp + interval '168 hours')));
@@ -158,7 +234,7 @@ BEGIN
     INSERT INTO first_hours AS f
     SELECT d.post_id, d.published, d.ages,
            e.views[:d.ages], e.likes[:d.ages], e.comments[:d.ages], e.shares[:d.ages]
-      FROM (SELECT u.post_id, u.published, ages_passed(u.published, moment) AS ages
+      FROM (SELECT u.post_id, u.published, ages_recorded(u.published, moment, gaps) AS ages
               FROM unnest(due.posts, due.published) AS u (post_id, published)) AS d
      CROSS JOIN LATERAL (
            SELECT coalesce(max(until) FILTER (WHERE type = 'view'),    '{0,0,0,0,0}') AS views,

@@ -11,7 +11,7 @@ GRANT SELECT ON authors, posts, post_metadata, users, deleted_posts, catalogue_v
                 engagements_15m, consumer_offsets, dead_letters, dead_letter_replays, ledger_totals,
                 retractions,
                 external_ids, engagement_stats, stats_refresh, first_hours, first_hours_state,
-                alerts, last_health_check, schema_migrations
+                recording_gaps, alerts, last_health_check, schema_migrations
     TO engage_consumer, engage_refresher, engage_reader;
 
 GRANT SELECT ON erasure_state, erased_users, erased_external_ids TO engage_consumer;
@@ -28,7 +28,7 @@ GRANT INSERT, UPDATE, DELETE ON alerts TO engage_refresher;
 GRANT UPDATE ON last_health_check TO engage_refresher;
 GRANT EXECUTE ON FUNCTION
     partition_name(date), ensure_partition(date), drop_partition(date), analyze_partition(date),
-    analyze_engagements(), refresh_engagement_stats(boolean), refresh_search(),
+    analyze_engagements(), refresh_engagement_stats(boolean), refresh_search(), refresh_recording_gaps(),
     day_fingerprint(date),
     drop_archived_partition(date, bigint, numeric, integer, bigint, text)
     TO engage_refresher;

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analytics_api.parameters import PeriodParameters
-from analytics_api.periods import Filters, Period
+from analytics_api.periods import Filters, Period, Recording
 from analytics_api.reports.audience import AudienceParameters, audience
 from analytics_api.reports.authors import AuthorParameters, author_trends
 from analytics_api.reports.engagement import overview
@@ -37,7 +37,7 @@ def week(oracle: Oracle) -> Period:
 
 
 async def compared(pool: object, period: Period) -> Period:
-    return period.compared_with(**await load("recorded_since").fetchrow(pool))
+    return period.compared_with(Recording(**await load("recorded_since").fetchrow(pool)))
 
 
 @pytest.mark.parametrize("days", [14, 60])
@@ -91,7 +91,8 @@ async def test_change_is_compared_with_those_of_earlier_weeks(
         found = await overview(context_of(pool, period), PeriodParameters())
         filtered = replace(period, filters=Filters(category="Tech"))
         of_category = await overview(context_of(pool, filtered), PeriodParameters())
-        soon = replace(period, recorded_since=NOW - timedelta(days=30))
+        recording = Recording(NOW - timedelta(days=30), timedelta(), None)
+        soon = replace(period, recording=recording)
         of_few_weeks = await overview(context_of(pool, soon), PeriodParameters())
 
     assert found.usual_change is not None

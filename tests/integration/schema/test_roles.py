@@ -20,7 +20,7 @@ SERVICES_READ = {
     "engagement_stats", "engagements", "expired_partitions", "external_ids", "ledger_totals",
     "engagements_15m", "first_hours", "first_hours_state", "last_health_check", "post_metadata",
     "post_totals", "posts",
-    "retractions", "schema_migrations", "stats_refresh", "users",
+    "recording_gaps", "retractions", "schema_migrations", "stats_refresh", "users",
 }  # fmt: skip
 ERASURES = {"erased_external_ids", "erased_users", "erasure_state"}
 CATALOGUE = {"authors", "deleted_posts", "post_metadata", "posts", "users"}
@@ -40,7 +40,8 @@ MAY: dict[str, dict[str, set[str]]] = {
         "DELETE": {"alerts"},
         "EXECUTE": {"analyze_engagements", "analyze_partition", "day_fingerprint",
                     "drop_archived_partition", "drop_partition", "ensure_partition",
-                    "partition_name", "refresh_engagement_stats", "refresh_search"},
+                    "partition_name", "refresh_engagement_stats", "refresh_recording_gaps",
+                    "refresh_search"},
     },
     "engage_reader": {
         "SELECT": SERVICES_READ | {"catalogue_tags", "catalogue_words", "experiment_authors",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_api.periods import Period
+from analytics_api.periods import Period, Recording
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -138,7 +138,30 @@ def test_comparison_period_must_be_recorded_and_kept_as_a_whole(
         None if each is None else before + each for each in (recorded_after, stored_after)
     )
 
-    found = WEEK.compared_with(since, silence, stored)
+    found = WEEK.compared_with(Recording(since, silence, stored))
 
     assert found.no_comparison == reason
     assert found.has_previous == (reason is None)
+
+
+@pytest.mark.parametrize(
+    ("days_before_start", "hours", "is_compared"),
+    [
+        pytest.param(-3, 2, False, id="in the period"),
+        pytest.param(4, 2, False, id="in the comparison period"),
+        pytest.param(4, 1, True, id="less than a hundredth of it"),
+        pytest.param(12, 24, True, id="before both"),
+    ],
+)
+def test_periods_with_recording_gaps_are_not_compared(
+    days_before_start: int, hours: int, is_compared: bool
+) -> None:
+    gap = WEEK.start - timedelta(days=days_before_start)
+    recording = Recording(
+        WEEK.start - timedelta(days=90), timedelta(), None, [gap], [gap + timedelta(hours=hours)]
+    )
+
+    found = WEEK.compared_with(recording)
+
+    assert found.no_comparison == (None if is_compared else "recording_gap")
+    assert found.gaps == ([] if days_before_start == 12 else [(gap, gap + timedelta(hours=hours))])

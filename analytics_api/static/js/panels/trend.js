@@ -4,7 +4,7 @@ import { ask, at } from "../api.js";
 import { chosenDays, chosenPeriod, current, go, scope, zone } from "../address.js";
 import { Chart } from "../chart.js";
 import { el, owned, update } from "../dom.js";
-import { date, days, figure, rate, unsigned } from "../format.js";
+import { date, days, figure, list, moment, rate, unsigned } from "../format.js";
 import { rich, t } from "../messages.js";
 import { Panel } from "../panel.js";
 import { dateIn, daysBetween, todayIn } from "../periods.js";
@@ -259,11 +259,15 @@ function comparedWith(body) {
 }
 
 /** Why there is no comparison period. */
-function noComparison({ no_comparison: reason, recorded_since: since }) {
+function noComparison({ no_comparison: reason, recorded_since: since, recording_gaps: gaps }) {
   if (reason === "not_requested") return "";
+  if (reason === "recording_gap") return t("trend.no_comparison.recording_gap", { gaps: list(gaps.map(written)).join("") });
   if (reason !== "not_recorded") return t(`trend.no_comparison.${reason}`);
   return since ? t("trend.no_comparison.not_recorded", { date: date(since, zone()) }) : t("state.nothing_recorded");
 }
+
+const written = ({ start, end }) =>
+  t("trend.gap", { start: moment(start, zone()), end: moment(end, zone()) });
 
 /** The tile's note: the share of readers who engage after a view; *only*: one type is chosen. */
 function rateNote(value, only) {
