@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 from pydantic import BaseModel, Field
 
 from analytics_api.parameters import FilterParameters
-from analytics_api.periods import Period
+from analytics_api.periods import Period, Recording
 from analytics_api.report import Context, report
 from analytics_api.statistics.baseline import (
     MIN_EVENTS,
@@ -36,6 +36,8 @@ from schema.event import TYPES, EventType
 from web.parameters import Integer
 
 _PEERS: Final = timedelta(days=90)
+_EARLY_AGES_HOURS: Final = (0.25, 0.5)
+_EARLY_PEERS: Final = 200
 _KINDS: Final[Mapping[Dimension | None, int]] = {
     None: 5, "all": 1, "category": 1, "author": 1, "post": 2,
 }  # fmt: skip
@@ -83,8 +85,8 @@ class Mover(BaseModel):
         description="The same hours of the weeks before, or the category's posts at the same age."
     )
     weeks: int | None = Field(description="Number of weeks compared, for weeks.")
-    age_begin: int | None = Field(description="Hours since publication, of a young post.")
-    age_hours: int | None = Field(description="Of a young post: reached in the window.")
+    age_begin: float | None = Field(description="Hours since publication, of a young post.")
+    age_hours: float | None = Field(description="Of a young post: reached in the window.")
     tide: float | None = Field(
         description="Factor by which the other authors are above their baselines; null for age."
     )
@@ -123,17 +125,24 @@ async def movers(context: Context, query: MoversParameters) -> list[Mover]:
         now - timedelta(hours=query.hours), now, context.zone, context.period.filters,
         no_comparison="all_time",
     )  # fmt: skip
-    since = await context.value("recorded_since")
+    recording = Recording(**await context.row("recorded_since"))
     current, *before = windows(window.start, window.end, window.zone)
-    compared = [current, *(each for each in before if since and each.start >= since)]
+    compared = [current, *(each for each in before if _is_recorded(each, recording))]
     rows, young = await asyncio.gather(
         context.rows("movers_weeks", **window.values(), **_bounds(compared), least=MIN_EVENTS),
         _young_rows(context, window, query),
     )
     found = await _by_weeks(context, window, query, rows, compared)
+    if recording.has_gap(*current):  # What is missing is no fall.
+        found = [mover for mover in found if mover.direction == "above"]
     found += _by_age(query, young, engaged={row["key"] for row in rows if row["place"] == 1})
     found.sort(key=lambda mover: (mover.dimension != "all", -abs(mover.z), mover.key))
     return found[: query.limit]
+
+
+def _is_recorded(window: Window, recording: Recording) -> bool:
+    since = recording.recorded_since
+    return since is not None and window.start >= since and not recording.has_gap(*window)
 
 
 async def _by_weeks(
@@ -273,7 +282,12 @@ async def _young_rows(
         return []
     peers = replace(period, start=period.end - _PEERS)
     return await context.rows(
-        "movers_young", **peers.values(), since=period.start, hours=query.hours
+        "movers_young",
+        **peers.values(),
+        since=period.start,
+        hours=query.hours,
+        early=_EARLY_AGES_HOURS,
+        peers=_EARLY_PEERS,
     )
 
 
@@ -294,7 +308,7 @@ def _by_age(
         move = young_move(row["score"], row["median"], row["peers"], tail)
         if move is None or abs(row["engagements"] - move.expected) < MIN_EVENTS:
             continue
-        chance = false_alarms(move, query.hours, len(rows), _KINDS[query.dimension])
+        chance = false_alarms(move, query.hours, row["tested"], _KINDS[query.dimension])
         is_now = move.z < 0 or str(row["post_id"]) in engaged
         if is_now and chance <= query.false_alarms:
             found.append(_young_mover(row, move, chance))
@@ -306,7 +320,6 @@ def _young_mover(row: Mapping[str, Any], move: Move, chance: float) -> Mover:
     kind = max(TYPES, key=lambda name: sign * row[name])
     title, category = isolated(row["title"]), isolated(row["category"])
     begin, end = row["begin"], row["hours"]
-    stretch = f"hours {begin} to {end}" if begin else f"the first {_count(end, 'hour')}"
     return Mover(
         dimension="post",
         key=str(row["post_id"]),
@@ -324,9 +337,17 @@ def _young_mover(row: Mapping[str, Any], move: Move, chance: float) -> Mover:
         cause_post_id=row["post_id"],
         cause_title=row["title"],
         cause_post_excess=round(row["engagements"] - move.expected, 1),
-        sentence=f"{title}: {_count(row['engagements'], 'engagement')} in {stretch} after"
-        f" publication, {move.expected:,.0f} is the median in {category},"
+        sentence=f"{title}: {_count(row['engagements'], 'engagement')} in {_stretch(begin, end)}"
+        f" after publication, {move.expected:,.0f} is the median in {category},"
         f" mainly {'more' if sign > 0 else 'fewer'} {kind}s",
+    )
+
+
+def _stretch(begin: float, end: float) -> str:
+    if begin:
+        return f"hours {begin:g} to {end:g}"
+    return "the first " + (
+        _count(round(end), "hour") if end >= 1 else _count(round(60 * end), "minute")
     )
 
 

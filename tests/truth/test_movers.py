@@ -193,12 +193,15 @@ def tails(scores: Array) -> dict[int, Tail]:
 
 @pytest.mark.parametrize("posts", [60, 300, 3_000])
 @pytest.mark.parametrize("viral", [0.0, 0.05])
-def test_young_posts_among_equals_are_rarely_movers(posts: int, viral: float) -> None:
+@pytest.mark.parametrize("appeal", [1.0, 3.0], ids=["in a quarter of an hour", "in an hour"])
+def test_young_posts_among_equals_are_rarely_movers(
+    posts: int, viral: float, appeal: float
+) -> None:
     draw = np.random.default_rng(7)
     found = weeks = 0
     for _ in range(100):
-        appeal = draw.lognormal(3, 0.6, posts) * np.where(draw.random(posts) < viral, 12, 1)
-        level = np.log1p(draw.poisson(appeal))
+        mean = draw.lognormal(appeal, 0.6, posts) * np.where(draw.random(posts) < viral, 12, 1)
+        level = np.log1p(draw.poisson(mean))
         middle = float(np.median(level))
         scatter = max(1.4826 * float(np.median(abs(level - middle))), np.exp(-middle / 2))
         scores = (level - middle) / scatter

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from analytics_api.parameters import AGES
 from analytics_api.periods import Filters, Period
-from analytics_api.reports.movers import MoversParameters, movers
+from analytics_api.reports.movers import Mover, MoversParameters, movers
 from analytics_api.statistics.baseline import (
     MIN_EVENTS,
     NO_TIDE,
@@ -206,7 +206,9 @@ async def test_movers_by_age(store: Store, oracle: Oracle, chosen: Filters, hour
     alike = stretches(oracle, hours, chosen)
     async with holding(store, oracle) as pool:
         peers = Period(oracle.now - timedelta(days=90), oracle.now, oracle.zone, chosen)
-        rows = await rows_of(pool, "movers_young", peers, since=start, hours=hours)
+        rows = await rows_of(
+            pool, "movers_young", peers, since=start, hours=hours, early=[], peers=200
+        )
 
     found = {(row["post_id"], row["hours"]): row for row in rows}
     expected = {
@@ -268,3 +270,92 @@ async def test_post_that_stopped_does_not_rise(store: Store, hours: int) -> None
 
     assert "99" not in {row.key for row in found if row.direction == "above"}
     assert [row.key for row in earlier if row.basis == "age"][:1] == ["99"]
+
+
+def breaking(ages_minutes: dict[int, int], peers: int = 60) -> Oracle:
+    """Old posts with 4 views in each quarter of their first hour; new ones with 50 in each.
+
+    Args:
+        ages_minutes: of the new posts, by their number, which is above 900.
+        peers: how many old posts there are.
+    """
+    now = datetime(2026, 5, 20, 12, tzinfo=UTC)
+    posts = [Post(n, 1, "Tech", now - timedelta(hours=20 * n), f"old {n}") for n in range(1, peers)]
+    posts += [
+        Post(number, 2, "Tech", now - timedelta(minutes=age), f"new {number}")
+        for number, age in ages_minutes.items()
+    ]
+    events = [
+        Engagement(post.post_id, "view", None, at)
+        for post in posts
+        for quarter in range(4)
+        for number in range(50 if post.post_id > 900 else 4)
+        if (at := post.published + timedelta(minutes=15 * quarter, seconds=number)) < now
+    ]
+    first = Engagement(1, "view", None, now - timedelta(days=89))
+    authors = [Author(1, "Ann", "Tech"), Author(2, "Ben", "Tech")]
+    return Oracle(World(authors, posts, [first, *events]), ZoneInfo("UTC"), now)
+
+
+async def movers_by_age(store: Store, oracle: Oracle, **query: Any) -> dict[str, Mover]:
+    async with holding(store, oracle) as pool:
+        context = context_of(pool, window(oracle, 24, Filters(author=query.pop("author", 0))))
+        found = await movers(context, MoversParameters(limit=1000, **query))
+    return {row.key: row for row in found if row.basis == "age"}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "age_hours", "engagements", "expected", "stretch"),
+    [
+        (15, 0.25, 50, 4.0, "the first 15 minutes"),
+        (29, 0.25, 50, 4.0, "the first 15 minutes"),
+        (31, 0.5, 100, 8.0, "the first 30 minutes"),
+        (59, 0.5, 100, 8.0, "the first 30 minutes"),
+        (60, 1.0, 200, 16.0, "the first 1 hour"),
+    ],
+)
+async def test_breaking_story_rises_from_its_first_quarter_of_an_hour(
+    store: Store, minutes: int, age_hours: float, engagements: int, expected: float, stretch: str
+) -> None:
+    found = await movers_by_age(store, breaking({902: minutes}))
+
+    assert found.keys() == {"902"}
+    row = found["902"]
+    assert row.direction == "above"
+    assert (row.age_hours, row.engagements, row.expected) == (age_hours, engagements, expected)
+    assert f"{engagements} engagements in {stretch} after publication" in row.sentence
+
+
+async def test_breaking_story_is_not_listed_before_its_first_quarter_of_an_hour(
+    store: Store,
+) -> None:
+    assert await movers_by_age(store, breaking({902: 14})) == {}
+
+
+async def test_breaking_story_of_another_author_is_left_out(store: Store) -> None:
+    assert await movers_by_age(store, breaking({902: 20}), author=1) == {}
+
+
+async def test_breaking_story_needs_twenty_posts_of_its_category(store: Store) -> None:
+    few = await movers_by_age(store, breaking({902: 20}, peers=19))
+    enough = await movers_by_age(store, breaking({902: 20}, peers=20))
+
+    assert few == {}
+    assert enough.keys() == {"902"}
+
+
+async def test_all_ages_passed_in_the_window_count_as_comparisons(store: Store) -> None:
+    oracle = breaking({902: 20, 903: 45, 950: 300})
+    start = oracle.now - timedelta(hours=24)
+    peers = Period(oracle.now - timedelta(days=90), oracle.now, oracle.zone, Filters())
+    async with holding(store, oracle) as pool:
+        rows = await rows_of(
+            pool, "movers_young", peers, since=start, hours=24, early=[0.25, 0.5], peers=200
+        )
+
+    passed = {"902": 1, "903": 2, "950": 3, "20 hours": 4, "40 hours": 1, "60 hours": 1}
+    assert {row["tested"] for row in rows} == {sum(passed.values())}
+    assert {row["post_id"]: row["hours"] for row in rows if row["hours"] < 1} == {
+        902: 0.25,
+        903: 0.5,
+    }
