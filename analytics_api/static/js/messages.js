@@ -25,5 +25,5 @@ export const t = (key, values) => rich(key, values).join("");
 
 function written(value, name) {
   if (value === undefined) throw new Error(`the placeholder ${name} has no value`);
-  return typeof value === "number" ? number.format(value) : value;
+  return typeof value === "number" ? number.format(value).replace("-", "−") : value;
 }

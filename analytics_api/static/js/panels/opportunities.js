@@ -4,7 +4,7 @@ import { at } from "../api.js";
 import { filterScope, goes, link } from "../address.js";
 import { el, named } from "../dom.js";
 import { needsDaysOr } from "../facts.js";
-import { count, decimal, delta, range, signed } from "../format.js";
+import { count, decimal, delta, percent, range, signed } from "../format.js";
 import { t } from "../messages.js";
 import { INDEX, Panel, Part } from "../panel.js";
 import { notEnough, placeholder } from "../region.js";
@@ -35,7 +35,13 @@ export async function noneBelow(authors) {
 export const mainReason = ({ reasons }) =>
   reasons.length ? factOf(reasons[0]) : t("coach.no_reason");
 
-const factOf = ({ reason, author: own, category }) => t(`reason.${reason}`, { author: own, mean: category });
+/** How values are written that are not plain numbers. */
+const WRITTEN = { media: percent, promoted: percent, weak_hours: signed };
+
+function factOf({ reason, author: own, category }) {
+  const write = WRITTEN[reason] ?? decimal;
+  return t(`reason.${reason}`, { author: write(own), mean: write(category) });
+}
 
 /** A reason and its effect, as a sentence. */
 function sentence(reason) {
