@@ -16,6 +16,7 @@ from bench import (
     freshness,
     ingest,
     memory,
+    page,
     reads,
     refresh,
     rollups,
@@ -55,6 +56,7 @@ SCENARIOS = {
     "rollups": Scenario(rollups.run, 100_000, None),
     "archive": Scenario(archive.run, 500_000, 100_000),
     "search": Scenario(search.run, 1_000_000, None),
+    "page": Scenario(page.run, 0, None),
 }
 """What there is, in the order it is run in."""
 

@@ -91,7 +91,7 @@ def _row(row: Row) -> str:
     cells = (
         re.sub(r", (?=[\d,]+ events$)", " at ", row["name"]) if row["size"] else row["name"],
         _value(row),
-        f"{row['ratio']:.2f}",
+        f"{row['ratio']:.2f}" if row["floor"] else "",
         f"{row['spread']:.0%}",
         f"{_goal(row)}: {row['verdict']}",
     )

@@ -13,6 +13,7 @@ from matplotlib import pyplot as plt
 
 mpl.use("svg")
 mpl.rcParams["svg.hashsalt"] = "engagement-analytics"  # the same figures give the same file
+_MOST_TIMES = 100
 _COLOURS = {"aim": "#009e73", "must": "#e69f00", "missed": "#d55e00", "": "#888888"}
 
 
@@ -34,7 +35,8 @@ def _goals(rows: list[dict[str, Any]], path: Path) -> None:
             row["ratio" if row["goal"]["of"] == "ratio" else "value"],
             row["goal"]["must"],
         )
-        reached = must / measured if row["goal"]["is_ceiling"] else measured / must
+        least = must / _MOST_TIMES  # a ceiling of which nothing is used
+        reached = must / max(measured, least) if row["goal"]["is_ceiling"] else measured / must
         axes.barh(place, reached, color=_COLOURS[row["verdict"]])
     axes.set_yticks(range(len(rows)), [row["name"] for row in reversed(rows)])
     axes.set_xscale("log")

@@ -66,7 +66,7 @@ class Result:
         name: what was measured.
         unit: of the values and of the floors.
         values: one a round.
-        floors: the same of the floor, measured in between.
+        floors: the same of the floor, measured in between; empty: it has none.
         goal: None: it has no goal.
         series: results that differ in size alone have this in common; a plot shows them as a line.
         size: the number of events, for the plot.
@@ -87,18 +87,18 @@ class Result:
 
     @property
     def floor(self) -> float:
-        """The median of the floors."""
-        return statistics.median(self.floors)
+        """The median of the floors; 0 without one."""
+        return statistics.median(self.floors) if self.floors else 0.0
 
     @property
     def ratio(self) -> float:
-        """Median of the value over the median of the floor."""
-        return self.value / self.floor
+        """Median of the value over the median of the floor; 0 without one."""
+        return self.value / self.floor if self.floor else 0.0
 
     @property
     def spread(self) -> float:
         """Distance of the extremes over the median."""
-        return (max(self.values) - min(self.values)) / self.value
+        return (max(self.values) - min(self.values)) / self.value if self.value else 0.0
 
     @property
     def verdict(self) -> str:
@@ -120,7 +120,7 @@ def show(title: str, results: Iterable[Result], *, seconds: float) -> None:
         table.add_row(
             result.name,
             f"{figure(result.value)} {result.unit}",
-            f"{result.ratio:.2f}",
+            f"{result.ratio:.2f}" if result.floors else "",
             f"{result.spread:.0%}",
             result.goal.text(result.unit) if result.goal else "",
             verdict,
