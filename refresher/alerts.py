@@ -7,10 +7,11 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from analytics_api.ledger import Ledger
+from web.auth import KeyEntry
 
 _STALLED_SECONDS: Final = 30.0
 _LAG_WINDOW_SECONDS: Final = 300.0
@@ -18,6 +19,7 @@ _MIN_GROWING_LAG: Final = 1_000
 _MIN_PARTITIONS_AHEAD: Final = 2
 _MISSING_PARTITIONS_SECONDS: Final = 60.0
 _DAY_MS: Final = 24 * 3600 * 1000
+_EXPIRES_SOON: Final = timedelta(days=7)
 SEVERITIES: Final = {
     "ledger_unbalanced": "critical",
     "partition_halted": "critical",
@@ -30,6 +32,7 @@ SEVERITIES: Final = {
     "expiry_overdue": "warning",
     "stats_view_stale": "critical",
     "disk_filling_up": "warning",
+    "key_expires_soon": "warning",
     "health_checks_stopped": "warning",  # raised by sql/active_alerts.sql
 }
 """Severity by alert. A critical one makes the refresher not ready."""
@@ -87,6 +90,21 @@ def check_expiry(oldest_overdue: date | None) -> Iterator[Alert]:
     if oldest_overdue is not None:
         detail = f"{oldest_overdue} is past retention and not dropped: see the refresher's log"
         yield Alert("expiry_overdue", "", detail)
+
+
+def check_keys(keys: Iterable[KeyEntry], now: datetime) -> Iterator[Alert]:
+    """Check that no valid API key expires within a week."""
+    for key in keys:
+        if key.expires_timestamp is None or key.revoked_timestamp or key.has_expired(now):
+            continue
+        if key.has_expired(now + _EXPIRES_SOON):
+            name = f" ({key.label})" if key.label else ""
+            detail = (
+                f"the {key.scope} key {key.key_id}{name} expires at"
+                f" {key.expires_timestamp:%Y-%m-%d %H:%M} UTC: replace it by another one of"
+                " `engage keys create`"
+            )
+            yield Alert("key_expires_soon", key.key_id, detail)
 
 
 def check_disks(free_by_path: Mapping[str, float], min_free_percent: float) -> Iterator[Alert]:

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -21,7 +22,9 @@ from refresher.settings import RefresherSettings
 from runtime.logging import get_logger
 from runtime.settings import KafkaSettings
 from runtime.transport import kafka_arguments
+from schema.errors import SetupError
 from sql.pool import Connection
+from web.auth import KeyEntry, read_keys
 from web.health import OperatorNeeded
 
 ALERT: Final = Gauge(
@@ -143,7 +146,16 @@ class HealthCheck:
                 self._topic.retention, settings.topic_retention_days, settings.max_record_age_days
             ),
             *alerts.check_disks(free, settings.min_free_disk_percent),
+            *alerts.check_keys(await asyncio.to_thread(self._read_keys), datetime.now(UTC)),
         ]
+
+    def _read_keys(self) -> list[KeyEntry]:
+        """Return the API keys; none while the file cannot be read, which the services log."""
+        path = self._settings.api_keys_file
+        try:
+            return read_keys(Path(path)) if path else []
+        except SetupError:
+            return []
 
     def _publish(self, found: dict[tuple[str, str], Alert]) -> None:
         before, self._active = self._active, found

@@ -60,6 +60,10 @@ class RefresherSettings(DatabaseSettings, KafkaSettings, WindowSettings, Process
             "Raise `disk_filling_up` when a monitored disk has less free space than this."
         ),
     )
+    api_keys_file: str | None = Field(
+        default=None,
+        description="JSON file of hashed API keys, which is monitored for keys that expire soon.",
+    )
     analyze_interval_seconds: float = Field(
         default=600.0, gt=0, description="Seconds between runs of ANALYZE."
     )

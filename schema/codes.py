@@ -8,6 +8,9 @@ CODES: Final = {
         "The request has no API key, or one that is not valid here: mistyped, revoked, or of"
         " another system. Create one with `engage keys create`."
     ),
+    "key_expired": (
+        "The API key has expired. Create another one with `engage keys create`, and use it instead."
+    ),
     "wrong_scope": (
         "The key is valid, but its scope does not cover this service. Scopes are ingest, read"
         " and admin."

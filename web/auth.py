@@ -7,10 +7,11 @@ import asyncio
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
@@ -29,6 +30,7 @@ _RECORD_SECONDS: Final = 30.0
 REQUEST_KEY: Final = "engage.key"
 """Key of the ASGI scope under which an authenticated request has its KeyEntry."""
 _BEARER: Final = b"bearer "
+_DAYS: Final = re.compile(r"([1-9][0-9]{0,3})d")
 
 logger = get_logger("keys")
 
@@ -48,6 +50,7 @@ class KeyEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         key_id: the ID in the key.
         sha256: of the whole key, hexadecimal.
         revoked_timestamp: since when the key is not valid any more.
+        expires_timestamp: from when the key is not valid any more. None: never.
         origins: origins whose pages may use the key. Empty: the key is not bound to pages.
         rate_per_second: requests per second to one service process. None: unlimited.
     """
@@ -60,6 +63,11 @@ class KeyEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     revoked_timestamp: datetime | None = None
     origins: tuple[str, ...] = ()
     rate_per_second: float | None = None
+    expires_timestamp: datetime | None = None
+
+    def has_expired(self, now: datetime) -> bool:
+        """Return whether the key is not valid any more because of its age."""
+        return self.expires_timestamp is not None and self.expires_timestamp <= now
 
     @property
     def is_public(self) -> bool:
@@ -87,6 +95,7 @@ def create_key(
     label: str = "",
     origins: tuple[str, ...] = (),
     rate_per_second: float | None = None,
+    expires_timestamp: datetime | None = None,
 ) -> NewKey:
     """Create a key with 256 random bits."""
     key_id = _random_text(_ID_LENGTH)
@@ -99,8 +108,28 @@ def create_key(
         label,
         origins=origins,
         rate_per_second=rate_per_second,
+        expires_timestamp=expires_timestamp,
     )
     return NewKey(plaintext, entry)
+
+
+def parse_expiry(text: str, now: datetime) -> datetime:
+    """Return when a key expires: ``30d`` from now, or with the end of a UTC day, ``2027-01-31``.
+
+    Raises:
+        ValueError: the text is neither, or not in the future.
+    """
+    if found := _DAYS.fullmatch(text):
+        expiry = now + timedelta(days=int(found[1]))
+    else:
+        try:
+            day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        except ValueError:
+            raise ValueError("give days, such as 30d, or a date, such as 2027-01-31") from None
+        expiry = day + timedelta(days=1)
+    if expiry <= now:
+        raise ValueError("the date is in the past")
+    return expiry
 
 
 def read_keys(path: Path) -> list[KeyEntry]:
@@ -125,20 +154,43 @@ def decode_keys(content: bytes, path: Path) -> list[KeyEntry]:
 class KeyRing:
     """The valid keys of the key file, which is checked for changes every five seconds.
 
+    Args:
+        path: of the key file.
+        clock: in monotonic seconds.
+        now: the date and time, by which keys expire.
+
     Raises:
         SetupError: the file is missing or damaged. Later, when a change of the file cannot be
             read, the previous keys stay valid.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.path = path
         self._clock = clock
+        self._now = now
         self._next_check_at = clock() + _CHECK_SECONDS
         self._loaded = self._rejected = self._stamp()
         self._load(read_keys(path))
 
     def find(self, authorization: bytes | None) -> KeyEntry | None:
         """Return the valid key in an Authorization header, or None."""
+        entry = self._find(authorization)
+        return None if entry is None or self._has_expired(entry) else entry
+
+    def has_expired(self, authorization: bytes | None) -> bool:
+        """Return whether an Authorization header has a key that was valid until it expired."""
+        entry = self._find(authorization)
+        return entry is not None and self._has_expired(entry)
+
+    def _has_expired(self, entry: KeyEntry) -> bool:
+        return entry.expires_timestamp is not None and entry.has_expired(self._now())
+
+    def _find(self, authorization: bytes | None) -> KeyEntry | None:
         if authorization is None or authorization[:7].lower() != _BEARER:
             return None
         self._reload_if_changed()
@@ -160,10 +212,11 @@ class KeyRing:
         return self._has_origins
 
     def _load(self, keys: Sequence[KeyEntry]) -> None:
-        valid = [key for key in keys if key.revoked_timestamp is None]
+        kept = [key for key in keys if key.revoked_timestamp is None]
         self._keys: dict[bytes, tuple[bytes, KeyEntry | None]] = {
-            key.key_id.encode(): (bytes.fromhex(key.sha256), key) for key in valid
+            key.key_id.encode(): (bytes.fromhex(key.sha256), key) for key in kept
         }
+        valid = [key for key in kept if not self._has_expired(key)]
         self._has_origins = any(key.origins for key in valid)
         self._origins = {
             scope: frozenset(

@@ -189,10 +189,17 @@ class ServiceMiddleware:
         self, scope: ASGIScope, keys: KeyRing, authorization: bytes | None
     ) -> KeyEntry | None:
         """Find the key of a request in its header or, on some paths, in its query."""
-        if authorization is not None or scope["path"] not in self._query_key_paths:
-            return keys.find(authorization)
-        key = keys.find(_query_key(scope["query_string"]))
-        if key is not None and key.scope is Scope.ADMIN:
+        is_in_header = authorization is not None or scope["path"] not in self._query_key_paths
+        given = authorization if is_in_header else _query_key(scope["query_string"])
+        key = keys.find(given)
+        if key is None and keys.has_expired(given):
+            raise Problem(
+                401,
+                "key_expired",
+                "this API key has expired: create another one",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        if key is not None and key.scope is Scope.ADMIN and not is_in_header:
             raise Problem(403, "wrong_scope", "an admin key must not be in the URL")
         return key
 

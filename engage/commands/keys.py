@@ -1,6 +1,7 @@
 """`engage keys`: create, list and revoke API keys."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import typer
@@ -14,7 +15,7 @@ from engage.terminal import (
     OutputOption,
     print_rows,
 )
-from web.auth import Scope, create_key, last_uses, read_keys
+from web.auth import Scope, create_key, last_uses, parse_expiry, read_keys
 from web.cors import parse_origins
 from web.key_file import add
 from web.key_file import revoke as revoke_key
@@ -30,7 +31,7 @@ app = typer.Typer(
 
 
 @app.command()
-def create(
+def create(  # noqa: PLR0913, PLR0917  (the command line's options)
     scope: Annotated[
         str,
         typer.Option(
@@ -52,6 +53,13 @@ def create(
             help="Maximum requests per second to each process, such as 50/s. Default: no limit."
         ),
     ] = "",
+    expires: Annotated[
+        str,
+        typer.Option(
+            help="Last day of the key in UTC, such as 2027-01-31, or its life in days, such as 30d."
+            " Default: it does not expire."
+        ),
+    ] = "",
 ) -> None:
     """Create a key and print it once. Only its hash is stored.
 
@@ -66,6 +74,7 @@ def create(
         label=label,
         origins=_parsed("origin", parse_origins, origin or []),
         rate_per_second=_parsed("rate", parse_rate, rate) if rate else None,
+        expires_timestamp=_parsed("expires", _parse_expiry, expires) if expires else None,
     )
     add(key_file(folder), created.entry)
     print(created.plaintext)
@@ -83,6 +92,10 @@ def _parsed(option: str, parse: Callable[[T], R], given: T) -> R:
         raise typer.BadParameter(f"{option}: {error}") from None
 
 
+def _parse_expiry(text: str) -> datetime:
+    return parse_expiry(text, datetime.now(UTC))
+
+
 @app.command("list")
 def list_keys(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
     """List the keys by ID. The keys themselves are not stored."""
@@ -97,6 +110,7 @@ def list_keys(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) ->
             "rate": f"{key.rate_per_second:g}/s" if key.rate_per_second else None,
             "created_timestamp": key.created_timestamp,
             "last_used_timestamp": used.get(key.key_id),
+            "expires_timestamp": key.expires_timestamp,
             "revoked_timestamp": key.revoked_timestamp,
         }
         for key in read_keys(path)

@@ -124,6 +124,8 @@ def service(  # noqa: PLR0913  (wired in one place, engage.stack.supervisor)
         settings |= urls or {}
     if place.role == "ingest" and _DERIVED_ID_SECRET not in os.environ:
         settings["derived_id_secret"] = derived_id_secret
+    if place.role == "refresher":
+        settings["api_keys_file"] = str(layout.keys_file)
     if listen_fd is not None:
         settings["listen_fd"] = str(listen_fd)
         settings["api_keys_file"] = str(layout.keys_file)

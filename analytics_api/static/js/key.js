@@ -27,7 +27,10 @@ async function problemOf(value) {
   const headers = { Authorization: `Bearer ${keyIn(value)}` };
   const answer = await fetch(CHECKED_BY, { headers, cache: "no-store" }).catch(() => null);
   if (!answer) return t("key.unreachable");
-  if (answer.status === 401) return t("key.unknown");
+  if (answer.status === 401) {
+    const { code } = await answer.json().catch(() => ({}));
+    return code === "key_expired" ? t("key.expired") : t("key.unknown");
+  }
   if (answer.status === 403) return t("key.scope");
   return answer.ok ? "" : t("key.unchecked", { status: `${answer.status}` });
 }

@@ -46,6 +46,14 @@ async def test_a_key_is_shown_once_and_listed_with_origins_rate_and_last_use(pat
     assert listed(path)[0]["last_used_timestamp"] >= row["created_timestamp"]
 
 
+def test_list_shows_when_a_key_expires(path: Path) -> None:
+    assert create(path, "--scope", "read", "--expires", "2999-12-31").exit_code == 0
+    assert create(path, "--scope", "read").exit_code == 0
+
+    expiries = [row["expires_timestamp"] for row in listed(path)]
+    assert [str(each)[:10] for each in expiries] == ["3000-01-01", "None"]
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -53,6 +61,8 @@ async def test_a_key_is_shown_once_and_listed_with_origins_rate_and_last_use(pat
         pytest.param(["--origin", "*"], "an origin is", id="any"),
         pytest.param(["--rate", "fast"], "such as 50/s", id="rate"),
         pytest.param(["--rate", "0/s"], "such as 50/s", id="nothing"),
+        pytest.param(["--expires", "never"], "such as 30d", id="expiry"),
+        pytest.param(["--expires", "2020-01-01"], "in the past", id="past"),
     ],
 )
 def test_nonsense_makes_no_key(path: Path, options: list[str], says: str) -> None:

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 import pytest
 
 from analytics_api.ledger import Ledger, LedgerCounts, balance
@@ -11,6 +12,7 @@ from refresher import alerts
 from refresher.alerts import Alert, LagMonitor, PartitionsMonitor, TopicRetention
 from refresher.settings import RefresherSettings
 from schema import topics
+from web.auth import Scope, create_key
 
 TOPIC = "engagement.events"
 MAX_AHEAD = "message.timestamp.after.max.ms"
@@ -103,6 +105,20 @@ def test_missing_partitions_raise_an_alert_after_a_minute(
     for seconds, ahead in samples:
         found = monitor.check(ahead, seconds)
     assert names(found) == ["partitions_running_out"] * count
+
+
+def test_keys_that_expire_within_a_week_are_alerts_until_they_have_expired() -> None:
+    now = datetime(2026, 12, 1, tzinfo=UTC)
+    lives = (None, timedelta(0), timedelta(seconds=1), timedelta(days=7), timedelta(days=8))
+    keys = [
+        create_key(Scope.READ, expires_timestamp=None if life is None else now + life).entry
+        for life in lives
+    ]
+    revoked = msgspec.structs.replace(keys[2], revoked_timestamp=now)
+
+    found = list(alerts.check_keys([*keys, revoked], now))
+    assert [alert.subject for alert in found] == [keys[2].key_id, keys[3].key_id]
+    assert "2026-12-08 00:00 UTC" in found[1].detail
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import asyncio
 import stat
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from schema.errors import SetupError
 from tests.factories import Clock
-from web.auth import KeyRing, LastUses, Scope, create_key, last_uses, read_keys
+from web.auth import KeyRing, LastUses, Scope, create_key, last_uses, parse_expiry, read_keys
 from web.key_file import add, revoke
 
 
@@ -54,6 +54,42 @@ def test_revoked_key_is_not_found_after_the_next_check(path: Path) -> None:
 
     assert ring.find(bearer(created.plaintext)) is None
     assert not revoke(path, created.entry.key_id)
+
+
+def test_key_is_found_until_it_expires(path: Path) -> None:
+    expiry = datetime(2027, 1, 31, tzinfo=UTC)
+    created = create_key(Scope.READ, origins=("https://a.example",), expires_timestamp=expiry)
+    add(path, created.entry)
+    now = expiry - timedelta(seconds=1)
+    ring = KeyRing(path, now=lambda: now)
+    assert ring.find(bearer(created.plaintext)) == created.entry
+    assert not ring.has_expired(bearer(created.plaintext))
+
+    now = expiry
+    assert ring.find(bearer(created.plaintext)) is None
+    assert ring.has_expired(bearer(created.plaintext))
+    for other in (created.plaintext + "a", "eng_read_0123456789_a"):
+        assert not ring.has_expired(bearer(other))
+    assert KeyRing(path, now=lambda: now).origins(Scope.READ) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "expiry"),
+    [
+        ("1d", datetime(2026, 12, 2, 9, tzinfo=UTC)),
+        ("30d", datetime(2026, 12, 31, 9, tzinfo=UTC)),
+        ("2026-12-01", datetime(2026, 12, 2, tzinfo=UTC)),
+        ("2027-01-31", datetime(2027, 2, 1, tzinfo=UTC)),
+    ],
+)
+def test_expiry_is_a_number_of_days_or_the_end_of_a_day(text: str, expiry: datetime) -> None:
+    assert parse_expiry(text, datetime(2026, 12, 1, 9, tzinfo=UTC)) == expiry
+
+
+@pytest.mark.parametrize("text", ["0d", "-1d", "30", "soon", "2026-11-30", "31.12.2026", "20261d"])
+def test_expiry_that_is_past_or_malformed_is_rejected(text: str) -> None:
+    with pytest.raises(ValueError, match=r"such as|in the past"):
+        parse_expiry(text, datetime(2026, 12, 1, 9, tzinfo=UTC))
 
 
 def test_damaged_file_is_an_error_at_start_and_ignored_later(path: Path) -> None:

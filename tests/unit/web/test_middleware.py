@@ -1,5 +1,6 @@
 """Authentication, rate limits and CORS, without a server."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,17 @@ async def test_admin_key_is_accepted_in_the_header_only(keys: Path) -> None:
 
     assert (rejected.status, rejected.code) == (403, "wrong_scope")
     assert (await service.ask("/beacon", authorization=admin)).status == 200
+
+
+async def test_expired_key_is_rejected_by_a_code_of_its_own(keys: Path) -> None:
+    key = bearer(keys, origins=(PAGE,), expires_timestamp=datetime(2020, 1, 1, tzinfo=UTC))
+    service = Service(keys)
+
+    in_query = service.ask(f"/beacon?key={key.removeprefix('Bearer ')}", origin=PAGE)
+    for answer in (await service.ask(authorization=key, origin=PAGE), await in_query):
+        assert (answer.status, answer.code) == (401, "key_expired")
+    mistyped = await service.ask(authorization=f"{key}a", origin=PAGE)
+    assert (mistyped.status, mistyped.code) == (401, "key_required")
 
 
 @pytest.mark.parametrize("query", ["key=%ff", "key=%C3%BC", "%d6=1&key=x", "key=%00"])
