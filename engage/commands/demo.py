@@ -18,7 +18,7 @@ from rich.console import Console
 
 from analytics_api.report import Report, load_reports
 from engage.commands.ledger import verdict
-from engage.commands.stack import fetch, print_addresses
+from engage.commands.stack import fetch, print_addresses, print_warnings
 from engage.report_headings import heading
 from engage.report_tables import print_heatmap, print_table
 from engage.settings import ClientSettings
@@ -90,6 +90,7 @@ class _Demo:
             with self._step("stack") as step:
                 supervisor = await ended_last.enter_async_context(running(StackSpec(self._folder)))
                 step.outcome = "Kafka, PostgreSQL and all services are ready"
+            print_warnings(supervisor.warnings)
             self._stack = supervisor.stack
             feed = await ended_last.enter_async_context(self._filled())
             print(f"\ndashboard  {self._stack.api_url}/dashboard#key={self._stack.read_key}\n")

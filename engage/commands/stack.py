@@ -92,12 +92,12 @@ def up(  # noqa: PLR0913, PLR0917  (the command line's options)
         print(f"error: {outcome.message}", file=sys.stderr)
         raise typer.Exit(outcome.exit_code)
     print_addresses(StackFile.read(layout.stack_file), folder)
-    _warn(outcome.message.splitlines())
+    print_warnings(outcome.message.splitlines())
 
 
-def _warn(decisions: Iterable[str]) -> None:
-    for decision in decisions:
-        print(f"warning: {decision}", file=sys.stderr)
+def print_warnings(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def fetch(spec: StackSpec) -> None:
@@ -123,10 +123,10 @@ async def _keep_up(spec: StackSpec, report: Report | None) -> None:
     async with running(spec) as supervisor:
         if report is None:
             print_addresses(supervisor.stack, spec.folder)
-            _warn(supervisor.decisions)
+            print_warnings(supervisor.warnings)
             print("Press Ctrl-C to stop it.", file=sys.stderr)
         else:
-            report(Outcome(0, "\n".join(supervisor.decisions)))
+            report(Outcome(0, "\n".join(supervisor.warnings)))
         await asyncio.Event().wait()
 
 
@@ -163,7 +163,7 @@ def status(
     folder: Dir = DEFAULT_DIR,
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show each process, the lag of each partition and the age of the stats view.
+    """Show each process, the lag of each partition, the age of the stats view and the URLs.
 
     Exit code 1: a process is not ready.
     """
@@ -196,6 +196,8 @@ def _print_status(found: dict[str, Any]) -> None:
     print(f"stats view        {'?' if age is None else f'{age:.0f} s old'}")
 
 
+    for name, url in found["urls"].items():
+        print(f"{name:<16}  {url}")
 def _lasting(seconds: float | None) -> str:
     if seconds is None:
         return "-"

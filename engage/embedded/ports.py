@@ -69,13 +69,18 @@ _LOCKS: Final = "ports.lock"
 
 
 class PortLeases:
-    """The ports of one stack, by what they are for."""
+    """The ports of one stack, by what they are for.
+
+    Attributes:
+        replaced: which preferred ports were in use, and which others were leased in their place.
+    """
 
     def __init__(self, remembered: Path) -> None:
         """Read the ports of the last run from *remembered*; they are preferred."""
         self._path = remembered
         self._locks = _open_locks()
         self._ports: dict[str, int] = {}
+        self.replaced: list[str] = []
         try:
             self._before = msgspec.json.decode(remembered.read_bytes(), type=dict[str, int])
         except (OSError, msgspec.MsgspecError):
@@ -97,22 +102,25 @@ class PortLeases:
                 raise StackError(f"port {asked} is in use: choose another, or 0 for any free one")
             return self._note(purpose, asked)
         wishes = [self._before.get(purpose, 0), usual] if asked is None else []
+        preferred = next(filter(None, wishes), 0)
         for port in wishes:
             if port and is_free(port) and self._lease(port):
-                return self._note(purpose, port)
+                return self._note(purpose, port, preferred)
         leased_elsewhere: set[int] = set()
         while True:
             port = pick(avoid=leased_elsewhere | set(self._ports.values()))
             if self._lease(port):
-                return self._note(purpose, port)
+                return self._note(purpose, port, preferred if usual else 0)
             leased_elsewhere.add(port)
 
     def remember(self) -> None:
         """Keep the ports for the next run."""
         replace_file(self._path, msgspec.json.encode(self._ports))
 
-    def _note(self, purpose: str, port: int) -> int:
+    def _note(self, purpose: str, port: int, preferred: int = 0) -> int:
         self._ports[purpose] = port
+        if preferred and port != preferred:
+            self.replaced.append(f"port {preferred} is in use: {purpose} listens on {port}")
         return port
 
     def _lease(self, port: int) -> bool:

@@ -180,7 +180,7 @@ def _wired(spec: StackSpec, layout: Layout, leases: PortLeases, held: ExitStack)
     me = identify(os.getpid())
     if me is None:
         raise StackError("this process cannot find itself: is /proc mounted?")
-    return Supervisor(
+    supervisor = Supervisor(
         layout=layout,
         backend=backend,
         secrets=secrets,
@@ -188,6 +188,8 @@ def _wired(spec: StackSpec, layout: Layout, leases: PortLeases, held: ExitStack)
         listeners=_described(sockets),
         me=me,
     )
+    supervisor.warnings += leases.replaced
+    return supervisor
 
 
 def _places(spec: StackSpec, leases: PortLeases) -> list[MemberState]:

@@ -1,4 +1,4 @@
-"""The state of a stack: its processes, the lag of each partition, the age of the stats view."""
+"""The state of a stack: processes, the lag of each partition, the age of the stats view, URLs."""
 
 import asyncio
 import json
@@ -66,6 +66,7 @@ def read(folder: Path) -> dict[str, Any]:
     Returns:
         ``ready``: whether every process is ready. ``processes``: one object each.
         ``lag``: records not yet stored, by partition; null: unknown. ``view_age_seconds``.
+        ``urls``: of the dashboard and the HTTP services; empty while the stack starts.
 
     Raises:
         Unavailable: no stack runs there.
@@ -90,6 +91,18 @@ def read(folder: Path) -> dict[str, Any]:
         "processes": processes,
         "lag": lag.result(),
         "view_age_seconds": view_age.result(),
+        "urls": _urls(stack),
+    }
+
+
+def _urls(stack: StackFile | None) -> dict[str, str]:
+    if stack is None:
+        return {}
+    return {
+        "dashboard": f"{stack.api_url}/dashboard",
+        "read API": stack.api_url,
+        "ingest": stack.ingest_url,
+        "catalogue": stack.catalogue_url,
     }
 
 

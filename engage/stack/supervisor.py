@@ -58,8 +58,8 @@ class Supervisor:
         self._secrets = secrets
         self._listeners = listeners
         self._is_ready = False
-        self.decisions: list[str] = []
-        """Conditions at the start that the operator must decide on."""
+        self.warnings: list[str] = []
+        """What the operator must know about the start, or decide on."""
         self._supervising: list[asyncio.Task[None]] = []
         self._members = [
             Member(MemberState(role, 0), program, self._write_state)
@@ -167,7 +167,7 @@ class Supervisor:
                 if not member.is_running:
                     raise self._failure(member, "ended during its start")
                 if answer.needs_operator:
-                    self.decisions.append(f"{member.state.name}: {answer.reason}")
+                    self.warnings.append(f"{member.state.name}: {answer.reason}")
                 elif answer.reason:
                     waiting.append(member)
                     if time.monotonic() > deadline:

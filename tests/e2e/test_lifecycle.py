@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.e2e.stacks import Stack, engage, eventually, is_alive, is_open, started
 from tests.e2e.test_operators import produce
@@ -47,6 +49,20 @@ def test_keys_ports_and_events_survive_the_next_start(tmp_path: Path) -> None:
         assert stack.file["ingest_key"] == before["ingest_key"]
         assert stack.file["database_url"] == before["database_url"]
         eventually(lambda: _stored(stack) == 1, "the event of the first run is stored")
+
+
+def test_port_in_use_is_named_with_the_port_that_replaces_it(tmp_path: Path) -> None:
+    with started(tmp_path, "--consumers", "0") as stack:
+        before = urlsplit(stack.file["catalogue_url"]).port
+        stack.engage("down")
+        with socket.create_server(("127.0.0.1", before or 0)):
+            again = stack.engage("up", "--detach", "--consumers", "0")
+            now = stack.file["catalogue_url"]
+            shown = stack.engage("status").stdout
+
+        assert f"port {before} is in use: catalogue listens on {urlsplit(now).port}" in again.stderr
+        assert now in shown
+        assert f"{stack.file['api_url']}/dashboard" in shown
 
 
 def test_down_and_up_clean_up_after_a_killed_supervisor(tmp_path: Path) -> None:

@@ -45,13 +45,17 @@ def test_the_ports_of_the_last_run_are_taken_again(tmp_path: Path) -> None:
         first.remember()
     with PortLeases(tmp_path / "ports.json") as second:
         assert second.take("kafka", usual=port + 1) == port
+        second.take("metrics port")
+        assert second.replaced == []
 
 
 def test_a_port_that_is_listened_on_is_not_given(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, PortLeases(tmp_path / "p") as leases:
         taken = server.getsockname()[1]
 
-        assert leases.take("api", usual=taken) != taken
+        port = leases.take("api", usual=taken)
+        assert port != taken
+        assert leases.replaced == [f"port {taken} is in use: api listens on {port}"]
         with pytest.raises(StackError, match=str(taken)):
             leases.take("ingest", asked=taken)
 
