@@ -147,6 +147,14 @@ def find(folder: Path) -> Target:
     return Target(folder, stack, settings)
 
 
+def kafka_of(folder: Path) -> KafkaSettings | None:
+    """Return how to reach the Kafka that ``find`` names; None where there is none."""
+    target = find(folder)
+    if target.stack is None and not _is_given("ENGAGE_KAFKA_BOOTSTRAP_SERVERS"):
+        return None
+    return target.kafka.model_copy(update={"topic": target.topic})
+
+
 def _require_same_system(folder: Path, stack: StackFile, settings: ClientSettings) -> None:
     given = {f"ENGAGE_{name.upper()}": getattr(settings, name) for name in _URLS}
     if "ENGAGE_DATABASE_URL" in os.environ:

@@ -17,12 +17,11 @@ from ingest_service.settings import IngestSettings
 from runtime.logging import get_logger
 from runtime.tracing import record_headers
 from runtime.transport import kafka_arguments, start
+from schema import topics
 from schema.event import Record, Retraction
-from schema.topics import partition_key
 from schema.wire import encode
 from web.problems import unavailable
 
-_BATCH_BYTES: Final = 512 * 1024
 _KNOWN_KEYS: Final = 50_000
 _RETRY_SECONDS: Final = 0.5
 _START_SECONDS: Final = 2.0
@@ -37,7 +36,7 @@ logger = get_logger("publisher")
 @lru_cache(maxsize=_KNOWN_KEYS)
 def _hash(post: int | str) -> int:
     """Return the hash of a key that the default partitioner of every Kafka client uses."""
-    return int(murmur2(partition_key(post)) & 0x7FFFFFFF)
+    return int(murmur2(topics.partition_key(post)) & 0x7FFFFFFF)
 
 
 class PendingRequest:
@@ -187,7 +186,7 @@ class Publisher:
         for position, record in enumerate(records):
             post = record.post_id or record.post or ""
             partition = _hash(post) % self._partitions
-            event = PendingEvent(partition_key(post), encode(record), request, position)
+            event = PendingEvent(topics.partition_key(post), encode(record), request, position)
             self._queues[partition].append(event)
             touched.add(partition)
         self._in_flight += len(records)
@@ -220,7 +219,7 @@ class Publisher:
                 client_id="engage-ingest",
                 acks="all",
                 enable_idempotence=True,
-                max_batch_size=_BATCH_BYTES,
+                max_batch_size=topics.MAX_BATCH_BYTES,
                 linger_ms=0,
                 metadata_max_age_ms=_METADATA_SECONDS * 1000,
                 request_timeout_ms=10_000,

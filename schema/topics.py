@@ -14,6 +14,9 @@ RETENTION_DAYS: Final = 7
 SEGMENT_DAYS: Final = 1
 """Kafka deletes whole segments, so a record can outlive its retention by this."""
 
+MAX_BATCH_BYTES: Final = 512 * 1024
+"""Size of the largest record batch that ingest sends."""
+
 _DAY_MS: Final = 24 * 3600 * 1000
 SETTINGS: Final = {
     "retention.ms": str(RETENTION_DAYS * _DAY_MS),

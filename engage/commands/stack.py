@@ -28,6 +28,7 @@ from engage.stack.launch import (
 )
 from engage.stack.layout import Layout, StackFile, StackKind, StackSpec
 from engage.stack.services import variables
+from engage.target import kafka_of
 from engage.terminal import (
     CHECK_FAILED,
     DEFAULT_DIR,
@@ -39,6 +40,7 @@ from engage.terminal import (
     print_json,
     print_rows,
 )
+from engage.topic_check import examine_topic
 from runtime.progress import shown
 from schema.errors import EngagementError
 
@@ -194,10 +196,10 @@ def _print_status(found: dict[str, Any]) -> None:
     print(f"\nlag by partition  {shown}")
     age = found["view_age_seconds"]
     print(f"stats view        {'?' if age is None else f'{age:.0f} s old'}")
-
-
     for name, url in found["urls"].items():
         print(f"{name:<16}  {url}")
+
+
 def _lasting(seconds: float | None) -> str:
     if seconds is None:
         return "-"
@@ -221,8 +223,14 @@ def env(folder: Dir = DEFAULT_DIR) -> None:
 
 
 def doctor(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
-    """Check whether this machine can run the embedded stack. Exit code 1: it cannot."""
+    """Check whether this machine can run the embedded stack, and the settings of its topic.
+
+    The topic is that of the stack that runs in DIR, or of ENGAGE_KAFKA_BOOTSTRAP_SERVERS. Exit
+    code 1: a check failed.
+    """
     findings = examine(folder)
+    if (kafka := kafka_of(folder)) is not None:
+        findings += examine_topic(kafka)
     if output is Output.TABLE:
         width = max(len(finding.name) for finding in findings)
         for finding in findings:
