@@ -25,7 +25,7 @@ FOLDER: Final = Path(__file__).with_name("static")
 _ENTRY: Final = "main.js"
 _FIRST_SCRIPTS: Final = ("take-key.js", "theme.js")
 """They run before the page is drawn."""
-_STYLES: Final = ("tokens.css", "layout.css", "panels.css")
+_STYLES: Final = ("tokens.css", "layout.css", "panels.css", "wall.css")
 _PRINT_STYLE: Final = "print.css"
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 _IMPORT: Final = re.compile(r'^import\s+\{([^}]*)\}\s+from\s+"([^"]+)";\n', re.MULTILINE)
@@ -34,6 +34,7 @@ _EXPORTED: Final = re.compile(
 )
 _EXPORTS: Final = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^ *(?://[^\n]*|/\*\*[\s\S]*?\*/) *\n", re.MULTILINE)
+_INDENT: Final = re.compile(r"^ +", re.MULTILINE)
 _LEVEL: Final = 9
 
 
@@ -156,7 +157,7 @@ def bundle(entry: Path) -> str:
     """Return a module and those that it imports as one script.
 
     Each module becomes a function that returns what it exports. Only named imports and exports of
-    constants, functions and classes are supported.
+    constants, functions and classes are supported. Comments and indents are left out.
 
     Raises:
         ValueError: modules import each other.
@@ -175,7 +176,7 @@ def _add_module(path: Path, scripts: dict[Path, str], importers: tuple[Path, ...
     if path in importers:
         raise ValueError(f"{path.name} and {importers[-1].name} import each other")
     if path not in scripts:
-        source = _COMMENT.sub("", path.read_text(encoding="utf-8"))
+        source = _INDENT.sub("", _COMMENT.sub("", path.read_text(encoding="utf-8")))
 
         def link(found: re.Match[str]) -> str:
             number = _add_module((path.parent / found[2]).resolve(), scripts, (*importers, path))

@@ -5,7 +5,7 @@
 -- :peers    int          maximum posts that it is compared with
 --
 -- One row, or none for an unknown post. age: of the post, at most seven days. peers: the latest posts
--- of the category that are at least as old, and whose events of that age were recorded and are
+-- of the category that are at least as old, and whose events of the first seven days were recorded and are
 -- stored. low and high enclose four of five of them, and are exact: no curve is fitted. rate_hours: the
 -- last sixth of the age, but at least an hour, or all of it, and at most a day. lately: engagements in
 -- these hours; median_lately: of the peers, at the same ages. known_engagements: those with a user.
@@ -26,6 +26,10 @@ WITH own AS (
        AND p.publish_timestamp >= s.recorded_since
        AND p.publish_timestamp >= coalesce(
            (SELECT max(day) + 1 FROM expired_partitions)::timestamp AT TIME ZONE 'UTC', '-infinity')
+       AND NOT EXISTS (
+           SELECT FROM recording_gaps AS g
+            WHERE g.start_timestamp < p.publish_timestamp + interval '7 days'
+              AND g.end_timestamp > p.publish_timestamp)
      ORDER BY p.publish_timestamp DESC, p.post_id
      LIMIT :peers::int
 ), counted AS (

@@ -7,8 +7,8 @@
 --
 -- One row per age, or none for an unknown post. engagements: of the post until that age; null for ages
 -- that it has not reached. peers: the latest posts of the category that are as old as this one and have
--- reached that age, and whose events of these ages were recorded and are stored. low_50 to high_50
--- encloses half of them, low_80 to high_80 four of five; they are exact: no curve is fitted.
+-- reached that age, and whose events of the first seven days were recorded and are stored. low_50 to
+-- high_50 encloses half of them, low_80 to high_80 four of five; they are exact: no curve is fitted.
 WITH own AS (
     SELECT *, least(:'now'::timestamptz - publish_timestamp, interval '7 days') AS age
       FROM posts
@@ -31,6 +31,10 @@ WITH own AS (
        AND p.publish_timestamp >= s.recorded_since
        AND p.publish_timestamp >= coalesce(
            (SELECT max(day) + 1 FROM expired_partitions)::timestamp AT TIME ZONE 'UTC', '-infinity')
+       AND NOT EXISTS (
+           SELECT FROM recording_gaps AS g
+            WHERE g.start_timestamp < p.publish_timestamp + interval '7 days'
+              AND g.end_timestamp > p.publish_timestamp)
 ), candidates AS (
     SELECT * FROM recorded WHERE publish_timestamp > (SELECT min(latest) FROM points)
      UNION ALL

@@ -253,11 +253,6 @@ async def test_a_post_has_a_page_of_its_own(dashboard: Dashboard) -> None:
         await expect(dashboard.page.locator(f"#subject [data-fact={name}]")).to_contain_text(
             f"{found[name]:,}"
         )
-    benchmark = await dashboard.json(f"/reports/post-benchmark/{post}")
-    place = said(round(benchmark["percentile"], 1))
-    await expect(dashboard.page.locator("#subject [data-fact=percentile]")).to_contain_text(
-        f"better than {place}% of the last {benchmark['peers']} posts in "
-    )
     await expect(dashboard.page.locator("#post-ranking")).to_be_hidden()
     subject = dashboard.page.locator("#subject")
     await subject.get_by_role("button", name="How is this computed?").click()
@@ -265,6 +260,86 @@ async def test_a_post_has_a_page_of_its_own(dashboard: Dashboard) -> None:
     await dashboard.page.keyboard.press("Escape")
     await dashboard.page.get_by_role("button", name="All posts").click()
     await expect(dashboard.page.locator("#post-ranking")).to_be_visible()
+
+
+async def test_page_of_a_post_shows_it_among_posts_of_its_age(dashboard: Dashboard) -> None:
+    await dashboard.api.store([row(185, "share") for _ in range(2000)])
+    await dashboard.open("?post=185")
+    found = await dashboard.json("/reports/post-benchmark/185")
+    points = await dashboard.json("/reports/post-path/185")
+    panel = dashboard.page.locator("#path")
+
+    await expect(panel.locator("[data-fact=percentile]")).to_contain_text(
+        f"Better than {said(round(found['percentile'], 1))}% of the last {found['peers']} posts"
+    )
+    await expect(panel.locator("[data-fact=reached]")).to_contain_text(
+        f"{found['total_engagements']:,}"
+    )
+    await expect(panel.locator("[data-fact=users]")).to_contain_text(f"{found['active_users']:,}")
+    await panel.locator("summary").click()
+    shown = await dashboard.texts("#path tbody td:nth-child(2)")
+    assert shown == [
+        "\u2013" if point["engagements"] is None else f"{point['engagements']:,}"
+        for point in points
+    ]
+    # The spike is within the chart.
+    figure = await panel.locator("figure").bounding_box()
+    now = await panel.locator("figure .now").bounding_box()
+    assert figure is not None
+    assert now is not None
+    assert figure["y"] - 8 < now["y"] < figure["y"] + figure["height"] / 8
+
+
+async def test_readers_and_fading_are_the_apis(dashboard: Dashboard) -> None:
+    await dashboard.open()
+    loyalty = await dashboard.json(f"/reports/loyalty?{scope()}")
+    decay = await dashboard.json("/reports/decay?tz=UTC")
+
+    assert loyalty["returning_users"]
+    for name in ("active_users", "new_users", "returning_users", "loyal_users"):
+        fact = dashboard.page.locator(f"#loyalty [data-fact={name}]")
+        await expect(fact).to_contain_text(f"{loyalty[name]:,}")
+    assert await dashboard.texts("#decay .label") == [
+        each["category"] or "All posts" for each in decay
+    ]
+    assert [text.split()[0] for text in await dashboard.texts("#decay .figure")] == [
+        said(each["half_life_hours"]) for each in decay
+    ]
+
+
+async def test_tiles_say_whether_a_change_is_usual(dashboard: Dashboard) -> None:
+    await dashboard.open("?period=7d")
+    found = await dashboard.json(f"/reports/overview?{scope(7)}")
+
+    assert found["usual_change"]
+    for name, usual in found["usual_change"].items():
+        verdict = dashboard.page.locator(f"[data-tile={name}] .verdict")
+        await expect(verdict).to_have_text("\u00a0" if usual is None else re.compile("usual$"))
+        if usual is not None:
+            is_usual = await verdict.inner_text() == "as usual"
+            assert is_usual == (not usual["is_exceeded"])
+
+
+async def test_fair_authors_have_the_chance_to_be_among_the_ten_best(dashboard: Dashboard) -> None:
+    await dashboard.open("?period=91d")
+    panel = dashboard.page.locator("#author-ranking")
+    await panel.get_by_role("button", name="Fair").click()
+    (first, *_) = await dashboard.json(f"/reports/fair-authors?{scope(91)}&limit=8")
+
+    await expect(panel.locator(".sub").first).to_contain_text(
+        f"among the ten best: {said(round(first['top_10_pct'], 1))}%"
+    )
+
+
+async def test_author_has_known_readers_and_the_share_of_the_most_active(
+    dashboard: Dashboard,
+) -> None:
+    await dashboard.open("?author=2")
+    (found,) = await dashboard.json(f"/reports/users/author?{scope()}&author=2")
+
+    fact = dashboard.page.locator("#subject [data-fact=active_users]")
+    await expect(fact).to_contain_text(f"{found['active_users']:,}")
+    await expect(fact).to_contain_text(f"{said(round(found['top_user_pct'], 1))}%")
 
 
 async def test_each_panel_tells_its_sql_and_saves_its_rows(

@@ -107,6 +107,9 @@ async def test_what_needs_more_data_says_what_is_missing_and_from_when_it_is_the
         ("[data-answer=coach]", 2),
         ("#effects", 2),
         ("#hours", 7),
+        ("#decay", 7),
+        ("#evergreen", 35),
+        ("#returning", 7),
     ):
         shown = page.locator(f"{place} .placeholder").first
         await expect(shown, place).to_contain_text("Not enough data yet")

@@ -20,6 +20,7 @@ const NAMES = [
   "interval",
   "view",
   "lang",
+  "tv",
 ];
 const FILTERS = ["category", "author", "type", "tag", "promoted"];
 export const COMPARISONS = ["previous", "year", "none"];
@@ -39,8 +40,14 @@ export function current() {
   return state;
 }
 
+/** Whether the page hangs on a wall: it is only looked at. */
+export const isWall = () => Boolean(current().tv);
+
 /** The name of the period: "custom" where days were chosen. */
-export const chosenPeriod = () => (current().start ? "custom" : (current().period ?? DEFAULT_PERIOD));
+export const chosenPeriod = () => {
+  const { start, period, tv } = current();
+  return start ? "custom" : (period ?? (tv ? "today" : DEFAULT_PERIOD));
+};
 
 /** First and last day of the period; no last day: today until now; neither: all time. */
 export function chosenDays() {

@@ -28,7 +28,8 @@ const color = (name) => getComputedStyle(document.documentElement).getPropertyVa
 
 /**
  * A chart that is updated with new points `{ start, value, beforeStart, before }`; `before` is null where there
- * is nothing to compare with. Its parts are the legend, the figure and the table.
+ * is nothing to compare with. Where it `isWhole`, the scale holds every value. Its parts are the legend, the figure
+ * and the table.
  */
 export class Chart {
   constructor() {
@@ -48,7 +49,8 @@ export class Chart {
   show(series) {
     const isLike = (name) => this.series?.[name] === series[name];
     series.hasBefore = series.points.some((point) => point.before !== null);
-    series.top = scaleTop(series.points.flatMap((point) => [point.value ?? 0, point.before ?? 0]));
+    const values = series.points.flatMap((point) => [point.value ?? 0, point.before ?? 0]);
+    series.top = series.isWhole ? Math.max(1, ...values) : scaleTop(values);
     const isSame = ["interval", "zone", "hasBefore", "name"].every(isLike);
     this.series = series;
     this.figure.setAttribute("aria-label", t("chart.label", { name: series.name }));
@@ -111,10 +113,10 @@ function when({ interval, zone }, start) {
   return interval === "week" ? t("chart.week", { date: text }) : text;
 }
 
-const plain = ({ points, hasBefore }) =>
+const plain = ({ points, hasBefore, top }) =>
   drawing(
     points.map((point) => point.value),
-    { kind: "plain-chart", before: hasBefore ? points.map((point) => point.before) : [] },
+    { kind: "plain-chart", most: top, before: hasBefore ? points.map((point) => point.before) : [] },
   );
 
 const dataOf = ({ points, hasBefore }) => [

@@ -8,8 +8,8 @@ const number = (options) => {
   const format = new Intl.NumberFormat(locale, options);
   return (value) => format.format(value).replace("-", MINUS);
 };
-const inUnit = (unit, maximumFractionDigits = 0) =>
-  number({ style: "unit", unit, unitDisplay: "short", maximumFractionDigits });
+const inUnit = (unit, maximumFractionDigits = 0, unitDisplay = "short") =>
+  number({ style: "unit", unit, unitDisplay, maximumFractionDigits });
 
 const short = number({ notation: "compact", maximumFractionDigits: 1 });
 const hundredths = number({ style: "percent", maximumFractionDigits: 2 });
@@ -45,6 +45,16 @@ export function seconds(value) {
   if (value < 120) return (value < 10 ? UNITS.precise : UNITS.seconds)(value);
   if (value < 7200) return UNITS.minutes(value / 60);
   return value < 172_800 ? UNITS.hours(value / 3600) : UNITS.days(value / 86_400);
+}
+
+const AGES = Object.fromEntries(
+  ["long", "short"].map((style) => [style, ["minute", "hour", "day"].map((unit) => inUnit(unit, unit === "minute" ? 0 : 1, style))]),
+);
+/** An age in hours, such as 15 minutes, 6 hours or 2.5 days. */
+export function ageOf(hours, style = "long") {
+  const [minutes, inHours, inDays] = AGES[style];
+  if (hours < 1) return minutes(hours * 60);
+  return hours < 24 ? inHours(hours) : inDays(hours / 24);
 }
 
 export const age = (then) => seconds(Math.max(0, (Date.now() - new Date(then)) / 1000));

@@ -1,6 +1,6 @@
 // The page: its parts, and when they request their reports.
 
-import { chosenFilters, chosenPeriod, current, link, nameZone, onChange, periodProblem, refuseZone, zone } from "./address.js";
+import { chosenFilters, chosenPeriod, current, isWall, link, nameZone, onChange, periodProblem, refuseZone, zone } from "./address.js";
 import { ask, Failure, outdate } from "./api.js";
 import { byId, el, update } from "./dom.js";
 import { date, days, moment } from "./format.js";
@@ -14,11 +14,14 @@ import { Audience, Funnel } from "./panels/audience.js";
 import { Brief } from "./panels/brief.js";
 import { Cohorts } from "./panels/cohorts.js";
 import { Effects } from "./panels/effects.js";
+import { Decay, Evergreen } from "./panels/fading.js";
 import { Heatmap } from "./panels/heatmap.js";
 import { Movers } from "./panels/movers.js";
 import { Opportunities } from "./panels/opportunities.js";
+import { PostPath } from "./panels/path.js";
 import { Pipeline, RightNow, updateHeader } from "./panels/pipeline.js";
 import { rankings } from "./panels/rankings.js";
+import { Loyalty, ReturningReaders } from "./panels/readers.js";
 import { Subject } from "./panels/subject.js";
 import { Trend } from "./panels/trend.js";
 import { WhenToPost } from "./panels/when.js";
@@ -28,10 +31,13 @@ const REFRESH_MS = 20_000;
 /** Windows that end now move on although no event comes. */
 const SLOWEST_REFRESH_MS = 300_000;
 const TILES_MS = 1000;
+/** A wall shows the present also while no event comes. */
+const WALL_REFRESH_MS = 60_000;
 const LATER_AT_ONCE = 2;
 const TYPES = ["view", "like", "comment", "share"];
 
 const subject = new Subject();
+const path = new PostPath();
 const trend = new Trend();
 const brief = new Brief();
 const movers = new Movers();
@@ -40,6 +46,10 @@ const when = new WhenToPost();
 const hours = new Heatmap();
 const opportunities = new Opportunities();
 const [posts, authors, categories, tags] = rankings();
+const decay = new Decay();
+const evergreen = new Evergreen();
+const loyalty = new Loyalty();
+const returning = new ReturningReaders();
 const funnel = new Funnel();
 const audience = new Audience();
 const effects = new Effects();
@@ -49,6 +59,7 @@ const pipeline = new Pipeline();
 /** The rows of the page, from the top. */
 const ROWS = [
   [subject],
+  [path],
   [trend],
   [brief],
   [movers, now],
@@ -56,12 +67,16 @@ const ROWS = [
   [opportunities],
   [posts, authors],
   [categories, tags],
-  [funnel, audience],
+  [decay, evergreen],
+  [loyalty, funnel],
+  [returning, audience],
   [effects, cohorts],
   [pipeline],
 ];
 const ALL = ROWS.flat();
-const OF_A_POST = new Set([subject, trend, pipeline]);
+const OF_A_POST = new Set([subject, path, trend, pipeline]);
+const OF_ALL = new Set(ALL.filter((part) => part !== path));
+const OF_A_WALL = new Set([trend, now, movers, posts]);
 
 update(
   byId("parts"),
@@ -71,16 +86,23 @@ update(
   }),
 );
 
-const shownParts = () => (current().post ? ALL.filter((part) => OF_A_POST.has(part)) : ALL);
+const shownParts = () => ALL.filter((part) => (isWall() ? OF_A_WALL : current().post ? OF_A_POST : OF_ALL).has(part));
 
-/** Show what the address says: nothing of another filter, and the new numbers once they are there. */
-async function open() {
-  drawHeader();
-  for (const row of document.querySelectorAll(".parts > .columns")) row.hidden = Boolean(current().post);
+/** Hide the parts that the address does not show, before the page is first drawn, too. */
+function hideOthers() {
   for (const part of ALL)
     for (const element of part.elements)
       if (part !== subject && !part.regions.some((region) => region.note === element))
         element.hidden = !shownParts().includes(part);
+  for (const row of document.querySelectorAll(".parts > .columns"))
+    row.hidden = [...row.children].every((element) => element.hidden);
+}
+hideOthers();
+
+/** Show what the address says: nothing of another filter, and the new numbers once they are there. */
+async function open() {
+  drawHeader();
+  hideOthers();
   drawTitle();
   if (periodProblem()) return notice({ kind: "period" });
   if (byId("live").dataset.state !== "live") outdate();
@@ -258,5 +280,6 @@ for (const each of document.querySelectorAll("#languages a"))
 listen();
 if (!("leaving" in document.documentElement.dataset)) start();
 setInterval(retry, REFRESH_MS);
+if (isWall()) setInterval(() => outdate() ?? show(shownParts()), WALL_REFRESH_MS);
 addEventListener("scroll", () => due.size && refreshSoon(), { passive: true });
 document.addEventListener("visibilitychange", () => due.size && refreshSoon());

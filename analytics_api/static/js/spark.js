@@ -39,10 +39,10 @@ function line(values, most) {
 
 /**
  * Draw values as a line over an area; *before*: the dashed line of the comparison period. null: nothing
- * was recorded yet, and nothing is drawn.
+ * was recorded yet, and nothing is drawn. *most*: where the scale ends.
  */
-export function drawing(values, { kind = "spark", before = [] } = {}) {
-  const most = scaleTop([...values, ...before].map((value) => value ?? 0));
+export function drawing(values, { kind = "spark", before = [], most = null } = {}) {
+  most ??= scaleTop([...values, ...before].map((value) => value ?? 0));
   const path = line(values, most);
   const first = values.findIndex((value) => value !== null);
   return svg(

@@ -6,7 +6,7 @@ import { el } from "../dom.js";
 import { count, percent } from "../format.js";
 import { t } from "../messages.js";
 import { Panel, Part } from "../panel.js";
-import { placeholder } from "../region.js";
+import { noKnownReaders } from "./readers.js";
 import { choice, row } from "./rows.js";
 
 /** How many readings went on to a like, a comment, a share. */
@@ -25,8 +25,7 @@ export class Funnel extends Part {
   }
 
   draw(steps) {
-    if (!steps[0].readings)
-      return placeholder(t("funnel.none"), t("funnel.none_text"));
+    if (!steps[0].readings) return noKnownReaders();
     return el("ol", { class: "funnel" }, steps.map(stepRow));
   }
 }

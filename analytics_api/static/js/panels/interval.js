@@ -3,7 +3,7 @@
 import { el } from "../dom.js";
 import { t } from "../messages.js";
 
-/** *mark*: where "no difference" is; an interval that holds it is drawn quietly. */
+/** *mark*: where "no difference" is, if anywhere; an interval that holds it is drawn quietly. */
 export function interval({ low, value, high, least = 0, most, mark }) {
   const place = (number) =>
     `${(100 * Math.min(1, Math.max(0, (number - least) / (most - least)))).toFixed(1)}%`;
@@ -16,7 +16,7 @@ export function interval({ low, value, high, least = 0, most, mark }) {
       "aria-label": t("range.label", { low, high }),
     },
     el("i", { vars: { left: place(low), right: `calc(100% - ${place(high)})` } }),
-    el("u", { vars: { left: place(mark) } }),
+    mark !== undefined && el("u", { vars: { left: place(mark) } }),
     el("b", { vars: { left: place(value) } }),
   );
 }

@@ -1,7 +1,7 @@
 // What is well above or below the baseline of these hours of the week, and why.
 
 import { at } from "../api.js";
-import { filterScope, goes, link } from "../address.js";
+import { filterScope, goes, isWall, link } from "../address.js";
 import { el, named } from "../dom.js";
 import { daysAfter, recordedSince, written } from "../facts.js";
 import { count, decimal } from "../format.js";
@@ -19,6 +19,10 @@ export function moversPath() {
 /** The posts, authors and categories that rise now, the clearest first. */
 export const rising = (movers) => movers.filter((each) => each.direction === "above" && each.dimension !== "all");
 
+// As many as the room of the panel holds, so that it need not grow when something moves.
+const FIRST = 3;
+const FIRST_ON_A_WALL = 4;
+const SHOWN = 7;
 const POST_DAYS = 8;
 const AUTHOR_DAYS = 22;
 
@@ -87,7 +91,18 @@ export class Movers extends Part {
   }
 
   draw(rows) {
-    return el("ol", { class: "movers" }, rows.slice(0, 7).map(moverRow));
+    const first = isWall() ? FIRST_ON_A_WALL : FIRST;
+    const more = isWall() ? [] : rows.slice(first, SHOWN);
+    return [
+      el("ol", { class: "movers" }, rows.slice(0, first).map(moverRow)),
+      more.length > 0 &&
+        el(
+          "details",
+          { class: "numbers" },
+          el("summary", {}, t("movers.others", { count: more.length })),
+          el("ol", { class: "movers" }, more.map(moverRow)),
+        ),
+    ];
   }
 }
 

@@ -1,5 +1,6 @@
 // How the way of the events fares, and what happens right now. Fed by the live board.
 
+import { isWall } from "../address.js";
 import { byId, el, named, owned, update } from "../dom.js";
 import { age, count, decimal, seconds } from "../format.js";
 import { isKnown, t } from "../messages.js";
@@ -9,7 +10,8 @@ import { scaleTop } from "../spark.js";
 import { table } from "../table.js";
 import { row } from "./rows.js";
 
-const SHOWN = 6;
+const SHOWN = 3;
+const SHOWN_ON_A_WALL = 4;
 
 /** The posts of the last five minutes. */
 export class RightNow {
@@ -31,7 +33,7 @@ export class RightNow {
   async show() {}
 
   update(live) {
-    const posts = this.#inOrder(live.top_posts.slice(0, SHOWN));
+    const posts = this.#inOrder(live.top_posts.slice(0, isWall() ? SHOWN_ON_A_WALL : SHOWN));
     const most = scaleTop(live.seconds);
     const top = Math.max(1, ...live.top_posts.map((post) => post.total_engagements));
     update(

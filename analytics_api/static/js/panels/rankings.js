@@ -1,7 +1,7 @@
 // Rankings: posts, authors, categories, tags; posts and authors also at equal age.
 
 import { at } from "../api.js";
-import { scope, zone } from "../address.js";
+import { isWall, scope, zone } from "../address.js";
 import { el, named } from "../dom.js";
 import { needsDaysOr } from "../facts.js";
 import { count, date, decimal, percent, rate } from "../format.js";
@@ -11,7 +11,7 @@ import { placeholder } from "../region.js";
 import { interval } from "./interval.js";
 import { choice, row } from "./rows.js";
 
-const SHOWN = 8;
+const SHOWN = isWall() ? 5 : 8;
 const LEADS = {
   post: (each) => ({ post: each.key }),
   author: (each) => ({ author: each.key, post: undefined }),
@@ -65,7 +65,7 @@ export class Ranking extends Part {
 
   draw(rows, { next }) {
     const list = this.isFair ? this.#fairRows(rows) : this.#rows(rows);
-    return [el("ol", { class: "rows" }, list), next && this.#more()];
+    return [el("ol", { class: "rows" }, list), next && !isWall() && this.#more()];
   }
 
   #nothing() {
@@ -151,6 +151,7 @@ export const rankings = () => [
       leads: (each) => ({ author: String(each.author_id), post: undefined }),
       sub: (each) =>
         t("ranking.fair_author", {
+          top: percent(each.top_10_pct),
           posts: t("count.posts", { count: each.posts }),
           per_post: decimal(each.per_post),
           mean: decimal(each.baseline_mean),

@@ -76,16 +76,11 @@ const notFound = (why) => [
 
 async function loadPost(id) {
   const path = `/engagement/${encodeURIComponent(id)}`;
-  const paths = { ever: `${path}?period=all`, week: `${path}?period=7d`, benchmark: `/reports/post-benchmark/${encodeURIComponent(id)}` };
-  const [ever, week, benchmark] = await Promise.all(Object.values(paths).map(ask));
-  return {
-    title: ever.body.title,
-    asOf: ever.asOf,
-    body: { id, paths, ever: ever.body, week: week.body, benchmark: benchmark.body },
-  };
+  const [ever, week] = await Promise.all(["all", "7d"].map((period) => ask(`${path}?period=${period}`)));
+  return { title: ever.body.title, asOf: ever.asOf, body: { id, path, ever: ever.body, week: week.body } };
 }
 
-function drawPost({ absent: why, id, paths, ever, week, benchmark }) {
+function drawPost({ absent: why, id, path, ever, week }) {
   if (why) return notFound(why);
   const age = (Date.now() - new Date(ever.publish_date)) / 86_400_000;
   const author = { author: String(ever.author_id), post: undefined };
@@ -126,31 +121,26 @@ function drawPost({ absent: why, id, paths, ever, week, benchmark }) {
       ),
       fact(t("subject.week"), count(week.total_engagements), null, "week"),
     ),
-    forItsAge(benchmark),
-    sources(
-      { title: ever.title, sql: ["engagement", "engagement_ever"], path: paths.ever },
-      {
-        title: t("subject.for_its_age"),
-        sql: ["post_benchmark"],
-        path: paths.benchmark,
-        label: t("subject.for_its_age_source"),
-      },
-    ),
+    sources({ title: ever.title, sql: ["engagement", "engagement_ever"], path: `${path}?period=all` }),
   ];
 }
 
 async function loadAuthor(id) {
   const path = `/author/${encodeURIComponent(id)}/trends`;
   const fairly = at("/reports/fair-authors", scope(["category", "tag", "promoted", "type"]));
-  const [author, fair] = await Promise.all([ask(path), ask(fairly).catch(() => ({ body: [] }))]);
+  const query = scope();
+  query.set("limit", 1);
+  const ofUsers = at("/reports/users/author", query);
+  const optional = (report) => ask(report).catch(() => ({ body: [] }));
+  const [author, fair, users] = await Promise.all([ask(path), optional(fairly), optional(ofUsers)]);
   return {
     title: author.body.author_name,
     asOf: author.asOf,
-    body: { path, fairly, author: author.body, own: fair.body[0] },
+    body: { path, fairly, ofUsers, author: author.body, own: fair.body[0], users: users.body[0] },
   };
 }
 
-function drawAuthor({ absent: why, path, fairly, author, own }) {
+function drawAuthor({ absent: why, path, fairly, ofUsers, author, own, users }) {
   if (why) return notFound(why);
   return [
     back(t("subject.back_authors"), { author: undefined }),
@@ -179,36 +169,20 @@ function drawAuthor({ absent: why, path, fairly, author, own }) {
           t("subject.baseline", { range: t("range", { low: decimal(own.low), high: decimal(own.high) }) }),
           "index",
         ),
+      users &&
+        fact(
+          t("subject.readers"),
+          count(users.active_users),
+          users.top_user_pct === null ? null : t("subject.most_active", { share: percent(users.top_user_pct) }),
+          "active_users",
+        ),
     ),
     sources(
       { title: author.author_name, sql: ["author_trends"], path },
-      own && { title: t("subject.equal_age"), sql: ["fair_authors"], formula: INDEX, path: fairly },
+      own && { title: t("subject.equal_age"), sql: ["fair_authors"], formula: INDEX, path: fairly, label: t("subject.equal_age_source") },
+      users && { title: t("tile.active_users"), sql: ["users_by"], path: ofUsers, label: t("subject.readers_source") },
     ),
   ];
-}
-
-/** A post compared with the latest posts of its category at exactly the same age, as a sentence. */
-function forItsAge(found) {
-  const { age_hours: age, peers, percentile: place } = found;
-  const sentence = (content) => el("p", { data: { fact: "percentile" } }, content);
-  if (place === null) return sentence(peers < 20 ? t("subject.few_peers", { peers }) : t("subject.too_young"));
-  return sentence(
-    rich("subject.place", {
-      better: el("strong", {}, t("subject.better", { percentile: percent(place) })),
-      peers,
-      category: named(found.category),
-      after: after(age, t("count.engagements", { count: found.total_engagements })),
-      median: count(found.median),
-      range: t("range", { low: count(found.low), high: count(found.high) }),
-    }),
-  );
-}
-
-function after(hours, engagements) {
-  if (hours < 1) return t("subject.after_minutes", { count: Math.round(hours * 60), engagements });
-  return hours < 48
-    ? t("subject.after_hours", { count: hours, engagements })
-    : t("subject.after_days", { count: hours / 24, engagements });
 }
 
 const sources = (...reports) =>
@@ -219,7 +193,7 @@ const sources = (...reports) =>
       el(
         "button",
         { type: "button", onclick: () => showSource(each) },
-        each.label ?? (each.formula ? t("subject.equal_age_source") : t("panel.source")),
+        each.label ?? t("panel.source"),
       ),
     ),
   );

@@ -1,10 +1,10 @@
 // The totals of the period and of the comparison period, and the chart of one of them.
 
 import { ask, at } from "../api.js";
-import { chosenDays, chosenPeriod, current, go, scope, zone } from "../address.js";
+import { chosenDays, chosenPeriod, current, go, isWall, scope, zone } from "../address.js";
 import { Chart } from "../chart.js";
 import { el, owned, update } from "../dom.js";
-import { date, days, figure, list, moment, rate, unsigned } from "../format.js";
+import { date, days, figure, list, moment, range, rate, unsigned } from "../format.js";
 import { rich, t } from "../messages.js";
 import { Panel } from "../panel.js";
 import { dateIn, daysBetween, todayIn } from "../periods.js";
@@ -150,6 +150,7 @@ export class Trend {
       name: t(`tile.${this.#metric()[0]}`),
       interval,
       zone: zone(),
+      isWhole: Boolean(current().post),
       points: points.slice(first).map((point) => ({
         start: point.start,
         value: point.total_engagements,
@@ -178,7 +179,7 @@ export class Trend {
     const tile = ([name, kind], below, pressed) => {
       const change = body.change_pct?.[name];
       return el(
-        "button",
+        isWall() ? "div" : "button",
         {
           class: "tile",
           type: "button",
@@ -190,6 +191,7 @@ export class Trend {
         el("span", { class: "name" }, t(`tile.${name}`)),
         el("span", { class: "value" }, figure(body.current[name])),
         changeOf(change, body, name),
+        usualOf(change, body, name),
         below,
       );
     };
@@ -229,17 +231,20 @@ function emptyTile([name]) {
     el("span", { class: "name" }, t(`tile.${name}`)),
     el("span", { class: "skeleton value" }, el("i")),
     el("span", { class: "change quiet" }, "\u00a0"),
+    el("span", { class: "small verdict" }, "\u00a0"),
     el("span", { class: "line-place" }),
   );
 }
 
+/** The change; without colour where such periods usually change as much. */
 function changeOf(change, body, name) {
   if (body.change_pct === null) return el("span", { class: "change quiet" }, t("tile.not_compared"));
   if (change === null) return el("span", { class: "change quiet" }, t("tile.none_before"));
+  const isUsual = body.usual_change?.[name]?.is_exceeded === false;
   const better = change > 0 ? "good" : change < 0 ? "bad" : "quiet";
   return el(
     "span",
-    { class: `change ${better}`, title: beforeOf(body, name) },
+    { class: `change ${better}${isUsual ? " usual" : ""}`, title: beforeOf(body, name) },
     unsigned(change),
   );
 }
@@ -249,6 +254,22 @@ const beforeOf = (body, name) =>
     value: figure(body.previous[name]),
     days: days(body.previous_start, body.previous_end, zone()),
   });
+
+/** Whether the change is more than such periods usually change by. */
+function usualOf(change, body, name) {
+  const found = body.usual_change?.[name];
+  if (!found || change === null) return el("span", { class: "quiet small verdict" }, "\u00a0");
+  const { low_pct: low, high_pct: high, is_exceeded: isExceeded } = found;
+  const verdict = !isExceeded ? "usual" : change > high ? "more" : "less";
+  return el(
+    "span",
+    {
+      class: `small verdict${isExceeded ? "" : " quiet"}`,
+      title: t("tile.usual_range", { range: range(low, high) }),
+    },
+    t(`tile.change.${verdict}`),
+  );
+}
 
 /** Which days the tiles are of, and which they are compared with. */
 function comparedWith(body) {
