@@ -1,1 +1,1 @@
-"""Measurements, as ratios to a floor taken in the same run: machines differ, ratios less so."""
+"""Benchmarks. Each result is compared with a floor, a simpler program measured in the same run."""

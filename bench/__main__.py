@@ -1,6 +1,6 @@
-"""``make bench``: run scenarios on servers of their own, and print what they reach of their floors.
+"""``make bench``: run scenarios on new servers, and print their results relative to their floors.
 
-The figures also go to bench/results.json, each scenario's in the place of its last ones.
+bench/results.json keeps the last results of each scenario.
 """
 
 import argparse
@@ -30,15 +30,15 @@ from bench.result import Result, show, write
 
 
 class Scenario(NamedTuple):
-    """A question about speed, and how many events answer it; None: it takes too long for a look."""
+    """A scenario with its number of events; --quick skips it if *quick_events* is None."""
 
     run: Callable[..., Awaitable[list[Result]]]
     events: int
     quick_events: int | None
 
     @property
-    def question(self) -> str:
-        """What its module says first."""
+    def description(self) -> str:
+        """The docstring of the scenario's module."""
         return (__import__(self.run.__module__, fromlist=["run"]).__doc__ or "").strip()
 
 
@@ -58,34 +58,31 @@ SCENARIOS = {
     "search": Scenario(search.run, 1_000_000, None),
     "page": Scenario(page.run, 0, None),
 }
-"""What there is, in the order it is run in."""
 
 
 async def run(names: Sequence[str], *, events: int | None, rounds: int, is_quick: bool) -> None:
-    """Run the scenarios one after the other."""
     async with servers.servers() as found:
         for name in names:
             scenario = SCENARIOS[name]
             size = events or (is_quick and scenario.quick_events) or scenario.events
             began = time.monotonic()
             results = await scenario.run(found, events=size, rounds=rounds)
-            show(scenario.question, results, seconds=time.monotonic() - began)
+            show(scenario.description, results, seconds=time.monotonic() - began)
             write(name, results, is_quick=is_quick)
 
 
 def main() -> None:
-    """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="make bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    listed = "\n".join(s.question.splitlines()[0] for s in SCENARIOS.values())
+    listed = "\n".join(s.description.splitlines()[0] for s in SCENARIOS.values())
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=listed)
-    parser.add_argument("--quick", action="store_true", help="fewer events, 2 rounds: under 5 min")
-    parser.add_argument("--events", type=int, help="events a run, instead of the scenario's own")
-    parser.add_argument("--rounds", type=int, help="runs of each line; default 5")
+    parser.add_argument("--quick", action="store_true", help="run with fewer events, 2 rounds")
+    parser.add_argument("--events", type=int, help="events of each run")
+    parser.add_argument("--rounds", type=int, help="measurements per result; default 5")
     given = parser.parse_args()
     if unknown := set(given.scenarios) - set(SCENARIOS):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+        parser.error(f"unknown scenario: {', '.join(sorted(unknown))}; use {', '.join(SCENARIOS)}")
     rounds = given.rounds or (2 if given.quick else 5)
     fit = [n for n, s in SCENARIOS.items() if not given.quick or s.quick_events is not None]
     names = given.scenarios or fit

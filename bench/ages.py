@@ -1,6 +1,6 @@
-"""ages: what does it cost to know what posts earned in their first hours?
+"""ages: cost of counting engagement in the first hours of posts.
 
-Floor of a refresh: that of the view alone. Floor of a question: the same one asked of raw rows.
+Floor of a refresh: that of the stats view alone. Floor of a query: the same query on raw rows.
 """
 
 import time
@@ -19,8 +19,8 @@ _DAYS = 365
 _CHUNK_ROWS = 50_000
 _VIEW = "REFRESH MATERIALIZED VIEW CONCURRENTLY engagement_stats"
 _AGES = "SELECT refresh_first_hours()"
-_FORGET = "TRUNCATE first_hours"
-_KEPT = """
+_TRUNCATE = "TRUNCATE first_hours"
+_ROLLUP = """
 SELECT sum(engagements)
   FROM posts_at_age('', 0, '', NULL, 48, '{view,like,comment,share}')
  WHERE publish_timestamp >= now() - interval '90 days'"""
@@ -37,7 +37,6 @@ SELECT count(*)
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
-    """Fill a database once, then refresh and ask it."""
     today = datetime.now(UTC).date()
     url = await servers.database(today - timedelta(days=day) for day in range(_DAYS + 2))
     await seed(url)
@@ -56,7 +55,9 @@ async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
 async def _measure(database: Any, sample: Sequence[Row], rounds: int) -> list[Result]:
     seen: dict[str, list[float]] = {}
 
-    async def note(name: str, statement: str, before: Callable[[], Awaitable[Any]] | None) -> None:
+    async def measure(
+        name: str, statement: str, before: Callable[[], Awaitable[Any]] | None
+    ) -> None:
         for _ in range(rounds):
             if before:
                 await before()
@@ -64,8 +65,8 @@ async def _measure(database: Any, sample: Sequence[Row], rounds: int) -> list[Re
             await database.fetchval(statement, timeout=600)
             seen.setdefault(name, []).append(1e3 * (time.perf_counter() - began))
 
-    async def again(ages: Sequence[timedelta]) -> None:
-        """Store copies of rows as if they had happened so long ago."""
+    async def store_copies(ages: Sequence[timedelta]) -> None:
+        """Store copies of rows as if they had happened at these ages."""
         now = datetime.now(UTC)
         chosen = [
             (microseconds(now - ages[n % len(ages)]), *row[1:])
@@ -75,13 +76,13 @@ async def _measure(database: Any, sample: Sequence[Row], rounds: int) -> list[Re
 
     live = [timedelta(milliseconds=n) for n in range(5_000)]
     late = [timedelta(seconds=7_919 * n % (30 * 86_400)) for n in range(1_000)]
-    await note("view", _VIEW, None)
-    await note("all posts", _AGES, lambda: database.execute(_FORGET))
-    await note("nothing new", _AGES, None)
-    await note("1,000 live events", _AGES, lambda: again(live))
-    await note("1,000 events up to 30 days late", _AGES, lambda: again(late))
-    await note("raw", _RAW, None)
-    await note("90 days of posts at 48 hours", _KEPT, None)
+    await measure("view", _VIEW, None)
+    await measure("all posts", _AGES, lambda: database.execute(_TRUNCATE))
+    await measure("nothing new", _AGES, None)
+    await measure("1,000 live events", _AGES, lambda: store_copies(live))
+    await measure("1,000 events up to 30 days late", _AGES, lambda: store_copies(late))
+    await measure("raw", _RAW, None)
+    await measure("90 days of posts at 48 hours", _ROLLUP, None)
     floors = {"90 days of posts at 48 hours": "raw"}
     return [
         Result(name, "ms", values, seen[floors.get(name, "view")]) for name, values in seen.items()

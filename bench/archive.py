@@ -1,4 +1,4 @@
-"""archive: what does it cost to let a day go into a file?
+"""archive: throughput of archiving a day.
 
 Floor: COPY of the same day to a file, in PostgreSQL's binary format.
 """
@@ -24,7 +24,6 @@ _ALL = "SELECT * FROM engagements"
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
-    """Fill a day once, then copy, write, read and sum it up."""
     day = datetime.now(UTC).date() - timedelta(days=1)
     url = await servers.database([day])
     with tempfile.TemporaryDirectory(prefix="engage-bench-archive-") as folder:
@@ -44,7 +43,7 @@ async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
             async def read() -> None:
                 archive.content(day, 1)
 
-            async def sum_up() -> None:
+            async def fingerprint() -> None:
                 await database.fetchrow("SELECT * FROM day_fingerprint($1)", day, timeout=600)
 
             floors = [await _rate(copy, events) for _ in range(rounds)]
@@ -53,7 +52,7 @@ async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
                 for name, work in (
                     ("write, read back, rename", write),
                     ("read and compare", read),
-                    ("fingerprint, in the database", sum_up),
+                    ("fingerprint, in the database", fingerprint),
                 )
             ]
     await servers.drop(url)

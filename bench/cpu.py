@@ -1,6 +1,6 @@
-"""cpu: how much processor time does an event cost on its way, without broker and database?
+"""cpu: CPU time per event of ingest and consumer, without Kafka and PostgreSQL.
 
-Floor: what a bare producer and a plain COPY of the same events use.
+Floor: a plain aiokafka producer and a plain COPY of the same events.
 """
 
 import time
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from bench.ingest import accepted, bodies_of, worker
 from bench.result import Result, at_most
 from bench.servers import Servers, cpu_seconds
-from bench.sink import Case, consumers, copied, worked_off
+from bench.sink import Case, consumed, consumers, copied
 from bench.traffic import Encoded, Plain, encoded, plain, produce, records
 
 _BATCH_EVENTS = 1_000
@@ -51,6 +51,6 @@ async def _consumer(
     url = await servers.database(row[0].date() for row in table)
     case = Case("one consumer", topic, len(bodies) * _BATCH_EVENTS)
     async with consumers(servers, url, case) as pids:
-        worked = await worked_off(url, case.records, pids)
+        found = await consumed(url, case.records, pids)
     await servers.drop(url)
-    return 1e6 * worked.cpu_seconds / worked.records
+    return 1e6 * found.cpu_seconds / found.records

@@ -1,14 +1,13 @@
-"""A year of engagement with 30,000 posts, made once by the real consumer and kept for later runs.
+"""Databases with a year of engagement, stored by the consumer and cached for later runs.
 
-Each user's cache folder holds a PostgreSQL server's data with one database a size, of this week
-and of these migrations and this load generator. Scenarios get copies of them, with what would have
-happened since.
+The user's cache folder has the data of a PostgreSQL server with one database per size. They are
+created again each week, and when a migration or the load generator has changed. Scenarios get
+copies, to which the events since their creation are added.
 """
 
 import asyncio
 import hashlib
 import shutil
-import sys
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -18,10 +17,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 from rich.console import Console
 
 import loadgen
-from bench.servers import Servers, connection, environment
+from bench.servers import Servers, connection
+from bench.sink import Case, consumers
 from bench.traffic import as_received, encoded, produce
 from engage.embedded import ports
 from engage.embedded.machine import cache_folder, locked
@@ -32,7 +33,7 @@ from schema.migrate import migrate, shipped
 
 DAYS: Final = 365
 _CHUNK_EVENTS: Final = 50_000
-_LOOK_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 1.0
 _STORED: Final = "SELECT coalesce(sum(stored), 0)::bigint FROM consumer_offsets WHERE topic = $1"
 _NEWEST: Final = "SELECT max(engaged_timestamp) FROM engagements"
 
@@ -41,7 +42,7 @@ console = Console(stderr=True)
 
 @dataclass(frozen=True)
 class DataSet:
-    """A copy of one size, and the topic that its newest events came by."""
+    """A copy of one size, and the topic of its newest events."""
 
     events: int
     url: str
@@ -50,7 +51,7 @@ class DataSet:
 
 @asynccontextmanager
 async def copies(servers: Servers, sizes: Iterable[int]) -> AsyncIterator[list[DataSet]]:
-    """Yield a database of each size, as if its events had gone on until now; gone afterwards."""
+    """Yield a database of each size with events until now. They are dropped after the block."""
     folder = _folder()
     with locked(folder.parent, "dataset"):
         postgres = PostgresServer(folder, port=ports.pick())
@@ -67,15 +68,15 @@ async def copies(servers: Servers, sizes: Iterable[int]) -> AsyncIterator[list[D
 
 
 def _folder() -> Path:
-    """Return the folder of the sets that this version makes this week; others are deleted."""
-    every = cache_folder() / "bench"
+    """Return the folder of this week and version, and delete other folders."""
+    folders = cache_folder() / "bench"
     files = sorted(Path(loadgen.__file__).parent.glob("*.py"))
     parts = [*(each.text for each in shipped()), *(file.read_text() for file in files)]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
     year, week, _ = datetime.now(UTC).isocalendar()
-    folder = every / f"{year}-{week:02}-{digest}"
+    folder = folders / f"{year}-{week:02}-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
-    for other in every.iterdir():
+    for other in folders.iterdir():
         if other.is_dir() and other != folder:
             shutil.rmtree(other)
     return folder
@@ -93,12 +94,12 @@ async def _copy(servers: Servers, events: int) -> DataSet:
         since = await database.fetchval(_NEWEST)
     missing = round(events * ((datetime.now(UTC) - since) / timedelta(days=DAYS)))
     await _fill(servers, url, topic, max(1, missing), since)
-    await _settle(url)
+    await _refresh(url)
     return DataSet(events, url, topic)
 
 
 async def _make(servers: Servers, server: Any, template: str, events: int) -> None:
-    """Make the template; only a complete one is ever seen under its name."""
+    """Create the template, and rename it when it is complete."""
     making = f"making_{template}"
     await server.execute(f"DROP DATABASE IF EXISTS {making} WITH (FORCE)")
     await server.execute(f"CREATE DATABASE {making}")
@@ -108,44 +109,29 @@ async def _make(servers: Servers, server: Any, template: str, events: int) -> No
     await seed(url)
     since = datetime.now(UTC) - timedelta(days=DAYS)
     await _fill(servers, url, await servers.topic(), events, since)
-    await _settle(url)
+    await _refresh(url)
     await server.execute(f"ALTER DATABASE {making} RENAME TO {template}")
 
 
-async def _settle(url: str) -> None:
-    """Do what autovacuum and the refresher do in time."""
+async def _refresh(url: str) -> None:
+    """Vacuum, analyze and refresh, as autovacuum and the refresher do."""
     async with connection(url) as database:
         await database.execute("VACUUM ANALYZE", timeout=600)
         await database.execute("SELECT refresh_engagement_stats(true)", timeout=600)
 
 
 async def _fill(servers: Servers, url: str, topic: str, count: int, since: datetime) -> None:
-    """Have the consumer store *count* events that happened from *since* until now."""
+    """Store *count* events from *since* until now with a consumer."""
     facts = await read_facts(url)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "consumer",
-        env=environment(
-            kafka_bootstrap_servers=servers.bootstrap_servers,
-            database_url=url,
-            topic=topic,
-            consumer_group=f"bench-{uuid.uuid4()}",
-            log_level="WARNING",
-        ),
-    )
-    try:
+    async with consumers(servers, url, Case("data set", topic, count)) as [pid]:
         now = datetime.now(UTC)
         history = Traffic(facts, seed=1).history(count, to_us(since), to_us(now))
-        waiting = as_received(history, now)
-        while chunk := list(islice(waiting, _CHUNK_EVENTS)):
+        records = as_received(history, now)
+        while chunk := list(islice(records, _CHUNK_EVENTS)):
             await produce(servers.bootstrap_servers, topic, encoded(chunk))
         async with connection(url) as database:
             while (stored := await database.fetchval(_STORED, topic)) < count:
-                if process.returncode is not None:
+                if not psutil.pid_exists(pid):
                     raise RuntimeError("the consumer ended")
                 console.print(f"data set: {stored:,} of {count:,} events", highlight=False)
-                await asyncio.sleep(_LOOK_SECONDS)
-    finally:
-        process.terminate()
-        await process.wait()
+                await asyncio.sleep(_POLL_SECONDS)

@@ -1,6 +1,6 @@
 """Write the tables of docs/performance.md from bench/results.json; `make plots` runs it.
 
-The page has the results with a goal, and reports at the largest size; bench/results.json has all.
+The page has the results with a goal, and those of reports at the largest size.
 """
 
 import json
@@ -40,7 +40,7 @@ def table() -> str:
 
 
 def _largest(rows: list[Row]) -> list[Row]:
-    """Return the rows without those of a series at a smaller size."""
+    """Omit results of a series at other sizes than its largest."""
     sizes: dict[str, int] = {}
     for row in rows:
         if row["size"]:
@@ -53,7 +53,7 @@ def _is_report(row: Row) -> bool:
 
 
 def _reports(rows: list[Row]) -> list[str]:
-    """Return one line per report, with a column for each way to request it."""
+    """Return one line per report, with a column per kind of request."""
     if not rows:
         return []
     by_path = {
@@ -62,15 +62,15 @@ def _reports(rows: list[Row]) -> list[str]:
             sorted(rows, key=lambda row: str(row["name"])), lambda row: row["name"].split(" ")[0]
         )
     }
-    ways = list({way: None for found in by_path.values() for way in found})
+    kinds = list({kind: None for found in by_path.values() for kind in found})
     lines = [
         f"Reports at {rows[0]['size']:,} events:",
         "",
-        f"| {' | '.join(['report', *ways])} |",
-        f"|---|{'---:|' * len(ways)}",
+        f"| {' | '.join(['report', *kinds])} |",
+        f"|---|{'---:|' * len(kinds)}",
     ]
     for path, found in by_path.items():
-        cells = (_value(found[way]) if way in found else "" for way in ways)
+        cells = (_value(found[kind]) if kind in found else "" for kind in kinds)
         lines.append(f"| {path} | {' | '.join(cells)} |")
     goals = dict.fromkeys(
         f"{row['series'].removeprefix(path).strip()}: {_goal(row)}"
@@ -107,7 +107,6 @@ def _goal(row: Row) -> str:
 
 
 def main() -> None:
-    """Put the tables into the document."""
     before, _, rest = DOCUMENT.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     DOCUMENT.write_text(before + BEGIN + table() + END + after)

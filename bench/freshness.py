@@ -1,7 +1,6 @@
-"""freshness: how long from a POST until /engagement/{id} tells it, under load?
+"""freshness: time from a POST until /engagement/{id} counts the event, under load.
 
-Floor: the way with nothing on it, under the same load: one record into Kafka, out of it, and into
-a table with a commit, each acknowledged.
+Floor, under the same load: write a record to Kafka, read it, and insert and commit a row.
 """
 
 import asyncio
@@ -14,7 +13,6 @@ from datetime import UTC, datetime
 from itertools import count
 
 import aiohttp
-import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from bench.result import Result, at_most
@@ -28,8 +26,8 @@ _WARM_SECONDS = 5
 _FLOOR_TOPIC = "bench.freshness"
 _FIRST_POST = 10**9
 _POSTS = 64
-# Published in the future, so the load's events are about others.
-_OWN_POSTS = """
+# Published in the future, so that the load does not choose them.
+_PROBED_POSTS = """
 INSERT INTO posts (post_id, author_id, category, publish_timestamp, title, content_length)
 SELECT $1::bigint + n, (SELECT min(author_id) FROM authors), 'Tech', now() + interval '1 year',
        'probe', 1
@@ -40,14 +38,13 @@ Probe = Callable[[], Awaitable[None]]
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:  # noqa: ARG001
-    """Put a stack of its own under load, and time single events on their way."""
     results = []
-    async with stack() as (folder, found), _probes(found) as (ours, floor):
+    async with stack() as (folder, found), _probes(found) as (measured, floor):
         for rate, goal in _GOALS.items():
             async with _load(folder, rate, rounds):
                 seen: dict[str, list[float]] = {"p50": [], "p95": [], "floor": []}
                 for _ in range(rounds):
-                    times = await _times(ours)
+                    times = await _times(measured)
                     seen["p50"].append(statistics.median(times))
                     seen["p95"].append(p95(times))
                     seen["floor"].append(p95(await _times(floor)))
@@ -70,10 +67,10 @@ async def _times(probe: Probe) -> list[float]:
 
 @asynccontextmanager
 async def _load(folder: str, rate: int, rounds: int) -> AsyncIterator[None]:
-    """Let events come in batches of 10, as from many clients, while the block runs."""
-    most = rate * 60 * rounds
+    """Send events in batches of 10, as many clients do, while the block runs."""
+    events = rate * 60 * rounds
     options = ("--rate", str(rate), "--batch-events", "10", "--no-watch")
-    process = await start("load", "--dir", folder, "--events", str(most), *options)
+    process = await start("load", "--dir", folder, "--events", str(events), *options)
     try:
         await asyncio.sleep(_WARM_SECONDS)
         yield
@@ -93,20 +90,24 @@ async def _probes(found: StackFile) -> AsyncIterator[tuple[Probe, Probe]]:
         _pipe(found.kafka_bootstrap_servers) as (producer, consumer),
     ):
         await database.execute(_FLOOR_TABLE)
-        await database.execute(_OWN_POSTS, _FIRST_POST, _POSTS)
+        await database.execute(_PROBED_POSTS, _FIRST_POST, _POSTS)
         numbers = count()
 
-        async def ours() -> None:
+        async def measured() -> None:
             times, place = divmod(next(numbers), _POSTS)
-            await _seen(session, found, _FIRST_POST + place, times + 1)
+            await _until_counted(session, found, _FIRST_POST + place, times + 1)
 
         async def floor() -> None:
-            await _bare(producer, consumer, database)
+            await producer.send_and_wait(_FLOOR_TOPIC, b"{}")
+            await consumer.getone()
+            await database.execute("INSERT INTO bench_freshness VALUES (now(), $1)", uuid.uuid4())
 
-        yield ours, floor
+        yield measured, floor
 
 
-async def _seen(session: aiohttp.ClientSession, found: StackFile, post: int, expected: int) -> None:
+async def _until_counted(
+    session: aiohttp.ClientSession, found: StackFile, post: int, expected: int
+) -> None:
     """POST a post's next event; return when the report counts *expected*."""
     event = {
         "event_id": str(uuid.uuid4()),
@@ -140,11 +141,3 @@ async def _pipe(bootstrap: str) -> AsyncIterator[tuple[AIOKafkaProducer, AIOKafk
     finally:
         await consumer.stop()
         await producer.stop()
-
-
-async def _bare(
-    producer: AIOKafkaProducer, consumer: AIOKafkaConsumer, database: asyncpg.Connection
-) -> None:
-    await producer.send_and_wait(_FLOOR_TOPIC, b"{}")
-    await consumer.getone()
-    await database.execute("INSERT INTO bench_freshness VALUES (now(), $1)", uuid.uuid4())

@@ -1,9 +1,8 @@
-"""ingest: how many events a second does one worker accept, acks=all, keys on?
+"""ingest: events per second that one worker accepts, with acks=all and API keys.
 
-Floors, with the same client: for batches a bare aiokafka producer sending the same events,
-encoded before, with send_batch; for single events a bare ASGI app on the same server that reads
-the body and answers 202. The client costs as little as one can: requests are bytes made before
-the clock starts, and an answer is read no further than its status and its length.
+Floor of batches: an aiokafka producer that sends the same events, encoded before, with send_batch.
+Floor of single events: an ASGI app on the same server that reads the body and answers 202. The
+client encodes its requests before the measurement, and parses only status and length of responses.
 """
 
 import asyncio
@@ -30,7 +29,7 @@ _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length: "
 _CONNECTIONS = {1: 128, 100: 16, 1_000: 8}
 _SINGLE_SHARE = 5
-"""Single events are fewer, so that each size takes about as long."""
+"""Single events are fewer, so that each size takes about the same time."""
 
 
 class Worker(NamedTuple):
@@ -43,7 +42,7 @@ class Worker(NamedTuple):
 
 
 async def bare(scope: Any, receive: Any, send: Any) -> None:
-    """Read the body and answer 202: what the server costs without any service."""
+    """Read the body and answer 202."""
     if scope["type"] != "http":
         return
     more = True
@@ -55,7 +54,6 @@ async def bare(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
-    """Measure each size and its floor, interleaved."""
     sample = records(events, 30)
     fewer = sample[: events // _SINGLE_SHARE]
     bodies = {size: bodies_of(sample if size > 1 else fewer, size) for size in _CONNECTIONS}
@@ -85,7 +83,7 @@ async def _ingest(servers: Servers, bodies: Sequence[bytes], size: int) -> float
 
 
 async def accepted(to: Worker, bodies: Sequence[bytes], size: int) -> float:
-    """Return the events a second that a worker accepts in bodies of *size* events."""
+    """Return the events per second that a worker accepts in bodies of *size* events."""
     path = "/events" if size == 1 else "/events/batch"
     requests = posts(to.url + path, bodies, to.key)
     return len(bodies) * size / await send_all(to.url, requests, _CONNECTIONS[size])
@@ -108,7 +106,7 @@ async def _ready(url: str) -> None:
 
 @asynccontextmanager
 async def worker(servers: Servers) -> AsyncIterator[Worker]:
-    """Run an ingest worker with a key and a topic of its own while the block runs."""
+    """Run an ingest worker with a new key and topic while the block runs."""
     port = ports.pick()
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder) / "keys.json"
@@ -129,7 +127,7 @@ async def worker(servers: Servers) -> AsyncIterator[Worker]:
 
 
 def bodies_of(sample: Sequence[Record], size: int) -> list[bytes]:
-    """Return the events as clients send them: bodies of *size* events, one each for size 1."""
+    """Return request bodies of *size* events."""
     events = [
         {
             "event_id": str(record.event_id),
@@ -158,19 +156,15 @@ def posts(url: str, bodies: Sequence[bytes], key: str) -> list[bytes]:
 
 
 async def send_all(url: str, requests: Sequence[bytes], connections: int) -> float:
-    """Send all requests, the next one on a connection once the last is answered.
+    """Send all requests, one at a time on each connection; return the seconds until all responded.
 
-    Returns:
-        The seconds from the first request to the last answer.
-
-    Raises:
-        RuntimeError: an answer was not 202.
+    Raises RuntimeError when a response is not 202.
     """
     parts = urlsplit(url)
     loop, host = asyncio.get_running_loop(), parts.hostname or ""
-    waiting = iter(requests)
+    pending = iter(requests)
     clients = [
-        (await loop.create_connection(lambda: _Client(waiting), host, parts.port or 80))[1]
+        (await loop.create_connection(lambda: _Client(pending), host, parts.port or 80))[1]
         for _ in range(connections)
     ]
     began = time.perf_counter()
@@ -181,8 +175,8 @@ async def send_all(url: str, requests: Sequence[bytes], connections: int) -> flo
 
 
 class _Client(asyncio.Protocol):
-    def __init__(self, waiting: Iterator[bytes]) -> None:
-        self._waiting = waiting
+    def __init__(self, pending: Iterator[bytes]) -> None:
+        self._pending = pending
         self._answer = b""
         self._transport: asyncio.Transport
         self.done = asyncio.get_running_loop().create_future()
@@ -192,8 +186,8 @@ class _Client(asyncio.Protocol):
         self._transport = transport
 
     def send(self) -> None:
-        """Send the next request; close when there is none."""
-        request = next(self._waiting, None)
+        """Send the next request, or close the connection after the last one."""
+        request = next(self._pending, None)
         if request is not None:
             self._transport.write(request)
             return
@@ -206,7 +200,7 @@ class _Client(asyncio.Protocol):
         if not end or len(body) < _length(head):
             return
         if not head.startswith(b"HTTP/1.1 202"):
-            self._fail(RuntimeError(f"answered {head[:40]!r} {body[:200]!r}"))
+            self._fail(RuntimeError(f"the response is {head[:40]!r} {body[:200]!r}"))
             return
         self._answer = b""
         self.send()
@@ -223,5 +217,5 @@ class _Client(asyncio.Protocol):
 def _length(head: bytes) -> int:
     start = head.lower().find(_LENGTH) + len(_LENGTH)
     if start < len(_LENGTH):
-        raise RuntimeError(f"an answer without a length: {head!r}")
+        raise RuntimeError(f"a response without Content-Length: {head!r}")
     return int(head[start:].partition(b"\r\n")[0])

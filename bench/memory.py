@@ -1,6 +1,6 @@
-"""memory: how much RAM does each process take, at rest, under load and over a backlog?
+"""memory: RAM of each process at rest, under load and while it consumes a backlog.
 
-Floor: a Python that has imported asyncio, aiokafka and asyncpg, and nothing of ours.
+Floor: a Python process that has imported asyncio, aiokafka and asyncpg.
 """
 
 import asyncio
@@ -12,25 +12,24 @@ from datetime import UTC, datetime, timedelta
 
 from bench.result import Goal, Result, at_most
 from bench.servers import Servers, rss_megabytes, stack, start
-from bench.sink import Case, consumers, worked_off
+from bench.sink import Case, consumed, consumers
 from bench.traffic import encoded, produce, records
 
 _ROLES = ("ingest", "consumer", "refresher", "api", "catalogue")
 _LOAD_PER_SECOND = 2_000
 _LOAD_SECONDS = 30
-_REST_SECONDS = 10
+_IDLE_SECONDS = 10
 _SAMPLE_SECONDS = 0.1
 _PART = 250_000
 _DAYS = 30
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:  # noqa: ARG001
-    """Watch a stack at rest and under load, then a consumer over a backlog of *events*."""
     floor = [await _bare()]
     results = []
     async with stack() as (folder, found):
         pids = {role: found.processes[role] for role in _ROLES if found.processes.get(role)}
-        await asyncio.sleep(_REST_SECONDS)
+        await asyncio.sleep(_IDLE_SECONDS)
         results += [Result(f"{role} at rest", "MB", [_largest(pids[role])], floor) for role in pids]
         peaks = await _under_load(folder, pids)
         results += [
@@ -56,9 +55,9 @@ async def _bare() -> float:
     )
     assert process.stdout  # noqa: S101  (for the type checker)
     await process.stdout.readline()
-    taken = rss_megabytes(process.pid)
+    megabytes = rss_megabytes(process.pid)
     await process.communicate(b"")
-    return taken
+    return megabytes
 
 
 async def _under_load(folder: str, pids: dict[str, list[int]]) -> dict[str, float]:
@@ -75,7 +74,10 @@ async def _under_load(folder: str, pids: dict[str, list[int]]) -> dict[str, floa
 
 
 async def _backlog(servers: Servers, events: int, floor: list[float]) -> list[Result]:
-    """Fill a topic part by part, so that this process stays small, and watch one consumer."""
+    """Fill a topic, and measure one consumer of it.
+
+    It is filled in parts, so that this process needs little memory.
+    """
     topic = await servers.topic()
     for part in range(-(-events // _PART)):
         entries = encoded(records(_PART, _DAYS, seed=part))
@@ -86,16 +88,16 @@ async def _backlog(servers: Servers, events: int, floor: list[float]) -> list[Re
     seen: list[float] = []
     async with consumers(servers, url, Case("backlog", topic, total)) as [pid]:
 
-        async def watch() -> None:
+        async def sample() -> None:
             while True:
                 seen.append(rss_megabytes(pid))
                 await asyncio.sleep(_SAMPLE_SECONDS)
 
-        watching = asyncio.create_task(watch())
+        sampling = asyncio.create_task(sample())
         began = time.perf_counter()
-        await worked_off(url, total, [pid])
+        await consumed(url, total, [pid])
         seconds = time.perf_counter() - began
-        watching.cancel()
+        sampling.cancel()
     await servers.drop(url)
     quarter = len(seen) // 4
     early, late = seen[quarter : 2 * quarter], seen[-quarter:]

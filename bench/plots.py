@@ -1,4 +1,4 @@
-"""Pictures of bench/results.json: what each scenario reaches, and cost against size.
+"""Plots of bench/results.json: results relative to their goals, and cost by size.
 
 Run by `make plots`, in the environment of requirements/notebook.lock.
 """
@@ -18,7 +18,7 @@ _COLOURS = {"aim": "#009e73", "must": "#e69f00", "missed": "#d55e00", "": "#8888
 
 
 def main(source: Path, target: Path) -> None:
-    """Draw what *source* holds into the folder *target*."""
+    """Plot the results in *source* into the folder *target*."""
     target.mkdir(parents=True, exist_ok=True)
     found = json.loads(source.read_text())
     rows = [row for scenario in found.values() for row in scenario["results"]]
@@ -28,7 +28,7 @@ def main(source: Path, target: Path) -> None:
 
 
 def _goals(rows: list[dict[str, Any]], path: Path) -> None:
-    """One bar a goal: how much of the limit is reached; what lies right of 1 holds."""
+    """Plot a bar per goal; one that ends right of 1 is reached."""
     figure, axes = plt.subplots(figsize=(9, 0.32 * len(rows) + 1))
     for place, row in enumerate(reversed(rows)):
         measured, must = (
@@ -46,7 +46,7 @@ def _goals(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def _sizes(rows: list[dict[str, Any]], path: Path) -> None:
-    """One line a series: its value against the number of events."""
+    """Plot a line per series: its value by the number of events."""
     figure, axes = plt.subplots(figsize=(9, 6))
     for series in sorted({row["series"] for row in rows}):
         points = sorted((row["size"], row["value"]) for row in rows if row["series"] == series)

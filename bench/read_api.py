@@ -1,4 +1,4 @@
-"""A process of the read API over a data set, with its refresher, and what can be asked of it."""
+"""A read API and a refresher on a data set, and the URLs of its reports."""
 
 import asyncio
 import tempfile
@@ -26,20 +26,20 @@ _OTHERS: Final = {
     "promoted": "true",
     "period": "365d",
 }
-"""Values of the parameters that many reports have, tried one by one."""
+"""Parameters that many reports have, requested one by one."""
 _REQUIRED: Final = {"q": "business"}
 """Values of query parameters without default."""
 
 
 @dataclass(frozen=True)
 class ReadApi:
-    """A client with a key, and the database behind the service."""
+    """A client with a key, and a connection to the service's database."""
 
     session: aiohttp.ClientSession
     database: Any
 
     async def get(self, path: str, etag: str | None = None) -> tuple[float, int, str]:
-        """Ask; return milliseconds until the answer was here, the status and the entity tag."""
+        """Return the milliseconds until the whole response, its status and its ETag."""
         headers = {"If-None-Match": etag} if etag else {}
         began = time.perf_counter()
         async with self.session.get(path, headers=headers) as answer:
@@ -47,8 +47,8 @@ class ReadApi:
             ms = 1e3 * (time.perf_counter() - began)
             return ms, answer.status, answer.headers.get("ETag", "")
 
-    async def renew(self) -> None:
-        """Refresh the view, and wait until the service knows."""
+    async def refresh(self) -> None:
+        """Refresh the stats view, and wait until the service shows it."""
         _, _, before = await self.get("/sample/posts")
         outcome = "busy"
         while outcome == "busy":
@@ -56,11 +56,11 @@ class ReadApi:
         while (await self.get("/sample/posts"))[2] == before:  # noqa: ASYNC110  (HTTP has no notification)
             await asyncio.sleep(0.02)
 
-    async def default_questions(self) -> list[str]:
-        """Return the URL of each report that the API's own description has, all at its defaults."""
+    async def default_reports(self) -> list[str]:
+        """Return the URL of each report in OpenAPI, with default parameters."""
         return [path for path, _ in await self._reports()]
 
-    async def other_questions(self) -> list[str]:
+    async def filtered_reports(self) -> list[str]:
         """Return the URLs of the reports in another zone, with a filter, or of a year."""
         return [
             f"{path}{'&' if '?' in path else '?'}{name}={value}"
@@ -84,7 +84,7 @@ class ReadApi:
         ]
 
     async def _values(self) -> dict[str, Any]:
-        """Return what to ask about: the post and the author with most to count."""
+        """Return the post with most engagements, its author, and an event."""
         post = "SELECT post_id, author_id FROM engagement_stats ORDER BY total_engagements DESC"
         row = await self.database.fetchrow(post + " LIMIT 1")
         event = "SELECT event_id FROM engagements WHERE engaged_timestamp > now() - interval '9 d'"
@@ -102,7 +102,7 @@ def _required(facts: dict[str, Any]) -> str:
 
 
 def _filled(facts: dict[str, Any], known: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the values of a path's own parameters; of an enumeration each one."""
+    """Yield values of a path's parameters: each value of an enumeration, or the known ones."""
     choices = [
         (each["name"], value)
         for each in facts.get("parameters", ())
@@ -114,7 +114,7 @@ def _filled(facts: dict[str, Any], known: dict[str, Any]) -> Iterator[dict[str, 
 
 @asynccontextmanager
 async def read_api(servers: Servers, data_set: DataSet) -> AsyncIterator[ReadApi]:
-    """Run the service and its refresher over *data_set* while the block runs, keys on."""
+    """Run a read API with API keys and a refresher on *data_set* while the block runs."""
     port = ports.pick()
     made = create_key(Scope.READ)
     async with AsyncExitStack() as stack:

@@ -1,8 +1,8 @@
-"""reads: what does each report cost as events grow, and how long do its readers wait?
+"""reads: response times of reports by number of events.
 
 Sizes: a hundredth, a tenth and all of --events, with 30,000 posts of eight years; the goals are
 for --events 5000000. Floor: the same at a hundredth. Over HTTP, with keys, one request at a time.
-"in use": the 95th percentile of requests every few seconds, with a refresh of the view before each.
+"in use": the 95th percentile of requests every five seconds, with a refresh before each.
 "first": the first request, once a round. "again" and "304": the 95th percentile of a hundred
 requests, one after the other.
 """
@@ -27,11 +27,10 @@ _REPEATED: Final = 100
 """Requests of a cached report. A refresh in between makes one of them compute it again."""
 
 Costs = dict[str, list[float]]
-"""Milliseconds by what was measured, once a round."""
+"""Milliseconds of each round, by measurement."""
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
-    """Measure the services of all sizes, interleaved."""
     sizes = [events // share for share in _SHARES]
     costs: dict[int, Costs] = {size: {} for size in sizes}
     async with AsyncExitStack() as stack:
@@ -66,8 +65,8 @@ def _goal(name: str) -> Goal | None:
 
 
 async def _round(api: ReadApi, costs: Costs) -> None:
-    """Add a round's figures, of a service that was just started."""
-    defaults, others = await api.default_questions(), await api.other_questions()
+    """Measure a service that was just started, and add the results."""
+    defaults, others = await api.default_reports(), await api.filtered_reports()
     for path in defaults:
         await _first(api, path)
     in_use = await _in_use(api, defaults)
@@ -96,7 +95,7 @@ async def _round(api: ReadApi, costs: Costs) -> None:
 async def _in_use(api: ReadApi, paths: Sequence[str]) -> Costs:
     seen: Costs = {path: [] for path in paths}
     for _ in range(_REQUESTS):
-        await api.renew()
+        await api.refresh()
         await asyncio.sleep(_PAUSE_SECONDS)
         for path in paths:
             seen[path].append(await _get(api, path))

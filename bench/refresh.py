@@ -1,7 +1,7 @@
-"""refresh: what does keeping the view fresh cost as events grow, and what do readers feel of it?
+"""refresh: time to refresh the stats view, and response times of reports during a refresh.
 
 Sizes: a tenth and all of --events, with 30,000 posts of eight years; the goals are for --events
-5000000. Floor of a refresh: that of a tenth. Floor of readers: when nothing is refreshed.
+5000000. Floor of a refresh: that of a tenth. Floor of a response: without a refresh.
 """
 
 import asyncio
@@ -25,12 +25,11 @@ from loadgen.traffic import Traffic
 
 _SHARES: Final = (10, 1)
 _LIVE_EVENTS: Final = 1_000
-_ASKS: Final = 500
+_REQUESTS: Final = 500
 _FORCED: Final = "SELECT refresh_engagement_stats(true)"
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
-    """Refresh the views of both sizes, interleaved, and ask meanwhile."""
     seen: dict[int, dict[str, list[float]]] = {}
     async with AsyncExitStack() as stack:
         sets = await stack.enter_async_context(
@@ -71,26 +70,26 @@ async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
 async def _round(
     database: Any, api: ReadApi, traffic: Traffic, seen: dict[str, list[float]]
 ) -> None:
-    def note(name: str, ms: float) -> None:
+    def add(name: str, ms: float) -> None:
         seen.setdefault(name, []).append(ms)
 
-    note("nothing new", await _refreshed(database))
+    add("nothing new", await _refreshed(database))
     async with database.transaction():
         await transaction.store_events(database, _live(traffic), [])
-        # As a replay does: they came by another way than the topic.
+        # The ledger counts events that did not come from the topic as replayed.
         await database.execute("UPDATE ledger_totals SET replayed = replayed + $1", _LIVE_EVENTS)
-    note(f"{_LIVE_EVENTS:,} live events", await _refreshed(database))
-    note("quiet", await _p99(api))
+    add(f"{_LIVE_EVENTS:,} live events", await _refreshed(database))
+    add("quiet", await _p99(api))
     refreshing = asyncio.create_task(_keep_refreshing(database))
     try:
-        note("busy", await _p99(api))
+        add("busy", await _p99(api))
     finally:
         refreshing.cancel()
         await asyncio.wait({refreshing})
 
 
 def _live(traffic: Traffic) -> list[Row]:
-    """Return events that happen now, as rows."""
+    """Return rows of new events."""
     now_us = wall_clock_us()
     found = [traffic.live(now_us) for _ in range(_LIVE_EVENTS)]
     return [
@@ -107,7 +106,7 @@ def _live(traffic: Traffic) -> list[Row]:
 
 
 async def _refreshed(database: Any) -> float:
-    """Refresh the view; return the milliseconds that took, without those of waiting for it."""
+    """Return the milliseconds of a refresh, without those of waiting for another one."""
     while True:
         began = time.perf_counter()
         if await database.fetchval(_FORCED, timeout=600) == "refreshed":
@@ -121,7 +120,7 @@ async def _keep_refreshing(database: Any) -> None:
 
 
 async def _p99(api: ReadApi) -> float:
-    """Ask about the post with most to count, read from the events each time."""
-    [path] = [each for each in await api.default_questions() if each.startswith("/engagement/")]
-    found: Sequence[float] = [(await api.get(path))[0] for _ in range(_ASKS)]
+    """Request the post with most engagements, which is counted from the events each time."""
+    [path] = [each for each in await api.default_reports() if each.startswith("/engagement/")]
+    found: Sequence[float] = [(await api.get(path))[0] for _ in range(_REQUESTS)]
     return statistics.quantiles(found, n=100)[-1]

@@ -1,4 +1,4 @@
-"""Results of scenarios: figures, their floor and goal, their table, and bench/results.json."""
+"""Results of scenarios with their floors and goals, printed and stored in bench/results.json."""
 
 import json
 import os
@@ -19,13 +19,13 @@ Of = Literal["ratio", "value"]
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure must reach, and what it aims at.
+    """The goal of a result.
 
     Attributes:
-        must: the limit.
-        aim: a better one; the same where there is none.
-        of: whether the ratio to the floor is judged or the value itself.
-        is_ceiling: less is better, as with times and memory.
+        must: the required value.
+        aim: the desired value.
+        of: whether the goal is for the ratio to the floor or for the value.
+        is_ceiling: whether less is better, as with times and memory.
     """
 
     must: float
@@ -42,34 +42,29 @@ class Goal:
         return "missed"
 
     def text(self, unit: str) -> str:
-        """Return the goal in words. *unit*: of the value."""
+        """Return the goal as a text such as ``≤ 100 (aim 50) ms``."""
         sign = "≤" if self.is_ceiling else "≥"
         of = f" {unit}" if self.of == "value" else ""
         return f"{sign} {self.must:g} (aim {self.aim:g}){of}"
 
 
 def at_least(must: float, aim: float, of: Of = "ratio") -> Goal:
-    """Return the goal of a figure that should be large."""
     return Goal(must, aim, of)
 
 
 def at_most(must: float, aim: float, of: Of = "value") -> Goal:
-    """Return the goal of a figure that should be small."""
     return Goal(must, aim, of, is_ceiling=True)
 
 
 @dataclass(frozen=True)
 class Result:
-    """One line: the value and its floor, once a round.
+    """Measured values and those of the floor, one per round.
 
     Attributes:
-        name: what was measured.
-        unit: of the values and of the floors.
-        values: one a round.
-        floors: the same of the floor, measured in between; empty: it has none.
-        goal: None: it has no goal.
-        series: results that differ in size alone have this in common; a plot shows them as a line.
-        size: the number of events, for the plot.
+        unit: of the values and the floors.
+        floors: values of the floor, measured in between; empty without a floor.
+        series: the same for results that differ in size only; a plot shows them as a line.
+        size: the number of events.
     """
 
     name: str
@@ -92,17 +87,17 @@ class Result:
 
     @property
     def ratio(self) -> float:
-        """Median of the value over the median of the floor; 0 without one."""
+        """The ratio of the medians of value and floor; 0 without a floor."""
         return self.value / self.floor if self.floor else 0.0
 
     @property
     def spread(self) -> float:
-        """Distance of the extremes over the median."""
+        """The range of the values relative to their median."""
         return (max(self.values) - min(self.values)) / self.value if self.value else 0.0
 
     @property
     def verdict(self) -> str:
-        """How it stands to its goal; empty where there is none."""
+        """The verdict of the goal; empty without a goal."""
         return self.goal.verdict(self) if self.goal else ""
 
 
@@ -111,7 +106,7 @@ _STYLE = {"aim": "green", "must": "green", "missed": "bold red", "": ""}
 
 
 def show(title: str, results: Iterable[Result], *, seconds: float) -> None:
-    """Print a scenario's results, and how long they took to get."""
+    """Print a scenario's results and its duration."""
     table = Table(title=title, caption=f"in {seconds:.0f} s", title_justify="left")
     for heading in ("", "median", "of the floor", "spread", "goal", ""):
         table.add_column(heading, justify="right" if heading else "left")
@@ -130,7 +125,7 @@ def show(title: str, results: Iterable[Result], *, seconds: float) -> None:
 
 
 def figure(value: float) -> str:
-    """Return a number with as many places as mean something."""
+    """Return a number with three significant digits, or without decimals."""
     return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"
 
 
@@ -138,19 +133,19 @@ RESULTS = Path(__file__).with_name("results.json")
 
 
 def write(scenario: str, results: Iterable[Result], *, is_quick: bool) -> None:
-    """Replace what the file says of a scenario; what it says of others stays."""
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    kept[scenario] = {
+    """Replace the stored results of a scenario."""
+    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    stored[scenario] = {
         "taken": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": is_quick,
         "machine": machine(),
         "results": [_plain(result) for result in results],
     }
-    RESULTS.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
+    RESULTS.write_text(json.dumps(dict(sorted(stored.items())), indent=1) + "\n")
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on and a reader may know."""
+    """Return the hardware and software that results depend on."""
     cpu = "unknown"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

@@ -1,6 +1,6 @@
-"""rollups: what does each rollup cost the transaction that stores the events?
+"""rollups: throughput of storing events with different rollups.
 
-Floor: COPY of the same rows into the same table without any rollup.
+Floor: COPY of the same rows into the same table without a rollup.
 """
 
 import time
@@ -26,7 +26,6 @@ VARIANTS = ("rows", "totals", "totals+quarters", "totals+quarters+post hours", "
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
-    """Measure every variant, interleaved."""
     results = []
     for days in (3, 365):
         sample = rows(plain(records(events, days)))

@@ -1,8 +1,7 @@
-"""scale: what does an event cost with 1, 2 and 4 ingest workers, and with as many consumers?
+"""scale: CPU time per event with 1, 2 and 4 ingest workers, and with as many consumers.
 
-Floor: the same with one. With more processes than cores the rate says little; the processor
-time an event takes says what more cores would bring. Consumers share out partitions while they
-start, which is part of it: the more events, the less it weighs.
+Floor: the same with one. With more processes than cores, the CPU time per event shows how the
+rate would grow with more cores. The results include the first rebalance of the consumers.
 """
 
 import asyncio
@@ -15,7 +14,7 @@ import psutil
 from bench.ingest import accepted, bodies_of, worker
 from bench.result import Result
 from bench.servers import Servers, connection, cpu_seconds
-from bench.sink import Case, consumers, worked_off
+from bench.sink import Case, consumed, consumers
 from bench.traffic import encoded, plain, produce, records
 
 _PROCESSES = (1, 2, 4)
@@ -23,7 +22,7 @@ _BATCH_EVENTS = 1_000
 
 
 class Figures(NamedTuple):
-    """Of one run, by event."""
+    """The results of one run."""
 
     rate: float
     cpu_us: float
@@ -34,25 +33,24 @@ _UNITS = {"rate": "events/s", "cpu_us": "us/event", "database_cpu_us": "us/event
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
-    """Measure each number of processes, interleaved."""
     sample = records(events, 30)
     days = [row[0].date() for row in plain(sample)]
     bodies = bodies_of(sample, _BATCH_EVENTS)
     topic = await servers.topic()
     await produce(servers.bootstrap_servers, topic, encoded(sample))
     ingested: dict[int, list[Figures]] = {count: [] for count in _PROCESSES}
-    consumed: dict[int, list[Figures]] = {count: [] for count in _PROCESSES}
+    stored: dict[int, list[Figures]] = {count: [] for count in _PROCESSES}
     for _ in range(rounds):
         for count in _PROCESSES:
             ingested[count].append(await _ingest(servers, bodies, count))
             url = await servers.database(days)
             case = Case(f"{count} consumers", topic, len(sample), consumers=count)
-            consumed[count].append(await _consume(servers, url, case))
+            stored[count].append(await _consume(servers, url, case))
             await servers.drop(url)
     return [
         *_results("ingest workers", ingested, ("rate", "cpu_us")),
-        *_results("consumers", consumed, ("rate", "cpu_us")),
-        *_results("PostgreSQL, consumers", consumed, ("database_cpu_us",)),
+        *_results("consumers", stored, ("rate", "cpu_us")),
+        *_results("PostgreSQL, consumers", stored, ("database_cpu_us",)),
     ]
 
 
@@ -74,7 +72,7 @@ def _column(figures: Sequence[Figures], field: str) -> list[float]:
 
 
 async def _ingest(servers: Servers, bodies: Sequence[bytes], count: int) -> Figures:
-    """Send each worker its share of the bodies, all at once."""
+    """Send each worker its share of the bodies concurrently."""
     async with AsyncExitStack() as stack:
         workers = [await stack.enter_async_context(worker(servers)) for _ in range(count)]
         pids = [each.pid for each in workers]
@@ -94,17 +92,17 @@ async def _consume(servers: Servers, url: str, case: Case) -> Figures:
         backend = await database.fetchval("SELECT pg_backend_pid()")
         before = _tree_seconds(backend)
         async with consumers(servers, url, case) as pids:
-            worked = await worked_off(url, case.records, pids)
+            found = await consumed(url, case.records, pids)
         database_seconds = _tree_seconds(backend) - before
     return Figures(
-        worked.rate,
-        1e6 * worked.cpu_seconds / worked.records,
+        found.rate,
+        1e6 * found.cpu_seconds / found.records,
         1e6 * database_seconds / case.records,
     )
 
 
 def _tree_seconds(backend: int) -> float:
-    """Return the processor time of a backend's server: its processes, and those that ended."""
+    """Return the CPU time of a backend's server, including its processes that ended."""
     postmaster = psutil.Process(psutil.Process(backend).ppid())
     running = [postmaster.pid, *(child.pid for child in postmaster.children())]
     used = postmaster.cpu_times()

@@ -1,7 +1,7 @@
-"""search: how long does it take to find posts by their words, an ID, or words with a typo?
+"""search: response times of searches for words, words with a typo, and IDs.
 
-A catalogue of --events posts, whose titles have seven words of 50,000, as frequent as in English.
-Floor: the same questions to a hundredth of it.
+The catalogue has --events posts, whose titles are seven of 50,000 words, as frequent as in English.
+Floor: the same queries on a hundredth of the posts.
 """
 
 import statistics
@@ -20,13 +20,12 @@ from bench.servers import Servers, connection
 _SYLLABLES: Final = "ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo zu an er il os ul"
 _WORDS: Final = 50_000
 _TITLE_WORDS: Final = 7
-_ASKS: Final = 30
+_QUERIES: Final = 30
 _COMMON_RANKS: Final = (20, 200)
 _RARE_RANKS: Final = (2_000, 20_000)
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
-    """Ask both sizes the same kinds of questions, interleaved."""
     sizes = (events // 100, events)
     urls = {size: await servers.database([]) for size in sizes}
     seen: dict[int, dict[str, list[float]]] = {size: {} for size in sizes}
@@ -89,8 +88,8 @@ async def _fill(database: Any, words: list[str], posts: int) -> None:
 async def _round(
     database: Any, words: list[str], posts: int, random: Random, seen: dict[str, list[float]]
 ) -> None:
-    async def note(kind: str, questions: list[str]) -> None:
-        seen.setdefault(kind, []).append(await _p95(database, questions))
+    async def measure(kind: str, texts: list[str]) -> None:
+        seen.setdefault(kind, []).append(await _p95(database, texts))
 
     def any_of(ranks: tuple[int, int]) -> str:
         return words[random.randint(*ranks)]
@@ -99,29 +98,29 @@ async def _round(
         at = random.randrange(2, len(word) - 1)
         return word[: at - 1] + word[at] + word[at - 1] + word[at + 1 :]
 
-    asks = range(_ASKS)
+    queries = range(_QUERIES)
     long_words = [word for word in words[slice(*_RARE_RANKS)] if len(word) >= 6]
-    await note(
-        "two common words", [f"{any_of(_COMMON_RANKS)} {any_of(_COMMON_RANKS)}" for _ in asks]
+    await measure(
+        "two common words", [f"{any_of(_COMMON_RANKS)} {any_of(_COMMON_RANKS)}" for _ in queries]
     )
-    await note("one of the 20 most common words", [words[number % 20] for number in asks])
-    await note("a rare word", [any_of(_RARE_RANKS) for _ in asks])
-    await note("the first three letters", [any_of(_COMMON_RANKS)[:3] for _ in asks])
-    await note("a word with a typo", [typo(random.choice(long_words)) for _ in asks])
-    await note("an ID", [str(random.randint(1, posts)) for _ in asks])
+    await measure("one of the 20 most common words", [words[number % 20] for number in queries])
+    await measure("a rare word", [any_of(_RARE_RANKS) for _ in queries])
+    await measure("the first three letters", [any_of(_COMMON_RANKS)[:3] for _ in queries])
+    await measure("a word with a typo", [typo(random.choice(long_words)) for _ in queries])
+    await measure("an ID", [str(random.randint(1, posts)) for _ in queries])
     await database.execute("UPDATE posts SET title = title || '!' WHERE post_id = 1")
     began = time.perf_counter()
     await database.fetchval("SELECT refresh_search()", timeout=600)
     seen.setdefault("refresh of the words", []).append(1e3 * (time.perf_counter() - began))
 
 
-async def _p95(database: Any, questions: list[str]) -> float:
-    """Return the 95th percentile of the milliseconds that these questions took."""
+async def _p95(database: Any, texts: list[str]) -> float:
+    """Return the 95th percentile of the milliseconds of these searches."""
     query = sql.load("search")
     found = []
-    for question in questions:
-        number = int(question) if question.isdecimal() else 0
+    for text in texts:
+        number = int(text) if text.isdecimal() else 0
         began = time.perf_counter()
-        await query.fetch(database, q=question, number=number, limit=10)
+        await query.fetch(database, q=text, number=number, limit=10)
         found.append(1e3 * (time.perf_counter() - began))
     return statistics.quantiles(found, n=20)[-1]

@@ -1,4 +1,4 @@
-"""The servers and stacks of scenarios, and the processes that are measured."""
+"""Servers, stacks and processes of scenarios, and measurements of processes."""
 
 import asyncio
 import contextlib
@@ -32,11 +32,7 @@ _READY_SECONDS = 30.0
 
 @asynccontextmanager
 async def running(*arguments: str, **settings: str) -> AsyncIterator[int]:
-    """Run this Python with *arguments*, with these settings of ours, while the block runs.
-
-    Yields:
-        Its process id.
-    """
+    """Run Python with *arguments* and settings while the block runs. Yield its process ID."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, env=environment(**settings)
     )
@@ -53,18 +49,17 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Return the processor time that processes have used so far."""
+    """Return the CPU time that processes have used so far."""
     times = [psutil.Process(pid).cpu_times() for pid in pids]
     return float(sum(each.user + each.system for each in times))
 
 
 def rss_megabytes(pid: int) -> float:
-    """Return the memory of a process that is in RAM, shared pages included."""
+    """Return the resident memory of a process, including shared pages."""
     return float(psutil.Process(pid).memory_info().rss / 1e6)
 
 
 async def wait_ready(session: aiohttp.ClientSession) -> None:
-    """Wait until the service of a session is ready."""
     async with asyncio.timeout(_READY_SECONDS):
         while True:
             with contextlib.suppress(aiohttp.ClientConnectionError):
@@ -80,13 +75,12 @@ def p95(values: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Servers:
-    """Where the servers are."""
+    """Addresses of Kafka and PostgreSQL."""
 
     bootstrap_servers: str
     superuser_url: str
 
     def url(self, database: str) -> str:
-        """Return the URL of a database."""
         return self.superuser_url.rpartition("/")[0] + f"/{database}"
 
     async def database(self, days: Iterable[date]) -> str:
@@ -102,13 +96,12 @@ class Servers:
         return self.url(name)
 
     async def drop(self, url: str) -> None:
-        """Drop a database."""
         server = await asyncpg.connect(self.superuser_url)
         await server.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
         await server.close()
 
     async def topic(self, name: str = "") -> str:
-        """Return the name of a new topic; by default any."""
+        """Create a topic, with a random name by default, and return its name."""
         name = name or f"bench.{uuid.uuid4()}"
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
         await admin.start()
@@ -121,7 +114,6 @@ class Servers:
 
 @asynccontextmanager
 async def connection(url: str) -> AsyncIterator[Any]:
-    """Open one connection."""
     opened = await asyncpg.connect(url)
     try:
         yield opened
@@ -131,7 +123,7 @@ async def connection(url: str) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def servers() -> AsyncIterator[Servers]:
-    """Run both servers in a folder of their own while the block runs."""
+    """Run Kafka and PostgreSQL in a temporary folder while the block runs."""
     with tempfile.TemporaryDirectory(prefix="engage-bench-") as folder:
         kafka = KafkaServer(Path(folder), port=ports.pick())
         postgres = PostgresServer(Path(folder), port=ports.pick())
@@ -145,19 +137,14 @@ async def servers() -> AsyncIterator[Servers]:
 
 
 async def engage(*arguments: str) -> None:
-    """Run a command of ours.
-
-    Raises:
-        RuntimeError: it failed; the message is what it wrote.
-    """
+    """Run `engage` with *arguments*. Raise RuntimeError with its stderr when it fails."""
     process = await start(*arguments)
-    _, said = await process.communicate()
+    _, errors = await process.communicate()
     if process.returncode:
-        raise RuntimeError(f"engage {' '.join(arguments)}: {said.decode()}")
+        raise RuntimeError(f"engage {' '.join(arguments)}: {errors.decode()}")
 
 
 async def start(*arguments: str) -> asyncio.subprocess.Process:
-    """Start a command of ours."""
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "engage", *arguments),
         stdout=asyncio.subprocess.DEVNULL,
@@ -168,11 +155,7 @@ async def start(*arguments: str) -> asyncio.subprocess.Process:
 
 @asynccontextmanager
 async def stack(*options: str) -> AsyncIterator[tuple[str, StackFile]]:
-    """Run a stack with the sample catalogue while the block runs.
-
-    Yields:
-        Its folder and its stack.json.
-    """
+    """Run a stack with the sample catalogue while the block runs. Yield its folder and file."""
     with tempfile.TemporaryDirectory(prefix="engage-bench-") as folder:
         where = ("--dir", folder)
         try:
@@ -184,6 +167,6 @@ async def stack(*options: str) -> AsyncIterator[tuple[str, StackFile]]:
 
 
 async def up(folder: str, *options: str) -> None:
-    """Start a stack on free ports; it is ready when this returns."""
+    """Start a stack on free ports, and return when it is ready."""
     free = ("--ingest-port", "0", "--api-port", "0")
     await engage("up", "--detach", "--dir", folder, *free, *options)

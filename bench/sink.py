@@ -1,4 +1,4 @@
-"""sink: how fast does a Kafka backlog become rows, everything on?
+"""sink: rows per second of consumers of a backlog.
 
 Floor: plain COPY of the same rows, in batches of 5,000 on one connection, into the same table.
 """
@@ -17,12 +17,12 @@ from bench.traffic import (
     Plain,
     chunks,
     encoded,
-    named,
-    named_rows,
+    encoded_with_external_ids,
     plain,
     produce,
     records,
     rows,
+    rows_with_external_ids,
     with_duplicates,
 )
 from consumer.ids import ExternalIds
@@ -31,25 +31,24 @@ from schema.event import Record
 
 _FLOOR_ROWS = 5_000
 _BATCH_ROWS = 10_000
-_DEADLINE_SECONDS = 300.0
+_TIMEOUT_SECONDS = 300.0
 _READ = "SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM consumer_offsets"
 
 
 @dataclass(frozen=True)
 class Case:
-    """One way of working off a backlog."""
+    """A backlog, and the consumers of it."""
 
     name: str
     topic: str
     records: int
     batch_rows: int = _BATCH_ROWS
     consumers: int = 1
-    is_named: bool = False
+    is_known: bool = False
     goal: Goal | None = None
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:
-    """Measure each case and the floor, interleaved."""
     sample = records(events, 30)
     table = plain(sample)
     cases = await _cases(servers, sample)
@@ -71,7 +70,7 @@ async def _cases(servers: Servers, sample: Sequence[Record]) -> list[Case]:
 
     once = await filled(encoded(sample))
     twice = await filled(encoded(with_duplicates(sample, 0.05)))
-    by_name = await filled(named(sample))
+    external = await filled(encoded_with_external_ids(sample))
     return [
         Case("one consumer", *once, goal=at_least(0.5, 0.7)),
         Case("one consumer, 5 % duplicates", *twice, goal=at_least(0.35, 0.5)),
@@ -80,13 +79,13 @@ async def _cases(servers: Servers, sample: Sequence[Record]) -> list[Case]:
             Case(f"one consumer, batches up to {size:,}", *once, batch_rows=size)
             for size in (1_000, 5_000, 20_000)
         ),
-        Case("one consumer, new external ids", *by_name),
-        Case("one consumer, known external ids", *by_name, is_named=True),
+        Case("one consumer, new external ids", *external),
+        Case("one consumer, known external ids", *external, is_known=True),
     ]
 
 
 async def copied(servers: Servers, table: Sequence[Plain]) -> float:
-    """Return the rows a second of a plain COPY."""
+    """Return the rows per second of a plain COPY."""
     url = await servers.database(row[0].date() for row in table)
     async with connection(url) as database:
         await database.execute("SET synchronous_commit = off")
@@ -100,17 +99,17 @@ async def copied(servers: Servers, table: Sequence[Plain]) -> float:
 
 async def _rate(servers: Servers, case: Case, table: Sequence[Plain]) -> float:
     url = await servers.database(row[0].date() for row in table)
-    if case.is_named:
+    if case.is_known:
         async with connection(url) as database:
-            await ExternalIds().resolve(database, named_rows(rows(table)))
+            await ExternalIds().resolve(database, rows_with_external_ids(rows(table)))
     async with consumers(servers, url, case) as pids:
-        worked = await worked_off(url, case.records, pids)
+        found = await consumed(url, case.records, pids)
     async with connection(url) as database:
         stored = await database.fetchval("SELECT count(*) FROM engagements")
     if stored != len(table):
         raise RuntimeError(f"{case.name}: {stored} rows stored, not {len(table)}")
     await servers.drop(url)
-    return worked.rate
+    return found.rate
 
 
 @asynccontextmanager
@@ -133,8 +132,8 @@ async def consumers(servers: Servers, url: str, case: Case) -> AsyncIterator[lis
 
 
 @dataclass(frozen=True)
-class Worked:
-    """What working off a backlog took, from the first batch that was seen stored to the last."""
+class Consumption:
+    """Duration and CPU time from the first stored batch of a backlog to the last."""
 
     records: int
     seconds: float
@@ -142,17 +141,16 @@ class Worked:
 
     @property
     def rate(self) -> float:
-        """Records a second."""
         return self.records / self.seconds
 
 
-async def worked_off(url: str, total: int, pids: Sequence[int]) -> Worked:
-    """Wait until *total* records are done with."""
+async def consumed(url: str, total: int, pids: Sequence[int]) -> Consumption:
+    """Wait until *total* records are consumed."""
     first, began, used, done = 0, 0.0, 0.0, 0
-    async with connection(url) as database, asyncio.timeout(_DEADLINE_SECONDS):
+    async with connection(url) as database, asyncio.timeout(_TIMEOUT_SECONDS):
         while done < total:
             done = await database.fetchval(_READ)
             if done and not first:
                 first, began, used = done, time.perf_counter(), cpu_seconds(pids)
             await asyncio.sleep(0.005)
-        return Worked(done - first, time.perf_counter() - began, cpu_seconds(pids) - used)
+        return Consumption(done - first, time.perf_counter() - began, cpu_seconds(pids) - used)

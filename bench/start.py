@@ -1,6 +1,6 @@
-"""start: how long from `engage up` until all is ready, everything downloaded before?
+"""start: seconds until `engage up` is ready, with everything downloaded before.
 
-Floor: Kafka and PostgreSQL alone, with fresh data.
+Floor: Kafka and PostgreSQL alone, with new data.
 """
 
 import tempfile
@@ -12,7 +12,6 @@ from bench.servers import Servers, engage, up
 
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:  # noqa: ARG001
-    """Start both, one after the other."""
     new: list[float] = []
     again: list[float] = []
     floor: list[float] = []

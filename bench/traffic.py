@@ -1,4 +1,4 @@
-"""Events as in life, from the load generator, in the forms the scenarios need."""
+"""Events of the load generator in the formats of the scenarios."""
 
 import asyncio
 import time
@@ -27,11 +27,7 @@ _T = TypeVar("_T")
 def records(count: int, days: int, facts: Facts | None = None, *, seed: int = 1) -> list[Record]:
     """Return *count* events of the last *days* in the order of their times.
 
-    Args:
-        count: how many.
-        days: before now.
-        facts: of the catalogue that they are about; None: of one of their own.
-        seed: another one gives other events.
+    *facts* are those of a catalogue, by default of a generated one.
     """
     now = datetime.now(UTC)
     facts = facts or facts_of(Catalogue(1, now))
@@ -42,7 +38,7 @@ def records(count: int, days: int, facts: Facts | None = None, *, seed: int = 1)
 
 
 def as_received(events: Iterable[Event], now: datetime) -> Iterator[Record]:
-    """Yield events as they stand in Kafka, received *now*."""
+    """Yield events as records of Kafka, received *now*."""
     for event in events:
         yield Record(
             event_id=UUID(event.event_id),
@@ -55,11 +51,11 @@ def as_received(events: Iterable[Event], now: datetime) -> Iterator[Record]:
 
 
 Plain = tuple[datetime, UUID, int, int | None, str, datetime]
-"""A row of engagements as a plain client hands it to COPY, in the order of COLUMNS."""
+"""A row of engagements for COPY, in the order of COLUMNS."""
 
 
 def plain(sample: Sequence[Record]) -> list[Plain]:
-    """Return the rows these records become, for the floor."""
+    """Return the rows of these records, for the floor."""
     return [
         (
             record.engaged_timestamp,
@@ -74,7 +70,7 @@ def plain(sample: Sequence[Record]) -> list[Plain]:
 
 
 def rows(table: Sequence[Plain]) -> list[Row]:
-    """Return rows as the consumer holds them."""
+    """Return rows in the consumer's format."""
     return [
         (microseconds(engaged), event_id.bytes, post, user, kind, microseconds(received))
         for engaged, event_id, post, user, kind, received in table
@@ -82,7 +78,7 @@ def rows(table: Sequence[Plain]) -> list[Row]:
 
 
 def with_duplicates(sample: Sequence[Record], share: float) -> list[Record]:
-    """Return the records and, soon after, some of them again, as clients that retry do."""
+    """Return the records, and repeat some of them soon after, as clients that retry do."""
     random = Random(1)
     sent: list[Record] = []
     for place, record in enumerate(sample):
@@ -93,12 +89,12 @@ def with_duplicates(sample: Sequence[Record], share: float) -> list[Record]:
 
 
 def chunks(sample: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
-    """Return consecutive parts of *size*."""
+    """Return consecutive slices of *size*."""
     return (sample[start : start + size] for start in range(0, len(sample), size))
 
 
 class Encoded(NamedTuple):
-    """A record as a producer appends it."""
+    """An encoded record."""
 
     partition: int
     key: bytes
@@ -106,25 +102,25 @@ class Encoded(NamedTuple):
 
 
 def encoded(sample: Sequence[Record]) -> list[Encoded]:
-    """Encode records, post by post to one partition."""
+    """Encode records; those of a post have the same partition."""
     return [
         Encoded((post := record.post_id or 0) % PARTITIONS, partition_key(post), encode(record))
         for record in sample
     ]
 
 
-def named_rows(table: Sequence[Row]) -> list[Row]:
-    """Return the rows with external ids in the places of numbers."""
+def rows_with_external_ids(table: Sequence[Row]) -> list[Row]:
+    """Return the rows with external IDs instead of numbers."""
     return [
         (*row[:2], f"post-{row[2]}", f"user-{row[3]}" if row[3] else None, *row[4:])
         for row in table
     ]
 
 
-def named(sample: Sequence[Record]) -> list[Encoded]:
-    """Encode records that name their posts and users by external ids, in the same partitions."""
+def encoded_with_external_ids(sample: Sequence[Record]) -> list[Encoded]:
+    """Encode records with external IDs, in the same partitions."""
     found = []
-    for record, row in zip(sample, named_rows(rows(plain(sample))), strict=True):
+    for record, row in zip(sample, rows_with_external_ids(rows(plain(sample))), strict=True):
         other = replace(record, post_id=None, post=row[2], user_id=None, user=row[3])
         partition = (record.post_id or 0) % PARTITIONS
         found.append(Encoded(partition, partition_key(other.post or ""), encode(other)))

@@ -1,4 +1,4 @@
-"""A figure is held against its goal, and the document tells what was measured."""
+"""Figures are compared with their goals, and the document shows the results."""
 
 import pytest
 
@@ -19,12 +19,12 @@ from bench.result import Goal, Result, at_least, at_most
         (None, 1, ""),
     ],
 )
-def test_a_figure_is_judged_by_ratio_or_value(
+def test_figure_is_compared_by_ratio_or_value(
     goal: Goal | None, value: float, verdict: str
 ) -> None:
     assert Result("n", "u", [1, value, 1000], [100, 100, 100], goal).verdict == verdict
 
 
-def test_the_document_shows_the_last_results() -> None:
+def test_document_shows_the_last_results() -> None:
     _, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
     assert rest.partition(END)[0] == table(), "run `make plots`"
