@@ -28,7 +28,7 @@ ABANDONED: Final = Counter(
 SLOW_SECONDS: Final = 0.1
 """A report that takes longer, twice in a row, is answered with its stale response."""
 _WAIT_SECONDS: Final = 7.0
-"""How long a request waits for its report: less than analytics_api.routing.TIMEOUT_SECONDS."""
+"""Seconds that a request waits for its report: less than analytics_api.routing.TIMEOUT_SECONDS."""
 _PAUSE_FACTOR: Final = 4
 """Revalidating a slow report may take a fifth of the time, however often it is requested."""
 _MAX_BYTES: Final = 16 * 1024 * 1024

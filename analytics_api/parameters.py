@@ -27,7 +27,7 @@ class ZoneParameters(Parameters):
 
 
 class FilterParameters(ZoneParameters):
-    """Which posts and which events count."""
+    """Selection of posts and events."""
 
     category: _Text = Field(None, description="Posts of this category.")
     author: str | None = Field(None, description="Posts of this author: a number or external ID.")
@@ -74,7 +74,7 @@ class YearParameters(PeriodParameters):
 
 
 class PageParameters(Parameters):
-    """Which page of a long list. The Link header of a page leads to the next one."""
+    """A page of a long list. The Link header of a page has the URL of the next one."""
 
     limit: Annotated[Integer, Field(ge=1, le=1000)] = Field(20, description="Maximum rows.")
     after: str | None = Field(

@@ -22,7 +22,7 @@ NO_COMPARISON: Final[Mapping[NoComparison, str]] = {
     "expired": "some of its days have expired",
     "not_requested": "no comparison was requested",
 }
-"""Why there is no comparison period."""
+"""Reasons why there is no comparison period."""
 
 DAYS: Final = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -77,7 +77,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Filters:
-    """Which posts and which events count; empty, 0 and None filter nothing."""
+    """Selection of posts and events; empty, 0 and None select all."""
 
     category: str = ""
     author: int = 0

@@ -24,7 +24,7 @@ from analytics_api.responses import Page
 Data = Literal["stats view", "live"]
 """On which data a report depends: its ETag changes with their version."""
 Window = Literal["none", "day", "minute"]
-"""How often a report changes although the data do not, as its periods move."""
+"""Seconds after which a report changes although the data do not, as its periods move."""
 Cost = Literal["rows", "events", "year", "posts"]
 """Rows that a report reads, which decide its max-age and its connections.
 
@@ -37,7 +37,7 @@ posts: rows of posts, and what they earned in their first hours; little changes 
 
 @dataclass
 class Context:
-    """What a report is computed with.
+    """The inputs of a report.
 
     Attributes:
         pool: connections to PostgreSQL, which cannot write.

@@ -17,7 +17,7 @@ _LINE: Final = 2
 
 
 class Report:
-    """What was found, printed as it comes."""
+    """Findings, printed as they are added."""
 
     def __init__(self) -> None:
         self._accepted = exceptions.read()
@@ -51,7 +51,7 @@ def main() -> int:
     options = parser.parse_args()
     report = Report()
     for lock in parts.python_locks():
-        if options.without_advisories or not _asked_advisories(lock, options.pip_audit, report):
+        if options.without_advisories or not _check_advisories(lock, options.pip_audit, report):
             _guarded(report, lock.name, _outdated_packages(lock))
     for kind, outdated in (("jars", _outdated_jars()), ("images", _outdated_images(report))):
         _guarded(report, kind, outdated)
@@ -70,18 +70,18 @@ def _guarded(report: Report, name: str, outdated: Iterator[tuple[Part, str]]) ->
     print(f"checked    releases of {name}")
 
 
-def _asked_advisories(lock: Path, program: str, report: Report) -> bool:
+def _check_advisories(lock: Path, program: str, report: Report) -> bool:
     """Ask PyPI's vulnerability service about a lock file. False: it does not answer."""
     command = [program, "--strict", "--disable-pip", "--require-hashes", "-r", str(lock)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    said = (answer.stdout + answer.stderr).strip()
+    output = (answer.stdout + answer.stderr).strip()
     if answer.returncode == 0:
         print(f"checked    advisories of {lock.name}")
-    elif _UNREACHABLE_CLUE in said or not answer.stdout.strip():
-        report.cannot_check(f"advisories of {lock.name}", said.splitlines()[-1])
+    elif _UNREACHABLE_CLUE in output or not answer.stdout.strip():
+        report.cannot_check(f"advisories of {lock.name}", output.splitlines()[-1])
         return False
     else:
-        report.find(Part(f"lock:{lock.name}", "", lock.name), f"advisories\n{said}")
+        report.find(Part(f"lock:{lock.name}", "", lock.name), f"advisories\n{output}")
     return True
 
 

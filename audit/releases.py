@@ -1,4 +1,4 @@
-"""Which versions of a part were released, as the clients of package registries say."""
+"""Released versions of a part, from the clients of package registries."""
 
 import json
 import re
@@ -102,8 +102,8 @@ def _run(program: str, *arguments: str) -> str:
             [program, *arguments], capture_output=True, text=True, timeout=_SECONDS, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        said = getattr(error, "stderr", None) or error
-        raise Unreachable(f"{program} {' '.join(arguments[:3])}: {said}") from error
+        output = getattr(error, "stderr", None) or error
+        raise Unreachable(f"{program} {' '.join(arguments[:3])}: {output}") from error
     return answer.stdout
 
 
@@ -129,8 +129,8 @@ IMAGES: Final[dict[str, Source]] = {
     "prom/prometheus": (partial(npm, "@prometheus-io/codemirror-promql"), _prometheus, 1),
     "grafana/grafana": (partial(npm, "@grafana/data"), _same, 2),
 }
-"""Where the releases of an image's program are known, in which words, and how many numbers of
-the version name the line whose newest release is wanted."""
+"""By image: the source of its program's releases, the conversion of their versions, and the number
+of parts of a version that name a release line."""
 
 
 def image(part: Part) -> tuple[list[str], int] | None:

@@ -21,7 +21,7 @@ _PUT_ORDER: Final = (Kind.AUTHOR, Kind.USER, Kind.POST)
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why a change was rejected: a stable tag and a sentence."""
+    """The reason why a change was rejected: a stable tag and a sentence."""
 
     error: str
     detail: str

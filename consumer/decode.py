@@ -38,7 +38,7 @@ class Message(Protocol):
 
 @dataclass(frozen=True)
 class Rules:
-    """Which events are stored.
+    """The rules by which events are stored.
 
     Attributes:
         window: accepted distance of an event's time from its receipt.

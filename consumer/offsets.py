@@ -25,7 +25,7 @@ ReadRanges: TypeAlias = Callable[[set[int]], Awaitable[dict[int, OffsetRange]]]
 
 @dataclass(frozen=True)
 class Position:
-    """Where to go on in a partition: the offset to seek and the cursor, or why it halts."""
+    """The position of a partition: the offset to seek and the cursor, or the reason of its halt."""
 
     seek_to: int
     cursor: Cursor

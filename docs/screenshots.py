@@ -1,6 +1,6 @@
 """Take the README's pictures: ``python docs/screenshots.py DIR``, of the stack in DIR.
 
-Run by `make screenshots DIR=…` beside a demo that runs: `make demo ARGS='--dir DIR'`.
+Run by `make screenshots DIR=…` while a demo runs: `make demo ARGS='--dir DIR'`.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""Lay the pages out for the site's builder, and look at what it built; `make docs` runs both.
+"""Lay the pages out for the site's builder, and check what it built; `make docs` runs both.
 
-``python -m docs.site stage`` writes build/docs and build/mkdocs.yml. The navigation is what
-docs/index.md lists. Pages that stand in the project's root come along; a link to what is no page,
-such as a folder of code, becomes plain text.
+``python -m docs.site stage`` writes build/docs and build/mkdocs.yml. The navigation is that of
+docs/index.md. Pages in the project's root are included; links to other files, such as folders of
+code, become plain text.
 
 ``python -m docs.site check`` fails if a page would load anything from another host.
 """

@@ -120,7 +120,7 @@ class QuietHours:
 
 @dataclass(frozen=True)
 class Sent:
-    """When alerts were sent last, by key: seconds since 1970, and the severity."""
+    """The last notification of each alert, by key: seconds since 1970, and the severity."""
 
     at: dict[str, tuple[float, int]] = field(default_factory=dict)
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import sql
 from refresher.archive import ARCHIVE_ERRORS, SCHEMA, Archive, Digest, lock_archive
 from runtime.progress import Progress, silent
 from schema.errors import EngagementError, Unavailable
+from sql import load
 from sql.command import connected
 from sql.pool import Connection
 
@@ -184,9 +184,8 @@ def _without(group: pa.Table, erased: Sequence[int]) -> tuple[pa.Table, int]:
 
 
 async def _parts(connection: Connection, days: tuple[date, date]) -> list[Any]:
-    query = sql.load("archived_days")
     first, last = days
-    return list(await connection.fetch(query.text, *query.bind(first=first, last=last)))
+    return await load("archived_days").fetch(connection, first=first, last=last)
 
 
 @asynccontextmanager

@@ -90,11 +90,6 @@ def get(
     return response
 
 
-def get_text(url: str, key: str | None = None, **options: Any) -> str:
-    """Return the body of ``get``. Raises as ``get`` does."""
-    return get(url, key, **options).body.decode()
-
-
 def post_lines(url: str, key: str | None, lines: Sequence[bytes]) -> list[Any]:
     """POST NDJSON until the service has processed it, and return the errors of rejected lines.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import asyncpg
 
-import sql
 from consumer.redaction import redact
 from runtime.progress import Progress, silent
 from schema.errors import SetupError, Unavailable
+from sql import load
 from sql.command import connected
 from sql.pool import Connection
 
@@ -83,7 +83,7 @@ async def as_eraser(url: str) -> AsyncIterator[Connection]:
 
 async def names_of(connection: Connection, subject: Subject) -> Names:
     """Look up the user's IDs. Raises SetupError when the two belong to different users."""
-    [row] = await ask(connection, "user_identifiers", **asdict(subject))
+    [row] = await load("user_identifiers").fetch(connection, **asdict(subject))
     if row["id_of_external_id"] not in (None, row["user_id"]):
         raise SetupError("--user-id and --external-id belong to different users: name one of them")
     return Names(row["user_id"], tuple(row["external_ids"]))
@@ -95,16 +95,15 @@ async def count(url: str, subject: Subject) -> Found:
         user = await names_of(connection, subject)
         events = 0
         for day in await days(connection):
-            [row] = await ask(
-                connection, "count_events_of_user", user_id=user.user_id, **bounds(day)
+            [row] = await load("count_events_of_user").fetch(
+                connection, user_id=user.user_id, **bounds(day)
             )
             events += row["events"]
         letters = [letter async for letter in naming(connection, user)]
         numbers = [user.user_id] if user.user_id is not None else []
-        users = await ask(connection, "catalogue_users", ids=numbers)
-        known = await ask(
+        users = await load("catalogue_users").fetch(connection, ids=numbers)
+        known = await load("external_ids_of").fetch(
             connection,
-            "external_ids_of",
             kind="user",
             ids=numbers,
             names=list(user.external_ids),
@@ -147,23 +146,22 @@ async def erase(
         user = Names(work["user_id"], tuple(work["external_ids"] or ()))
         async for letter in naming(connection, user):
             key, value, detail = redact(letter["key"], letter["value"], letter["detail"], user)
-            await ask(
+            await load("redact_dead_letter").fetch(
                 connection,
-                "redact_dead_letter",
                 erasure_id=number,
                 dead_letter_id=letter["dead_letter_id"],
                 key=key,
                 value=value,
                 detail=detail,
             )
-        [done] = await ask(connection, "finish_erasure", erasure_id=number)
+        [done] = await load("finish_erasure").fetch(connection, erasure_id=number)
         return Found(done["events"], done["dead_letters"], done["catalogue_rows"])
 
 
 async def has_archive(url: str) -> bool:
     """Whether days are archived; an erasure does not change them. Raises as ``as_eraser`` does."""
     async with as_eraser(url) as connection:
-        [row] = await ask(connection, "has_archive")
+        [row] = await load("has_archive").fetch(connection)
         return bool(row["has_archive"])
 
 
@@ -171,7 +169,7 @@ async def _begin(connection: Connection, **values: Any) -> Any:
     """Record the erasure between two batches; give up the lock again and again while waiting."""
     for _ in range(_ATTEMPTS):
         try:
-            [work] = await ask(connection, "begin_erasure", **values)
+            [work] = await load("begin_erasure").fetch(connection, **values)
         except asyncpg.LockNotAvailableError:
             await asyncio.sleep(_PAUSE_SECONDS)
         except asyncpg.InvalidParameterValueError:
@@ -190,7 +188,7 @@ async def _erase_days(
     events = 0
     for count, day in enumerate(todo, 1):
         if erased_through is None or day > erased_through:
-            [row] = await ask(connection, "erase_day", erasure_id=erasure, day=day)
+            [row] = await load("erase_day").fetch(connection, erasure_id=erasure, day=day)
             events += row["events"]
         progress("days", count, len(todo), f"{events:,} events")
 
@@ -199,9 +197,8 @@ async def naming(connection: Connection, user: Names) -> AsyncIterator[Any]:
     """Yield the dead letters that name the user, with a bounded number in memory."""
     after = 0
     while True:
-        found = await ask(
+        found = await load("dead_letters_containing").fetch(
             connection,
-            "dead_letters_containing",
             needles=user.needles,
             after=after,
             rows=_LETTERS_AT_ONCE,
@@ -217,15 +214,9 @@ async def naming(connection: Connection, user: Names) -> AsyncIterator[Any]:
 
 async def days(connection: Connection) -> list[date]:
     """Return the days of engagements, oldest first."""
-    return [row["day"] for row in await ask(connection, "engagement_days")]
+    return [row["day"] for row in await load("engagement_days").fetch(connection)]
 
 
 def bounds(day: date) -> dict[str, datetime]:
     since = datetime.combine(day, time(), UTC)
     return {"since": since, "before": since + timedelta(days=1)}
-
-
-async def ask(connection: Connection, question: str, /, **values: Any) -> Sequence[Any]:
-    query = sql.load(question)
-    rows: Sequence[Any] = await connection.fetch(query.text, *query.bind(**values))
-    return rows

@@ -1,4 +1,4 @@
-"""How many authors an experiment needs, by resampling the platform's own authors with their posts.
+"""The number of authors that an experiment needs, by resampling authors with their posts.
 
 Two past periods without treatment represent the time before and during the experiment.
 Authors are drawn from them with their posts of both (the bootstrap: Efron and Tibshirani, An
@@ -38,7 +38,7 @@ class _Scatter(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What an experiment can detect, with all authors and half of them treated.
+    """The power of an experiment with all authors, half of them treated.
 
     Attributes:
         per_arm: authors per arm.

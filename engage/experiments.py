@@ -212,10 +212,11 @@ def attrition_p_value(treated: Sequence[bool], controls: Sequence[bool]) -> floa
 
 def verdict(low_pct: float, high_pct: float, target_pct: float) -> str:
     """Return what the interval means for the target, in a sentence."""
-    return next(saying for holds, saying in _sayings(low_pct, high_pct, target_pct) if holds)
+    statements = _statements(low_pct, high_pct, target_pct)
+    return next(statement for holds, statement in statements if holds)
 
 
-def _sayings(low_pct: float, high_pct: float, target_pct: float) -> Iterator[tuple[bool, str]]:
+def _statements(low_pct: float, high_pct: float, target_pct: float) -> Iterator[tuple[bool, str]]:
     if target_pct < 0:
         yield low_pct >= target_pct, f"engagement per post fell by less than {-target_pct:.0f} %"
         yield high_pct < target_pct, "it fell by more than is acceptable"

@@ -23,7 +23,7 @@ class ClientSettings(AddressSettings):
 
 
 class MonitorSettings(TimeZoneSettings):
-    """Where alerts are sent, and when."""
+    """Settings of the webhook for alerts."""
 
     webhook_url: str | None = Field(
         default=None,

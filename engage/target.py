@@ -1,7 +1,6 @@
 """The system a command uses: the stack of a folder, else that of the environment."""
 
 import asyncio
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,17 +99,13 @@ class Target:
         """Run sql/<name>.sql and return its rows. Raises as ``connected`` does."""
         return asyncio.run(fetch(self.database_url, name, **values))
 
-    def get_text(self, path: str, **parameters: Any) -> str:
-        """GET a path of the read API. Raises as ``client.get`` does."""
-        return self.get_response(path, **parameters).body.decode()
-
     def get_response(self, path: str, **parameters: Any) -> Response:
         """GET a path of the read API. Raises as ``client.get`` does."""
         return get(self.api_url + path, self.read_key, **parameters)
 
     def get(self, path: str, **parameters: Any) -> Any:
         """GET a path of the read API and parse its JSON. Raises as ``client.get`` does."""
-        return json.loads(self.get_text(path, **parameters))
+        return self.get_response(path, **parameters).json()
 
     def _url(self, name: str) -> str:
         found: str | None = getattr(self.stack or self.settings, name)

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import date, datetime
 from typing import IO, Any, Final
 
-import sql
-from engage.erasure import Names, Subject, as_eraser, ask, bounds, days, names_of, naming
+from engage.erasure import Names, Subject, as_eraser, bounds, days, names_of, naming
+from sql import load
 from sql.pool import Connection
 
 _PREFETCH_ROWS: Final = 500
@@ -37,17 +37,16 @@ async def export(
     """
     async with as_eraser(url) as connection:
         user = await names_of(connection, subject)
-        [noted] = await ask(
-            connection, "begin_export", user_id=user.user_id, requested_by=requested_by
+        [noted] = await load("begin_export").fetch(
+            connection, user_id=user.user_id, requested_by=requested_by
         )
         counts: dict[str, int] = {}
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             async for row in _all_of(connection, user):
                 write(row)
                 counts[row["kind"]] = counts.get(row["kind"], 0) + 1
-        await ask(
+        await load("finish_export").fetch(
             connection,
-            "finish_export",
             export_id=noted["export_id"],
             events=counts.get("event", 0),
             dead_letters=counts.get("dead_letter", 0),
@@ -59,7 +58,7 @@ async def _all_of(connection: Connection, user: Names) -> AsyncIterator[Row]:
     for name in user.external_ids:
         yield {"kind": "external_id", "user_id": user.user_id, "external_id": name}
     if user.user_id is not None:
-        for row in await ask(connection, "catalogue_users", ids=[user.user_id]):
+        for row in await load("catalogue_users").fetch(connection, ids=[user.user_id]):
             known = dict(row)
             yield {"kind": "user", "user_id": known.pop("id"), **known}
         async for event in _events(connection, user.user_id):
@@ -72,7 +71,7 @@ async def _all_of(connection: Connection, user: Names) -> AsyncIterator[Row]:
 
 
 async def _events(connection: Connection, user_id: int) -> AsyncIterator[Row]:
-    query = sql.load("events_of_user")
+    query = load("events_of_user")
     for day in await days(connection):
         values = query.bind(user_id=user_id, **bounds(day))
         async for row in connection.cursor(query.text, *values, prefetch=_PREFETCH_ROWS):

@@ -51,25 +51,25 @@ class Verdict:
         delivered: number of accepted events.
         rejected: events that the service rejected.
         refused: events of a request that was rejected as a whole and must not be retried.
-        again: batches to send again, with the same identities.
-        trouble: why the request failed; empty when it succeeded.
+        to_retry: batches to send again, with the same identities.
+        error_text: why the request failed; empty when it succeeded.
         retry_after_seconds: the seconds of Retry-After.
     """
 
     delivered: int = 0
     rejected: Sequence[Rejection] = ()
     refused: Batch = ()
-    again: Sequence[Batch] = field(default=())
-    trouble: str = ""
+    to_retry: Sequence[Batch] = field(default=())
+    error_text: str = ""
     retry_after_seconds: float = 0.0
 
 
-def unanswered(batch: Batch, reason: str) -> Verdict:
+def verdict_without_reply(batch: Batch, reason: str) -> Verdict:
     """Return the outcome without a response: it is unknown whether the events are stored."""
-    return Verdict(again=(batch,), trouble=reason)
+    return Verdict(to_retry=(batch,), error_text=reason)
 
 
-def judge(batch: Batch, reply: Reply) -> Verdict:
+def verdict_of(batch: Batch, reply: Reply) -> Verdict:
     """Return the outcome by the response."""
     status = reply.status
     if status == 202:
@@ -78,12 +78,12 @@ def judge(batch: Batch, reply: Reply) -> Verdict:
         return _split(batch)
     if status >= 500 or status in _RETRIABLE:
         wait = retry_after_seconds(reply)
-        return Verdict(again=(batch,), trouble=f"HTTP {status}", retry_after_seconds=wait)
+        return Verdict(to_retry=(batch,), error_text=f"HTTP {status}", retry_after_seconds=wait)
     members = _members(reply.body)
     if status == 207 or (status == 422 and members.get("errors")):
         return _each(batch, members, reply)
     explanation = _EXPLANATIONS.get(status) or str(members.get("code", "not understood"))
-    return Verdict(refused=batch, trouble=f"HTTP {status}: {explanation}")
+    return Verdict(refused=batch, error_text=f"HTTP {status}: {explanation}")
 
 
 def retry_after_seconds(reply: Reply) -> float:
@@ -102,13 +102,13 @@ def _split(batch: Batch) -> Verdict:
         rejection = Rejection(batch[0], "too_large", "the event exceeds the service's limit")
         return Verdict(rejected=(rejection,))
     middle = len(batch) // 2
-    return Verdict(again=(batch[:middle], batch[middle:]))
+    return Verdict(to_retry=(batch[:middle], batch[middle:]))
 
 
 def _each(batch: Batch, members: dict[str, Any], reply: Reply) -> Verdict:
     errors = _errors_by_index(members, len(batch))
     if errors is None:
-        return unanswered(batch, f"HTTP {reply.status} with an unreadable body")
+        return verdict_without_reply(batch, f"HTTP {reply.status} with an unreadable body")
     rejected, again = [], []
     for index, (error, detail) in errors.items():
         if error == "unavailable":
@@ -118,8 +118,8 @@ def _each(batch: Batch, members: dict[str, Any], reply: Reply) -> Verdict:
     return Verdict(
         delivered=len(batch) - len(errors),
         rejected=rejected,
-        again=(again,) if again else (),
-        trouble="not all events were acknowledged in time" if again else "",
+        to_retry=(again,) if again else (),
+        error_text="not all events were acknowledged in time" if again else "",
         retry_after_seconds=retry_after_seconds(reply),
     )
 

@@ -14,7 +14,7 @@ logger: Final = logging.getLogger("engagement_client")
 
 
 class Reason(StrEnum):
-    """Why events were not delivered."""
+    """Reasons why events were not delivered."""
 
     BUFFER_FULL = "buffer_full"
     """The buffer was full, and ``when_full`` is "drop"."""
@@ -78,10 +78,10 @@ class Reporter:
         self._on_rejected = on_rejected
         self._on_failure = on_failure
 
-    def retrying(self, trouble: str, seconds: float) -> None:
+    def retrying(self, error_text: str, seconds: float) -> None:
         """Report that a request is retried after this many seconds."""
         wait = max(seconds, 0.0)
-        _log(logging.WARNING, "delivery failed (%s); retrying in %.1f s", trouble, wait)
+        _log(logging.WARNING, "delivery failed (%s); retrying in %.1f s", error_text, wait)
 
     def rejected(self, rejections: Sequence[Rejection]) -> None:
         """Report rejected events."""

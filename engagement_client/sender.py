@@ -12,7 +12,7 @@ from typing import Final
 
 from engagement_client.buffer import Batch, Buffer, Entry, Limits
 from engagement_client.event import Tracked, from_json
-from engagement_client.replies import Verdict, judge, unanswered
+from engagement_client.replies import Verdict, verdict_of, verdict_without_reply
 from engagement_client.reports import Counts, Reason, Reporter
 from engagement_client.threads import Changes, close_at_exit
 from engagement_client.transport import Transport, UnansweredError
@@ -53,13 +53,13 @@ class Backoff:
 def attempt(transport: Transport, batch: Batch) -> Verdict:
     """Send a batch. No error ends the thread, since other batches are waiting."""
     try:
-        return judge(batch, transport.post(batch))
+        return verdict_of(batch, transport.post(batch))
     except UnansweredError as error:
-        return unanswered(batch, str(error))
+        return verdict_without_reply(batch, str(error))
     except Exception as error:  # noqa: BLE001  (an ssl_context of the caller's, no memory, ...)
         with suppress(Exception):
             transport.disconnect()
-        return unanswered(batch, _unexpected(error))
+        return verdict_without_reply(batch, _unexpected(error))
 
 
 def _unexpected(error: Exception) -> str:
@@ -254,11 +254,11 @@ class Sender:
             if self._is_over:
                 return
             now = self._clock()
-            if verdict.trouble and not verdict.refused:
+            if verdict.error_text and not verdict.refused:
                 self._backoff.failed(now, verdict.retry_after_seconds)
             else:
                 self._backoff.succeeded()
-            again, given_up = self._sort_by_age(verdict.again)
+            again, given_up = self._sort_by_age(verdict.to_retry)
             self._buffer.settle(again)
             self._counts = self._counts.plus(
                 delivered=verdict.delivered,
@@ -268,11 +268,11 @@ class Sender:
             wait = self._backoff.resume_at - now
             settled = self._buffer.settled
             self._changed.notify_listeners()
-        if again and verdict.trouble:
-            self._reporter.retrying(verdict.trouble, wait)
+        if again and verdict.error_text:
+            self._reporter.retrying(verdict.error_text, wait)
         self._reporter.rejected(verdict.rejected)
-        self._reporter.failed(Reason.REFUSED, _events(verdict.refused), verdict.trouble)
-        self._reporter.failed(Reason.GAVE_UP, _events(given_up), verdict.trouble)
+        self._reporter.failed(Reason.REFUSED, _events(verdict.refused), verdict.error_text)
+        self._reporter.failed(Reason.GAVE_UP, _events(given_up), verdict.error_text)
         # A flush ends after the callbacks, although the buffer had room before.
         with self._changed:
             self._reported = settled

@@ -1,4 +1,4 @@
-"""How routes of events are declared: once, for dispatch and for OpenAPI."""
+"""Declarations of the routes of events, for dispatch and for OpenAPI."""
 
 import inspect
 from collections.abc import Awaitable, Callable

@@ -60,7 +60,7 @@ class DryRunError:
 
 @dataclass
 class DryRunReply:
-    """What would happen to events. Nothing was stored."""
+    """The predicted outcomes of events. Nothing was stored."""
 
     received: int
     would_accept: int

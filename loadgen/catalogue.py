@@ -102,7 +102,7 @@ class Draft(NamedTuple):
 
 
 class _Stint(NamedTuple):
-    """When an author was with the newsroom, in days before the newest post."""
+    """The time of an author with the newsroom, in days before the newest post."""
 
     joined: int
     left: int

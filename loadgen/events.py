@@ -43,7 +43,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 encode: Final = msgspec.json.Encoder().encode
 
 
-def mint(instant_us: int, random_bits: int) -> str:
+def new_event_id(instant_us: int, random_bits: int) -> str:
     """Return the version-7 UUID of an instant (RFC 9562, 5.7).
 
     Args:
@@ -155,7 +155,7 @@ def corrupt(event: Event, error: str, random: Random) -> bytes:
     """
     milliseconds = int(event.event_id[:8] + event.event_id[9:13], 16)
     relative = msgspec.structs.replace(
-        event, event_id=mint(milliseconds * 1000, random.getrandbits(74))
+        event, event_id=new_event_id(milliseconds * 1000, random.getrandbits(74))
     )
     return FAULTS[error](relative, random)
 

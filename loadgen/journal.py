@@ -103,7 +103,7 @@ class Account:
         identities: the accepted events by id.
         unknown: events that may be stored, or not, by id; none of them is in *identities*.
         refused: events by the error they were refused with.
-        surprises: outcomes that are not as they should be, by what happened.
+        unexpected: unexpected outcomes, by their description.
         posts: accepted identities by post, as counts by type.
         before: the ledger's totals before the first run, if a run asked for them.
     """
@@ -113,7 +113,7 @@ class Account:
     identities: dict[str, Event] = field(default_factory=dict)
     unknown: dict[str, Event] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
-    surprises: Counter[str] = field(default_factory=Counter)
+    unexpected: Counter[str] = field(default_factory=Counter)
     posts: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     before: Totals | None = None
 
@@ -129,7 +129,7 @@ class Account:
                 self.unknown[event.event_id] = event
         else:
             self.refused[outcome] += 1
-            self.surprises[f"a valid event was refused as {outcome}"] += 1
+            self.unexpected[f"a valid event was refused as {outcome}"] += 1
 
     def _add_accepted(self, event: Event) -> None:
         self.accepted += 1
@@ -144,7 +144,7 @@ class Account:
         else:
             self.refused[outcome] += 1
         if outcome not in (error, UNKNOWN):
-            self.surprises[f"an event to be refused as {error} was {outcome}"] += 1
+            self.unexpected[f"an event to be refused as {error} was {outcome}"] += 1
 
 
 def settle(journals: Iterable[Path], start_byte: int = 0) -> Account:

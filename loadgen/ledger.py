@@ -77,7 +77,7 @@ async def ask_with_age(reader: aiohttp.ClientSession, path: str) -> Answer | Non
         try:
             async with reader.get(path) as reply:
                 if reply.status != 429:
-                    return await _taken(reply)
+                    return await _parsed(reply)
                 pause_seconds = int(reply.headers.get("Retry-After", 1))
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"read API: {type(error).__name__}") from error
@@ -85,7 +85,7 @@ async def ask_with_age(reader: aiohttp.ClientSession, path: str) -> Answer | Non
     raise Unavailable("read API: HTTP 429")
 
 
-async def _taken(reply: aiohttp.ClientResponse) -> Answer | None:
+async def _parsed(reply: aiohttp.ClientResponse) -> Answer | None:
     if reply.status >= 500:
         raise Unavailable(f"read API: HTTP {reply.status}")
     if reply.status == 404:

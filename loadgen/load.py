@@ -29,7 +29,7 @@ from runtime.progress import Progress, silent
 _DAY_US: Final = 86_400_000_000
 _PROGRESS_INTERVAL_SECONDS: Final = 0.2
 _BATCH_INTERVAL_SECONDS: Final = 0.05
-"""How much time the events of one batch of an open load may span."""
+"""Maximum seconds between the first and the last event of a batch of an open load."""
 
 _Counters: TypeAlias = "SynchronizedArray[int]"
 _answered: _Counters  # of all parts, in each process
@@ -171,7 +171,7 @@ def _result(tally: Tally, seconds: float, account: Account) -> LoadResult:
         identities=len(account.identities),
         unknown=len(account.unknown),
         refused=account.refused,
-        surprises=account.surprises,
+        unexpected=account.unexpected,
         requests=tally.requests,
         retries=tally.retries,
         seconds=seconds,

@@ -1,7 +1,7 @@
 """Live posts and events of a newsroom, at the rate and with the shape of its history.
 
 Events are generated a minute ahead and sent when they are due. After a pause, as when the machine
-slept, the missed ones are sent at once with their own times.
+slept, the missed ones are sent immediately with their own times.
 """
 
 import asyncio

@@ -120,7 +120,7 @@ class LoadResult:
         identities: distinct accepted events.
         unknown: distinct events given up without an answer.
         refused: events by the error they were refused with.
-        surprises: outcomes that are not as they should be, by what happened.
+        unexpected: unexpected outcomes, by their description.
         requests: sent, retries included.
         retries: how many of them.
         seconds: how long it took.
@@ -132,7 +132,7 @@ class LoadResult:
     identities: int
     unknown: int
     refused: Counter[str]
-    surprises: Counter[str]
+    unexpected: Counter[str]
     requests: int
     retries: int
     seconds: float
@@ -163,4 +163,4 @@ class LoadResult:
         if self.refused:
             codes = ", ".join(f"{count:,} {code}" for code, count in sorted(self.refused.items()))
             lines.append(f"refused {self.refused.total():,}: {codes}")
-        return lines + [f"UNEXPECTED: {n:,} times {what}" for what, n in self.surprises.items()]
+        return lines + [f"UNEXPECTED: {n:,} times {what}" for what, n in self.unexpected.items()]

@@ -46,7 +46,7 @@ _MISCONFIGURED: Final = {
 }
 
 
-def judge(status: int, payload: bytes, count: int) -> list[str]:
+def outcomes_of(status: int, payload: bytes, count: int) -> list[str]:
     """Return an outcome for each event of a request, in order.
 
     Args:
@@ -199,7 +199,7 @@ class Sender:
                 asked_seconds = retry_after_seconds(reply.headers.get("Retry-After"))
         except (aiohttp.ClientError, TimeoutError, OSError):
             return 0.0
-        verdict = judge(reply.status, payload, len(waiting))
+        verdict = outcomes_of(reply.status, payload, len(waiting))
         for place, outcome in zip(waiting, verdict, strict=True):
             outcomes[place] = outcome
         accepted = verdict.count(ACCEPTED)

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from loadgen.catalogue import Catalogue
-from loadgen.events import Event, mint
+from loadgen.events import Event, new_event_id
 from loadgen.truth import (
     ANONYMOUS_SHARE,
     CHANCE_SIGMA,
@@ -277,7 +277,7 @@ class Traffic:
             post_id = self._first_unknown_id + place - len(self._posts)
         if kind == "view" and self._shape.late and self._random.random() < self._shape.late:
             instant_us = self._earlier(instant_us, earliest_us)
-        event_id = mint(instant_us, self._random.getrandbits(74))
+        event_id = new_event_id(instant_us, self._random.getrandbits(74))
         return Event(event_id, post_id, kind, to_text(instant_us), user_id)
 
     def _reader(self) -> int | None:

@@ -106,7 +106,7 @@ _UTC: Final = ZoneInfo("UTC")
 
 
 class _Post(Protocol):
-    """What the truth depends on; the time is in microseconds since 1970 (UTC)."""
+    """The properties of a post that its engagement depends on; times in microseconds since 1970."""
 
     @property
     def author_id(self) -> int: ...

@@ -1,4 +1,4 @@
-"""What all processes must agree on: the event, its encoding and rules, the topic and the tables.
+"""Definitions shared by all processes: the event, its encoding and rules, the topic, the tables.
 
 Processes with different versions of this package could lose events. It imports no service.
 """

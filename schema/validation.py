@@ -36,7 +36,7 @@ _MISSING_FIELD: Final = re.compile(r"missing required field `(\w+)`$")
 
 
 class Window(msgspec.Struct, frozen=True):
-    """How far an event's time may be from its time of receipt.
+    """The allowed distance of an event's time from its time of receipt.
 
     ``is_public``: the narrower window of public keys, which are bound to origins.
     """

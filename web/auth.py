@@ -36,7 +36,7 @@ logger = get_logger("keys")
 
 
 class Scope(StrEnum):
-    """What a key is for."""
+    """Purposes of keys."""
 
     INGEST = "ingest"
     READ = "read"

@@ -84,7 +84,7 @@ def _parse_host(host: str) -> str:
 
 
 class Cors:
-    """Which pages may read responses: those of listed origins and of origins bound to keys.
+    """The pages that may read responses: those of listed origins and of origins bound to keys.
 
     Args:
         scope: of the service's keys; it implies the methods.

@@ -62,7 +62,7 @@ async def live(
         str | None, Header(max_length=100, description="Resume a stream after this message.")
     ] = None,
 ) -> Response:
-    """What happens now: events per second, the most engaged posts, and pipeline health.
+    """Return the present state: events per second, the most engaged posts, and pipeline health.
 
     With ``Accept: text/event-stream`` one message per second while something changes: events named
     ``live`` with this JSON, and ``away`` while PostgreSQL does not answer. Comments keep the stream

@@ -117,7 +117,7 @@ async def top_authors(context: Context, query: Parameters) -> list[TopAuthor]:
 
 
 class PostLimit(Parameters):
-    """How many posts."""
+    """Number of posts."""
 
     limit: Annotated[Integer, Field(ge=1, le=100)] = Field(10, description="Maximum rows.")
 
@@ -154,7 +154,7 @@ async def sample_posts(context: Context, query: PostLimit) -> list[SamplePost]:
 
 
 class AuthorLimit(Parameters):
-    """How many authors."""
+    """Number of authors."""
 
     limit: Annotated[Integer, Field(ge=1, le=50)] = Field(10, description="Maximum rows.")
 

@@ -1,4 +1,4 @@
-"""How fast engagement with posts fades, and old posts that still earn it."""
+"""The decay of engagement with posts, and old posts that still get it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ _EVERGREEN: Final = 2.0
 
 
 class Decay(BaseModel):
-    """How fast posts of one category earn the engagements of their first week."""
+    """Shares of the first week's engagement by age, of posts of one category."""
 
     category: str | None = Field(description="null: all of them.")
     posts: int = Field(description="Posts of the period that are a week old.")
@@ -62,7 +62,7 @@ def _decay(category: str | None, rows: Sequence[Mapping[str, Any]]) -> Decay:
 
 
 class EvergreenParameters(FilterParameters):
-    """Which posts are listed, and which events count."""
+    """Selection of posts and events."""
 
     limit: Annotated[Integer, Field(ge=1, le=1000)] = Field(20, description="Maximum rows.")
 

@@ -25,7 +25,7 @@ Features = dict[str, dict[Group, list[Level]]]
 
 
 class EffectsParameters(PeriodParameters, AgeParameters):
-    """Which posts are compared, and at which age."""
+    """Selection of posts, and the age at which they are compared."""
 
 
 class Effect(BaseModel):

@@ -41,7 +41,7 @@ def unit_of(row: Mapping[str, Any]) -> Unit:
 
 
 class FairPostsParameters(QuarterParameters, AgeParameters, PageParameters):
-    """Which posts are compared, at which age, ranked by what."""
+    """Selection of posts, the age at which they are compared, and their order."""
 
     sort: Literal["index", "engagements"] = Field("index", description="What to rank by.")
 
@@ -98,7 +98,7 @@ def _fair_post(row: dict[str, Any], rank: int) -> FairPost:
 
 
 class FairAuthorsParameters(QuarterParameters, AgeParameters, PageParameters):
-    """Which posts are compared, and at which age."""
+    """Selection of posts, and the age at which they are compared."""
 
     limit: Annotated[Integer, Field(ge=1, le=1000)] = Field(50, description="Maximum rows.")
 

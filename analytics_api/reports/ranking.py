@@ -13,7 +13,7 @@ from analytics_api.responses import Page
 
 
 class RankingParameters(PeriodParameters, PageParameters):
-    """What is ranked, by what, and what counts."""
+    """Dimension and order of a ranking, and its selection of posts and events."""
 
     dimension: Literal["post", "author", "category", "tag"] = Field(description="What to rank.")
     sort: Literal["total_engagements", "views", "likes", "comments", "shares", "rate"] = Field(

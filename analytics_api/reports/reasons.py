@@ -182,7 +182,7 @@ def reason_of_hours(habit: Habit, peers: Sequence[Habit], slots: Sequence[Slot])
 
 
 class Rate(NamedTuple):
-    """How much an author's posts are viewed, or engaged with per view.
+    """Views per post of an author, or engagements per view.
 
     Attributes:
         views: of the posts.

@@ -14,7 +14,7 @@ _NUMBER: Final = re.compile("[1-9][0-9]{0,17}")
 
 
 class SearchParameters(Parameters):
-    """What to look for."""
+    """The search text."""
 
     q: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")] = Field(
         description="Words of a title, name or tag, whose last letters may be missing, or an ID."

@@ -73,7 +73,7 @@ async def engagement_patterns(context: Context, query: ZoneParameters) -> list[E
 
 
 class SlotParameters(Parameters):
-    """When an hour of the week can be judged."""
+    """The minimum number of posts for a verdict on an hour of the week."""
 
     hours: Age = Field("24", description="Hours of a post's life that count.")
     least: Annotated[Integer, Field(ge=1, le=1000)] = Field(
@@ -82,7 +82,7 @@ class SlotParameters(Parameters):
 
 
 class WhenToPostParameters(YearParameters, SlotParameters):
-    """Which posts are compared, and when an hour of the week can be judged."""
+    """Selection of posts, and the minimum number of posts for a verdict."""
 
 
 class Lift(BaseModel):
@@ -156,7 +156,7 @@ def _lift(slot: Slot) -> dict[str, Any]:
 
 
 class NextSlotsParameters(WhenToPostParameters):
-    """Which posts are compared, and how many hours are returned."""
+    """Selection of posts, and the number of hours to return."""
 
     count: Annotated[Integer, Field(ge=1, le=20)] = Field(3, description="Maximum hours.")
 
@@ -193,13 +193,13 @@ async def next_slots(context: Context, query: NextSlotsParameters) -> list[NextS
 
 
 class PostingHoursParameters(QuarterParameters, SlotParameters, PageParameters):
-    """Which posts count, and when an hour of the week can be judged."""
+    """Selection of posts, and the minimum number of posts for a verdict."""
 
     limit: Annotated[Integer, Field(ge=1, le=1000)] = Field(50, description="Maximum rows.")
 
 
 class PostingHours(BaseModel):
-    """How many of an author's posts were published in good and weak hours."""
+    """Numbers of an author's posts that were published in good and weak hours."""
 
     author_id: int
     author_name: str

@@ -1,4 +1,4 @@
-"""How much counts usually change from one period to the next."""
+"""Usual changes of counts from one period to the next."""
 
 import math
 import statistics
@@ -10,7 +10,7 @@ from analytics_api.statistics.inference import Z_95, t_quantile
 
 MIN_CHANGES: Final = 4
 MAX_CHANGES: Final = 12
-"""How many earlier changes are compared."""
+"""Number of earlier changes that are compared."""
 _CONTINUITY: Final = 0.5
 
 

@@ -1,4 +1,4 @@
-"""Whether new authors improve: each compared with the own first month.
+"""The development of new authors, each compared with the own first month.
 
 Means of all authors by tenure mix improvement with composition: who joined lately has only a short
 tenure, and who leaves has no long one. So a post of author a in category c, published in calendar

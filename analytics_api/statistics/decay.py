@@ -1,4 +1,4 @@
-"""How fast engagement with posts fades."""
+"""The half-life of engagement with posts."""
 
 import math
 from collections.abc import Sequence

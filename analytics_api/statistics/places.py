@@ -51,7 +51,7 @@ NO_EFFECT: Final = Effect(0.0, 0.0)
 
 
 class Places:
-    """What the posts of each place earned more than expected, with its covariances."""
+    """The engagement above expectation of the posts of each place, with its covariances."""
 
     def __init__(self, pairs: Iterable[Pair], count: int, correlation: Matrix) -> None:
         """Create from the pairs of one kind.

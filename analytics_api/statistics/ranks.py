@@ -1,4 +1,4 @@
-"""How certain ranks are: the probability that a unit is among the best ones."""
+"""The certainty of ranks: the probability that a unit is among the best ones."""
 
 import math
 from collections.abc import Sequence

@@ -29,7 +29,7 @@ _MIN_DISPERSION: Final = 1e-3
 _LUCK: Final = 0.5
 """Share of the posts' dispersion around the baseline that is not their authors'."""
 _PRIOR_POSTS: Final = 20.0
-"""How many repeated posts the dispersion around the baseline is worth."""
+"""Weight of the dispersion around the baseline, in repeated posts."""
 _MAX_SAMPLE: Final = 300
 """Number of units from which the likelihood is computed."""
 _MIN_WEIGHT: Final = 1e-3

@@ -33,7 +33,7 @@ class Move(NamedTuple):
 
     @property
     def remark(self) -> str:
-        """What happens to the offsets between, in words."""
+        """A text about skipped or repeated offsets."""
         if self.next_offset > self.stored_offset:
             return f"; {self.next_offset - self.stored_offset:,} offsets are skipped"
         if self.next_offset < self.stored_offset:

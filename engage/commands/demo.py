@@ -44,7 +44,7 @@ from schema.errors import EngagementError, Unavailable
 _HISTORY_DAYS: Final = 90
 _DAY_US: Final = 86_400_000_000
 _HISTORY_EVENTS: Final = 120_000
-"""With so many, something happens every 20 to 60 seconds by day."""
+"""Live events have the same rate: one every 20 to 60 seconds by day."""
 _STORY_AFTER_SECONDS: Final = 75.0
 _POSTS_COMPARED: Final = 200
 _REFRESH_SECONDS: Final = 20.0
@@ -301,7 +301,7 @@ def demo(
     fetch(StackSpec(Path.cwd() if folder is None else folder.expanduser().absolute()))
     place = folder or Path(tempfile.mkdtemp(prefix="engage-demo-"))
     Layout(place).prepare_folder()
-    open_log(Layout(place).log("supervisor"), speaks=False)
+    open_log(Layout(place).log("supervisor"), is_verbose=False)
     demonstration = _Demo(place, posts, history, TimeZoneSettings.load().zone)
     try:
         run_until_stopped(demonstration.run(is_once=once))

@@ -156,7 +156,7 @@ async def _send(folder: Path, plan: Plan, connections: int, journals: list[Path]
     with shown() as progress:
         result = await run_loads(target, plan, facts, journals, ledger=before, progress=progress)
     print("\n".join(result.lines()))
-    return not (result.surprises or result.unknown)
+    return not (result.unexpected or result.unknown)
 
 
 async def _watch(folder: Path, journals: list[Path]) -> bool:

@@ -82,12 +82,12 @@ def up(  # noqa: PLR0913, PLR0917  (the command line's options)
     if sys.stderr.isatty():
         print("starting ...", file=sys.stderr)
     if not detach:
-        _up(spec, speaks=True)
+        _up(spec, is_verbose=True)
         return
     layout = Layout(folder)
 
     def work(report: Report) -> None:
-        _up(spec, speaks=False, report=report)
+        _up(spec, is_verbose=False, report=report)
 
     outcome = in_background(layout.log("supervisor"), work)
     if outcome.exit_code:
@@ -111,8 +111,8 @@ def fetch(spec: StackSpec) -> None:
         warmup.ensure(report)
 
 
-def _up(spec: StackSpec, *, speaks: bool, report: Report | None = None) -> None:
-    open_log(Layout(spec.folder).log("supervisor"), speaks=speaks)
+def _up(spec: StackSpec, *, is_verbose: bool, report: Report | None = None) -> None:
+    open_log(Layout(spec.folder).log("supervisor"), is_verbose=is_verbose)
     try:
         run_until_stopped(_keep_up(spec, report))
     except EngagementError as error:

@@ -45,7 +45,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Week:
-    """What the read API said about one author's week.
+    """The responses of the read API about one author's week.
 
     Attributes:
         author: the author's trends. overview, days, posts: the scoped reports of the week.

@@ -39,7 +39,7 @@ logger = get_logger("embedded")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How a command is started so that it does not run as root.
+    """An account other than root that commands are started with.
 
     Attributes:
         uid, gid: whom the command believes to be.

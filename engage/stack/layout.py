@@ -169,9 +169,9 @@ class Layout:
 class StackFile(msgspec.Struct, frozen=True):
     """The content of stack.json. Its pids are always those of running processes.
 
-    ``kafka_bootstrap_servers`` needs no password where this system can tell whose a connection
-    is: it lets in the stack's owner and root. ``kafka_sasl_*`` name the same broker for clients
-    that log in; they are null when the broker is not the stack's own.
+    ``kafka_bootstrap_servers`` needs no password where this system shows the owners of
+    connections: it admits the stack's owner and root. ``kafka_sasl_*`` name the same broker for
+    clients that log in; they are null when the broker is not the stack's own.
     """
 
     ingest_url: str

@@ -1,7 +1,6 @@
 """The state of a stack: processes, the lag of each partition, the age of the stats view, URLs."""
 
 import asyncio
-import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from engage.client import get_text, send
+from engage.client import get, send
 from engage.embedded.ports import LOOPBACK
 from engage.stack.layout import Layout, MemberState, StackFile, State
 from engage.target import fetch_value
@@ -147,12 +146,11 @@ def _lag(stack: StackFile | None) -> dict[str, int | None] | None:
     if stack is None:
         return None
     try:
-        ledger = get_text(
-            f"{stack.api_url}/ops/ledger", stack.read_key, timeout_seconds=_TIMEOUT_SECONDS
-        )
+        url, key = f"{stack.api_url}/ops/ledger", stack.read_key
+        ledger = get(url, key, timeout_seconds=_TIMEOUT_SECONDS).json()
     except EngagementError:
         return None
-    return {str(row["partition"]): row["in_flight"] for row in json.loads(ledger)["partitions"]}
+    return {str(row["partition"]): row["in_flight"] for row in ledger["partitions"]}
 
 
 def _view_age(stack: StackFile | None) -> float | None:

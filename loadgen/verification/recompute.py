@@ -72,12 +72,10 @@ class Recomputation:
     Attributes:
         numbers: how many values were compared, by report.
         faults: a sentence for each of the first differences of a report.
-        why_not: why nothing was compared, if so.
     """
 
     numbers: dict[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
-    why_not: str = ""
 
 
 class Oracles:
@@ -149,13 +147,13 @@ async def compare_all(
     for done, question in enumerate(questions, 1):
         shown, differences = await _compare(question, reader, oracles)
         result.numbers[question.report] = result.numbers.get(question.report, 0) + _size(shown)
-        result.faults += _told(question.path, differences)
+        result.faults += _first_differences(question.path, differences)
         remark = f"{len(result.faults)} differences" if result.faults else ""
         progress("reports compared", done, len(questions), remark)
     return result
 
 
-def _told(path: str, differences: Sequence[str]) -> Iterator[str]:
+def _first_differences(path: str, differences: Sequence[str]) -> Iterator[str]:
     yield from (f"{path} {text}" for text in differences[:_MAX_EXAMPLES])
     if (more := len(differences) - _MAX_EXAMPLES) > 0:
         yield f"{path} and {more:,} more differences"

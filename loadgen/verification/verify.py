@@ -177,7 +177,7 @@ def _arrived(account: Account, ledger: Totals) -> int:
 
 
 def _ledger_faults(account: Account, ledger: Totals, *, is_alone: bool) -> list[str]:
-    faults = [f"{count:,} times {what}" for what, count in account.surprises.items()]
+    faults = [f"{count:,} times {what}" for what, count in account.unexpected.items()]
     if ledger.in_flight != 0 and is_alone:
         in_flight = "an unknown number of" if ledger.in_flight is None else f"{ledger.in_flight:,}"
         faults.append(f"{in_flight} records are still in flight")

@@ -1,4 +1,4 @@
-"""What reports are computed from, and how: rows, calendar and rounding."""
+"""The inputs and rules of reports: rows, calendar and rounding."""
 
 from calendar import monthrange
 from collections import Counter, defaultdict
@@ -93,10 +93,10 @@ class World:
             found[post.author_id].append(post)
         return found
 
-    def busiest(self, posts: int) -> list[int]:
-        """Return the ids of so many posts of the catalogue, most engaged with first."""
+    def busiest(self, count: int) -> list[int]:
+        """Return the IDs of the *count* most engaged posts of the catalogue."""
         return nsmallest(
-            posts, self.post, key=lambda post_id: (-len(self.of_post[post_id]), post_id)
+            count, self.post, key=lambda post_id: (-len(self.of_post[post_id]), post_id)
         )
 
 

@@ -108,7 +108,7 @@ earned = stats["total_engagements"].astype(int).sort_values(ascending=False).to_
 share = earned.cumsum() / earned.sum()
 fig, (tail, lorenz) = plt.subplots(1, 2, figsize=(11, 3.6))
 tail.loglog(earned, np.arange(1, len(earned) + 1), color=BLUE)
-tail.set(title="Posts with at least so many engagements", xlabel="engagements", ylabel="posts")
+tail.set(title="Posts by minimum number of engagements", xlabel="engagements", ylabel="posts")
 lorenz.plot(np.arange(1, len(earned) + 1) / len(earned), share, color=BLUE)
 lorenz.set(title="Share of all engagement", xlabel="share of the posts, best first", ylim=(0, 1))
 plt.show()
@@ -133,11 +133,10 @@ axes.set(
 plt.show()
 
 # %% [markdown]
-# ## When to publish, which is not when readers are there
+# ## When to publish, compared with when readers engage
 #
-# Left, when readers engage. Right, how posts did by the hour in which they were published, beside
-# the same authors' other posts: only where hours differ, and the whole interval is on one side of
-# 0, is it coloured.
+# Left: engagement by hour. Right: engagement of posts by their hour of publication, compared with
+# other posts of the same authors; colours mark intervals that are on one side of 0.
 
 # %%
 patterns = report("/analytics/engagement-patterns", tz="UTC")
@@ -166,9 +165,9 @@ for axes, title in (
 plt.show()
 
 # %% [markdown]
-# ## What goes along with more engagement?
+# ## Features that correlate with engagement
 #
-# No causes: posts may differ in more than the feature. `engage experiment` tells causes.
+# No causes: posts may differ in more than the feature. `engage experiment` finds causes.
 
 # %%
 effects = report("/reports/effects", period="90d").head(12).iloc[::-1]

@@ -1,4 +1,4 @@
-"""How long a client waits before a retry."""
+"""The pause of a client before a retry."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def shortest(low: float, _high: float) -> float:
     return low
 
 
-def test_the_longest_wait_doubles_with_each_failure_up_to_its_maximum() -> None:
+def test_longest_wait_doubles_with_each_failure_up_to_its_maximum() -> None:
     backoff = Backoff(max_seconds=2, draw=longest)
     waits = []
     for _ in range(10_000):
@@ -35,7 +35,7 @@ def test_the_longest_wait_doubles_with_each_failure_up_to_its_maximum() -> None:
         pytest.param(10**12, 3600.0, id="an hour at most"),
     ],
 )
-def test_the_shortest_wait_is_the_requested_one(retry_after: int, seconds: float) -> None:
+def test_shortest_wait_is_the_requested_one(retry_after: int, seconds: float) -> None:
     backoff = Backoff(max_seconds=30, draw=shortest)
     backoff.failed(100.0, retry_after)
 

@@ -1,4 +1,4 @@
-"""What answers mean: each event of a batch ends in exactly one place."""
+"""Outcomes by response: each event of a batch has exactly one."""
 
 import json
 from typing import Any
@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement_client.buffer import Entry
-from engagement_client.replies import Reply, Verdict, judge, retry_after_seconds, unanswered
+from engagement_client.replies import (
+    Reply,
+    Verdict,
+    retry_after_seconds,
+    verdict_of,
+    verdict_without_reply,
+)
 
 BATCH = [Entry(b"%d" % n, 0.0) for n in range(4)]
 
@@ -21,35 +27,35 @@ def outcome(errors: Any, received: int = 4) -> bytes:
 
 
 def test_202_means_that_all_were_accepted() -> None:
-    assert judge(BATCH, Reply(202)) == Verdict(delivered=4)
+    assert verdict_of(BATCH, Reply(202)) == Verdict(delivered=4)
 
 
 def test_207_rejects_some_events_and_retries_unacknowledged_ones() -> None:
     body = outcome([(1, "invalid_type"), (3, "unavailable")])
-    verdict = judge(BATCH, Reply(207, body, retry_after="1"))
+    verdict = verdict_of(BATCH, Reply(207, body, retry_after="1"))
 
     assert verdict.delivered == 2
     assert [(r.entry, r.error, r.detail) for r in verdict.rejected] == [
         (BATCH[1], "invalid_type", "about 1")
     ]
-    assert list(verdict.again) == [[BATCH[3]]]
-    assert verdict.trouble
+    assert list(verdict.to_retry) == [[BATCH[3]]]
+    assert verdict.error_text
     assert verdict.retry_after_seconds == 1
 
 
 def test_422_with_errors_rejects_event_by_event() -> None:
-    verdict = judge(BATCH, Reply(422, outcome([(n, "timestamp_too_old") for n in range(4)])))
+    verdict = verdict_of(BATCH, Reply(422, outcome([(n, "timestamp_too_old") for n in range(4)])))
 
-    assert (verdict.delivered, len(verdict.rejected), verdict.trouble) == (0, 4, "")
+    assert (verdict.delivered, len(verdict.rejected), verdict.error_text) == (0, 4, "")
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_transient_failure_is_retried_unchanged(status: int) -> None:
-    verdict = judge(BATCH, Reply(status, retry_after="7"))
+    verdict = verdict_of(BATCH, Reply(status, retry_after="7"))
 
-    assert list(verdict.again) == [BATCH]
+    assert list(verdict.to_retry) == [BATCH]
     assert verdict.retry_after_seconds == 7
-    assert str(status) in verdict.trouble
+    assert str(status) in verdict.error_text
 
 
 @pytest.mark.parametrize(
@@ -60,17 +66,17 @@ def test_transient_failure_is_retried_unchanged(status: int) -> None:
     ],
 )
 def test_permanent_failure_has_a_reason(status: int, body: bytes, reason: str) -> None:
-    verdict = judge(BATCH, Reply(status, body))
+    verdict = verdict_of(BATCH, Reply(status, body))
 
-    assert (verdict.refused, list(verdict.again)) == (BATCH, [])
-    assert reason in verdict.trouble
+    assert (verdict.refused, list(verdict.to_retry)) == (BATCH, [])
+    assert reason in verdict.error_text
 
 
 def test_413_halves_the_batch_until_one_event_is_too_large() -> None:
-    verdict = judge(BATCH[:3], Reply(413))
-    [rejection] = judge(BATCH[:1], Reply(413)).rejected
+    verdict = verdict_of(BATCH[:3], Reply(413))
+    [rejection] = verdict_of(BATCH[:1], Reply(413)).rejected
 
-    assert (list(verdict.again), verdict.trouble) == ([BATCH[:1], BATCH[1:3]], "")
+    assert (list(verdict.to_retry), verdict.error_text) == ([BATCH[:1], BATCH[1:3]], "")
     assert rejection.error == "too_large"
 
 
@@ -92,8 +98,11 @@ def test_413_halves_the_batch_until_one_event_is_too_large() -> None:
     ],
 )
 def test_all_events_are_retried_when_a_207_cannot_be_read_or_is_missing(body: bytes) -> None:
-    for verdict in (judge(BATCH, Reply(207, body)), unanswered(BATCH, "TimeoutError")):
-        assert (list(verdict.again), verdict.delivered) == ([BATCH], 0)
+    for verdict in (
+        verdict_of(BATCH, Reply(207, body)),
+        verdict_without_reply(BATCH, "TimeoutError"),
+    ):
+        assert (list(verdict.to_retry), verdict.delivered) == ([BATCH], 0)
 
 
 @settings(max_examples=40)
@@ -108,8 +117,8 @@ def test_no_event_is_lost_or_doubled_by_any_reply(
     status: int, errors: list[tuple[int, str]], size: int
 ) -> None:
     batch = BATCH[:size]
-    verdict = judge(batch, Reply(status, outcome(errors, size)))
-    again = [entry for part in verdict.again for entry in part]
+    verdict = verdict_of(batch, Reply(status, outcome(errors, size)))
+    again = [entry for part in verdict.to_retry for entry in part]
     named = [*again, *verdict.refused, *(rejection.entry for rejection in verdict.rejected)]
 
     assert len(named) + verdict.delivered == size

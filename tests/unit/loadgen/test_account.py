@@ -1,4 +1,4 @@
-"""Journals and what they add up to."""
+"""Journals and their sums."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def record(path: Path, *batches: tuple[list[Item], list[str] | None]) -> None:
                 journal.answered(number, outcomes)
 
 
-def test_an_identity_counts_once_however_often_it_was_accepted(path: Path) -> None:
+def test_identity_counts_once_however_often_it_was_accepted(path: Path) -> None:
     record(path, ([item("a"), item("a"), item("b", kind="like")], [ACCEPTED] * 3))
     account = settle([path])
 
@@ -44,14 +44,14 @@ def test_an_identity_counts_once_however_often_it_was_accepted(path: Path) -> No
 
 
 @pytest.mark.parametrize("outcomes", [[UNKNOWN, ACCEPTED], [ACCEPTED, UNKNOWN]])
-def test_an_identity_accepted_once_is_not_unknown(path: Path, outcomes: list[str]) -> None:
+def test_identity_accepted_once_is_not_unknown(path: Path, outcomes: list[str]) -> None:
     record(path, ([item("a"), item("a")], outcomes))
     account = settle([path])
 
     assert (set(account.identities), account.unknown) == ({"a"}, {})
 
 
-def test_a_batch_without_a_response_is_unknown_and_a_truncated_line_affects_no_other(
+def test_batch_without_a_response_is_unknown_and_a_truncated_line_affects_no_other(
     path: Path,
 ) -> None:
     record(path, ([item("a")], [ACCEPTED]), ([item("b")], None), ([item("c")], [ACCEPTED]))
@@ -64,7 +64,7 @@ def test_a_batch_without_a_response_is_unknown_and_a_truncated_line_affects_no_o
 
 
 @pytest.mark.parametrize(
-    ("sent", "outcome", "surprises"),
+    ("sent", "outcome", "unexpected"),
     [
         pytest.param(item("a"), ACCEPTED, 0, id="valid and accepted"),
         pytest.param(INVALID, "malformed_json", 0, id="rejected for its reason"),
@@ -74,10 +74,10 @@ def test_a_batch_without_a_response_is_unknown_and_a_truncated_line_affects_no_o
     ],
 )
 def test_unexpected_outcomes_are_counted(
-    path: Path, sent: Item, outcome: str, surprises: int
+    path: Path, sent: Item, outcome: str, unexpected: int
 ) -> None:
     record(path, ([sent], [outcome]))
     account = settle([path])
 
-    assert account.surprises.total() == surprises
+    assert account.unexpected.total() == unexpected
     assert account.refused == ({} if outcome == ACCEPTED else {outcome: 1})

@@ -22,7 +22,7 @@ def small(seed: int = 7, post_count: int = 300) -> Catalogue:
     return Catalogue(seed, ANCHOR, author_count=50, post_count=post_count, user_count=100)
 
 
-def test_the_same_seed_gives_the_same_rows_and_a_larger_catalogue_begins_with_them() -> None:
+def test_same_seed_gives_the_same_rows_and_a_larger_catalogue_begins_with_them() -> None:
     one, other = small(), small()
 
     assert list(one.authors()) == list(other.authors())

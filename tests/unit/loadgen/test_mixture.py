@@ -1,4 +1,4 @@
-"""Repeats and invalid events: their shares, and that each invalid event has the error it claims."""
+"""Shares of duplicates and invalid events, and the error of each invalid event."""
 
 import uuid
 from collections import Counter

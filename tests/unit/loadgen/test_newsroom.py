@@ -1,4 +1,4 @@
-"""The newsroom that goes on: stories break, events happen at their times, posts appear."""
+"""Stories, events and posts of the live newsroom."""
 
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -14,8 +14,8 @@ MINUTE_US = 60_000_000
 NOW = datetime(2026, 3, 3, 11, tzinfo=UTC)
 
 
-class Desk:
-    """A newsroom with a clock that can be set, and the posts it published."""
+class ControlledNewsroom:
+    """A newsroom with a clock of the test, and the posts that it published."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         catalogue = Catalogue(7, NOW, post_count=1_000, user_count=100)
@@ -42,57 +42,59 @@ class Desk:
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(monkeypatch)
+def controlled(monkeypatch: pytest.MonkeyPatch) -> ControlledNewsroom:
+    return ControlledNewsroom(monkeypatch)
 
 
-def test_events_are_due_once_they_have_happened(desk: Desk) -> None:
+def test_events_are_due_once_they_have_happened(controlled: ControlledNewsroom) -> None:
     times = []
     for _ in range(120):
-        before_us, desk.now_us = desk.now_us, desk.now_us + MINUTE_US // 2
-        for event in desk.newsroom.due():
+        before_us, controlled.now_us = controlled.now_us, controlled.now_us + MINUTE_US // 2
+        for event in controlled.newsroom.due():
             at_us = to_us(datetime.fromisoformat(event.engaged_timestamp))
-            assert before_us - MINUTE_US < at_us <= desk.now_us
+            assert before_us - MINUTE_US < at_us <= controlled.now_us
             times.append(at_us)
 
     assert 30 < len(times) < 200
     assert len(set(times)) == len(times)
 
 
-def test_events_of_a_pause_have_their_own_times(desk: Desk) -> None:
-    began_us = desk.now_us
-    desk.now_us += 8 * 60 * MINUTE_US
-    events = desk.newsroom.due()
+def test_events_of_a_pause_have_their_own_times(controlled: ControlledNewsroom) -> None:
+    began_us = controlled.now_us
+    controlled.now_us += 8 * 60 * MINUTE_US
+    events = controlled.newsroom.due()
     times = [to_us(datetime.fromisoformat(event.engaged_timestamp)) for event in events]
 
     assert times == sorted(times)
     assert times[0] < began_us + 30 * MINUTE_US
-    assert times[-1] > desk.now_us - 30 * MINUTE_US
+    assert times[-1] > controlled.now_us - 30 * MINUTE_US
 
 
-async def test_posts_of_the_catalogue_are_not_published_again(desk: Desk) -> None:
-    assert await desk.newsroom.publish_due() == []
+async def test_posts_of_the_catalogue_are_not_published_again(
+    controlled: ControlledNewsroom,
+) -> None:
+    assert await controlled.newsroom.publish_due() == []
 
 
-async def test_posts_appear_at_the_rate_of_the_newsroom(desk: Desk) -> None:
+async def test_posts_appear_at_the_rate_of_the_newsroom(controlled: ControlledNewsroom) -> None:
     for _ in range(7 * 24):
-        desk.now_us += 60 * MINUTE_US
-        for draft in await desk.newsroom.publish_due():
-            assert to_us(draft.publish_timestamp) <= desk.now_us
+        controlled.now_us += 60 * MINUTE_US
+        for draft in await controlled.newsroom.publish_due():
+            assert to_us(draft.publish_timestamp) <= controlled.now_us
 
-    assert 8 <= len(desk.posts) / 7 <= 12
-    assert len({draft.title for draft in desk.posts}) == len(desk.posts)
-    assert desk.posts[-1].publish_timestamp > NOW + timedelta(days=6)
+    assert 8 <= len(controlled.posts) / 7 <= 12
+    assert len({draft.title for draft in controlled.posts}) == len(controlled.posts)
+    assert controlled.posts[-1].publish_timestamp > NOW + timedelta(days=6)
 
 
-async def test_story_takes_off_within_minutes_and_fades(desk: Desk) -> None:
-    await desk.newsroom.break_story()
+async def test_story_takes_off_within_minutes_and_fades(controlled: ControlledNewsroom) -> None:
+    await controlled.newsroom.break_story()
     views = []
     for _ in range(12):
-        desk.now_us += 10 * MINUTE_US
-        views.append(sum(event.post_id == 10_001 for event in desk.newsroom.due()))
+        controlled.now_us += 10 * MINUTE_US
+        views.append(sum(event.post_id == 10_001 for event in controlled.newsroom.due()))
 
-    assert desk.posts[0].title.startswith("Breaking: ")
+    assert controlled.posts[0].title.startswith("Breaking: ")
     assert views[1] > 15
     assert max(views) in views[:3]
     assert views[-1] < views[1] / 3

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from loadgen.events import ACCEPTED, Event, mint
+from loadgen.events import ACCEPTED, Event, new_event_id
 from loadgen.journal import Follower
 from loadgen.ledger import Answer
 from loadgen.traffic import to_us
@@ -27,7 +27,7 @@ TIMES = (SEVEN_DAYS_AGO, NOW - timedelta(days=1), NOW - timedelta(days=8))
 
 
 def event(at: datetime) -> Event:
-    event_id = mint(to_us(at), int(at.timestamp()))
+    event_id = new_event_id(to_us(at), int(at.timestamp()))
     return Event(event_id, 2, "view", at.isoformat())
 
 

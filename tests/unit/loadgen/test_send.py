@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from loadgen.events import ACCEPTED, UNAVAILABLE
-from loadgen.send import judge, retry_after_seconds, side_by_side
+from loadgen.send import outcomes_of, retry_after_seconds, side_by_side
 from schema.errors import SetupError, Unavailable
 
 
@@ -35,13 +35,13 @@ def batch_reply(*outcomes: str | None) -> bytes:
     ],
 )
 def test_each_event_has_an_outcome(status: int, payload: bytes, outcomes: list[str]) -> None:
-    assert judge(status, payload, 2) == outcomes
+    assert outcomes_of(status, payload, 2) == outcomes
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 415])
 def test_load_stops_when_it_cannot_succeed(status: int) -> None:
     with pytest.raises(SetupError, match=str(status)):
-        judge(status, b"", 1)
+        outcomes_of(status, b"", 1)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def events(facts: Facts, now_us: int) -> list[Event]:
     return year(facts, now_us)
 
 
-def test_the_same_seed_gives_the_same_events(facts: Facts, now_us: int) -> None:
+def test_same_seed_gives_the_same_events(facts: Facts, now_us: int) -> None:
     one, other = Traffic(facts, 3), Traffic(facts, 3)
 
     assert year(facts, now_us, 500) == year(facts, now_us, 500)
