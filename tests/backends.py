@@ -1,5 +1,5 @@
-"""Where the tests' Kafka and PostgreSQL come from, in this order: URLs given by the environment,
-testcontainers where a Docker engine answers, the embedded stack.
+"""Kafka and PostgreSQL of the tests: those of the environment's URLs, else containers of a Docker
+engine, else those of the embedded stack.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncpg
+from tests.databases import connection_to
 
 KAFKA_VARIABLE = "ENGAGE_TEST_KAFKA_BOOTSTRAP_SERVERS"
 DATABASE_VARIABLE = "ENGAGE_TEST_DATABASE_URL"
@@ -114,11 +114,10 @@ def _embedded(folder: Path) -> Iterator[Backend]:
 
 
 async def _set_without_durability(url: str) -> None:
-    connection = await asyncpg.connect(url)
-    for name, value in WITHOUT_DURABILITY.items():
-        await connection.execute(f"ALTER SYSTEM SET {name} = {value}")
-    await connection.execute("SELECT pg_reload_conf()")
-    await connection.close()
+    async with connection_to(url) as connection:
+        for name, value in WITHOUT_DURABILITY.items():
+            await connection.execute(f"ALTER SYSTEM SET {name} = {value}")
+        await connection.execute("SELECT pg_reload_conf()")
 
 
 async def _all(steps: Iterable[Awaitable[None]]) -> None:

@@ -1,4 +1,4 @@
-"""Servers for the whole run; a topic and a database of its own for each test.
+"""Servers of the run, and a topic and a database for each test.
 
 The run's first process starts the servers and hands their addresses to the parallel workers.
 """
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from hypothesis import settings
@@ -22,6 +21,7 @@ from xdist.scheduler import LoadScopeScheduling
 from schema import topics
 from schema.migrate import migrate
 from tests.backends import Backend, backend
+from tests.databases import connection_to, execute
 
 _STARTED = pytest.StashKey[ExitStack]()
 _BACKEND = pytest.StashKey[Backend]()
@@ -87,7 +87,7 @@ def pytest_configure_node(node: Any) -> None:
 
 
 class StacksTogether(LoadScopeScheduling):  # type: ignore[misc]
-    """Each test to whichever worker is free, but those of whole stacks to one, one by one.
+    """Gives each test to a free worker, and tests of whole stacks to one worker.
 
     They share a stack, and time what it does. (xdist's own groups are lost on pytest 9.2.)
     """
@@ -148,12 +148,9 @@ def template_database(servers: Backend) -> str:
     name = f"template_{uuid.uuid4().hex}"
 
     async def make() -> None:
-        await _administer(servers.database_url, f"CREATE DATABASE {name}")
-        connection = await asyncpg.connect(database_url(servers, name))
-        try:
+        await execute(servers.database_url, f"CREATE DATABASE {name}")
+        async with connection_to(database_url(servers, name)) as connection:
             await migrate(connection)
-        finally:
-            await connection.close()
 
     _run(make())
     return name
@@ -164,9 +161,9 @@ async def new_database(servers: Backend, template: str) -> AsyncIterator[Databas
     """Create a migrated database, which is dropped after the block."""
     name = f"test_{uuid.uuid4().hex}"
     create = f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
-    await _administer(servers.database_url, create)
+    await execute(servers.database_url, create)
     yield Database(database_url(servers, name))
-    await _administer(servers.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await execute(servers.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -178,14 +175,6 @@ async def database(servers: Backend, template_database: str) -> AsyncIterator[Da
 
 def database_url(servers: Backend, name: str) -> str:
     return servers.database_url.rpartition("/")[0] + f"/{name}"
-
-
-async def _administer(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""External IDs that look like something else, so that careless code would change them."""
+"""External IDs that look like numbers, escapes or other formats, which must be kept unchanged."""
 
 from typing import Final
 

@@ -45,6 +45,15 @@ async def client(url: str, key: str | None) -> AsyncIterator[aiohttp.ClientSessi
         yield session
 
 
+async def is_ready(url: str) -> bool:
+    """Return whether the service at *url* responds that it is ready."""
+    try:
+        async with client(url, None) as session, session.get("/readyz") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
 def api_settings(
     database: Database, kafka: Kafka, topic: str, keys: Path, **others: Any
 ) -> ApiSettings:

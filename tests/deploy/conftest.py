@@ -1,4 +1,4 @@
-"""What deploy/ has, carried out with Debian's own programs: `make deploy-check`."""
+"""Tests of deploy/ with the programs of Debian: `make deploy-check`."""
 
 import shutil
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ PROXY = "127.0.0.1"
 
 
 def program(name: str) -> str:
-    """Where a program is; Debian has daemons where no user's PATH leads."""
+    """Return the path of a program, also of a daemon outside PATH."""
     found = shutil.which(name, path="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
     assert found, f"{name} is not installed: `make deploy-check` says how to get it"
     return found

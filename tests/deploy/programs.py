@@ -1,4 +1,4 @@
-"""Programs that run while a test does, and their files with other places in them."""
+"""Programs that run during a test, with changed addresses and paths in their files."""
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def moved(source: Path, places: Mapping[str, str]) -> str:
-    """The file's text with other addresses and paths; each must be in it."""
+    """Return a file's text with other addresses and paths. Each replaced one must be in it."""
     text = source.read_text(encoding="utf-8")
     for there, here in places.items():
         assert there in text, f"{source.name} does not name {there}"

@@ -1,4 +1,4 @@
-"""deploy/nginx in front of a running stack: TLS, addresses, limits, streams, and what is away."""
+"""deploy/nginx in front of a running stack: TLS, addresses, limits, streams, failed services."""
 
 import contextlib
 import http.client
@@ -42,7 +42,7 @@ class Proxy:
 
     @contextlib.contextmanager
     def connected(self, host: str, source: str = "") -> Iterator[http.client.HTTPSConnection]:
-        """Connect from this address; unless one is given, from one that was never there before."""
+        """Connect from this address, by default from a new one."""
         source = source or f"127.0.1.{next(_addresses)}"
         connection = http.client.HTTPSConnection(host, timeout=15, context=self.context)
         plain = socket.create_connection(("127.0.0.1", self.port), 15, (source, 0))
@@ -184,7 +184,7 @@ def test_plain_http_is_sent_to_tls(proxy: Proxy) -> None:
     assert (answer.status, answer.headers["Location"]) == (308, f"https://{STATS}/dashboard")
 
 
-def test_a_stream_passes_message_by_message(stack: Stack, proxy: Proxy) -> None:
+def test_stream_passes_message_by_message(stack: Stack, proxy: Proxy) -> None:
     headers = {
         "Accept": "text/event-stream", "Authorization": f"Bearer {stack.file['read_key']}",
     }  # fmt: skip
@@ -208,7 +208,7 @@ def first_message(answer: http.client.HTTPResponse) -> Any:
             return json.loads(line.removeprefix(b"data:"))
 
 
-def test_a_flood_is_held_up_by_the_address_it_comes_from(stack: Stack, proxy: Proxy) -> None:
+def test_requests_of_one_address_are_limited(stack: Stack, proxy: Proxy) -> None:
     key = stack.file["ingest_key"]
     body = json.dumps({"post_id": 3, "type": "view"}).encode()
     with proxy.connected(COLLECT, "127.0.0.7") as connection:
@@ -231,7 +231,7 @@ def test_a_flood_is_held_up_by_the_address_it_comes_from(stack: Stack, proxy: Pr
 
 
 @pytest.mark.parametrize(("path", "most"), [("/events", 64 * 1024), ("/events/batch", 1024 * 1024)])
-def test_a_body_beyond_the_cap_is_refused_for_good(
+def test_body_beyond_the_cap_is_refused_for_good(
     stack: Stack, proxy: Proxy, path: str, most: int
 ) -> None:
     key = stack.file["ingest_key"]

@@ -17,11 +17,12 @@ import pytest
 from engage.embedded import ports
 from tests.backends import Backend
 from tests.conftest import Database, Kafka
+from tests.databases import connection_to, execute, fetchval
 from tests.deploy.conftest import DEPLOY, program
 from tests.deploy.programs import moved, running
 from tests.e2e.stacks import eventually, is_open
 from tests.processes import process
-from tests.serving import client, new_key
+from tests.serving import client, is_ready, new_key
 from tests.waiting import until
 from web.auth import Scope
 
@@ -52,16 +53,13 @@ class Pooled:
 async def logins(servers: Backend, database: Database) -> AsyncIterator[dict[str, str]]:
     """The passwords of the logins that logins.sql creates."""
     passwords = {login: secrets.token_urlsafe(18) for login in LOGINS}
-    owner = await asyncpg.connect(database.url)
-    try:
+    async with connection_to(database.url) as owner:
         await owner.execute((SOURCE / "logins.sql").read_text())
         for login, password in passwords.items():
             await owner.execute(f"ALTER ROLE {login} PASSWORD '{password}'")
         yield passwords
         await owner.execute(f"DROP OWNED BY {', '.join(LOGINS)}")
         await owner.execute(f"DROP ROLE {', '.join(LOGINS)}")
-    finally:
-        await owner.close()
 
 
 @pytest.fixture
@@ -121,23 +119,12 @@ async def test_processes_share_fewer_connections_than_they_open(
 
         async with client(catalogue, admin_key) as session:
             await put_posts(session)
-        owner = await asyncpg.connect(database.url)
-        await owner.execute("SELECT refresh_engagement_stats()")
+        await execute(database.url, "SELECT refresh_engagement_stats()")
         await asyncio.gather(*(request_reports(address, read_key) for address in addresses))
-        used = await owner.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE usename = 'engage_api'"
-        )
-        await owner.close()
+        connections = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'engage_api'"
+        used = await fetchval(database.url, connections)
 
     assert 1 <= used <= POOL_SIZE
-
-
-async def is_ready(address: str) -> bool:
-    try:
-        async with aiohttp.ClientSession() as session, session.get(f"{address}/readyz") as answer:
-            return answer.status == 200
-    except aiohttp.ClientError:
-        return False
 
 
 async def put_posts(session: aiohttp.ClientSession) -> None:
@@ -169,8 +156,7 @@ async def request_reports(address: str, key: str) -> None:
 
 
 async def test_logins_have_the_session_settings_of_the_services(pooled: Pooled) -> None:
-    connection = await asyncpg.connect(pooled.url("engage_api"), statement_cache_size=0)
-    try:
+    async with connection_to(pooled.url("engage_api"), statement_cache_size=0) as connection:
         asked = {
             name: await connection.fetchval(f"SHOW {name}")
             for name in (
@@ -179,8 +165,6 @@ async def test_logins_have_the_session_settings_of_the_services(pooled: Pooled) 
         }  # fmt: skip
         with pytest.raises(asyncpg.PostgresError):
             await connection.execute("DELETE FROM posts")
-    finally:
-        await connection.close()
 
     assert asked == {
         "default_transaction_read_only": "on",

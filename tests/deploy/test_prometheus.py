@@ -1,4 +1,4 @@
-"""A real Prometheus reads a real stack: every rule and every panel gets an answer."""
+"""Prometheus evaluates every rule and every panel on a running stack."""
 
 import contextlib
 import json
@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from engage.embedded import ports
+from tests.alert_rules import RULES, expressions, names_in, rules
 from tests.deploy.conftest import DEPLOY, program
 from tests.deploy.programs import running
 from tests.e2e.stacks import Stack, eventually
-from tests.monitored import RULES, expressions, names_in, rules
 
 FOLDER = DEPLOY / "prometheus"
 # Metrics with labels that have no series before something goes wrong.
@@ -56,7 +56,7 @@ def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def ask(url: str, expression: str) -> list[Any]:
-    """The result of an expression now; none while Prometheus is not there. Fails if it is wrong."""
+    """Return the result of an expression; empty before Prometheus responds. Fail if it is wrong."""
     query = urllib.parse.urlencode({"query": expression})
     try:
         with urllib.request.urlopen(f"{url}/api/v1/query?{query}", timeout=10) as answer:

@@ -1,4 +1,4 @@
-"""deploy/systemd: the units are what systemd takes, and what they start works as they say it."""
+"""Units of deploy/systemd are valid, and the services that they start work."""
 
 import asyncio
 import os
@@ -31,13 +31,13 @@ ROLES = ("consumer", "refresher", "reader", "editor")
 
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
-    """The units in a folder, with a Python that is there."""
+    """A folder with the units, with the path of an existing program."""
     for unit in (*SYSTEMD.glob("*.service"), *SYSTEMD.glob("*.target")):
         (tmp_path / unit.name).write_text(unit.read_text().replace(PYTHON, "/usr/bin/env"))
     return tmp_path
 
 
-def test_systemd_finds_nothing_wrong_with_any(units: Path) -> None:
+def test_units_are_valid(units: Path) -> None:
     answer = subprocess.run(
         [program("systemd-analyze"), "verify", "--man=no", *map(str, sorted(units.iterdir()))],
         capture_output=True,
@@ -48,7 +48,7 @@ def test_systemd_finds_nothing_wrong_with_any(units: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(unit.name for unit in SYSTEMD.glob("*.service")))
-def test_a_service_can_do_little_besides_its_work(units: Path, name: str) -> None:
+def test_unit_restricts_its_service(units: Path, name: str) -> None:
     path = units / name.replace("@.", "@1.")
     if path.name != name:
         (units / name).rename(path)
@@ -63,7 +63,7 @@ def test_a_service_can_do_little_besides_its_work(units: Path, name: str) -> Non
 
 
 def environment(name: str, places: dict[str, str], folder: Path) -> dict[str, str]:
-    """What systemd gives a service: the unit's own settings, those of its files, credentials."""
+    """Return the environment of a unit: its settings, those of its files, and credentials."""
     stem, _, instance = name.removesuffix(".service").partition("@")
     unit = SYSTEMD / (f"{stem}@.service" if instance else name)
     text = unit.read_text().replace("%i", instance)
@@ -88,7 +88,7 @@ def environment(name: str, places: dict[str, str], folder: Path) -> dict[str, st
 
 @contextmanager
 def started(name: str, variables: dict[str, str], folder: Path) -> Iterator[None]:
-    """Start what a unit starts, with this environment and nothing else."""
+    """Run the command of a unit with this environment only."""
     stem, _, instance = name.removesuffix(".service").partition("@")
     unit = SYSTEMD / (f"{stem}@.service" if instance else name)
     [command] = re.findall(rf"^ExecStart={PYTHON} (.+)$", unit.read_text(), re.MULTILINE)
@@ -129,7 +129,7 @@ async def places(database: Database, kafka: Kafka, tmp_path: Path) -> AsyncItera
     await owner.close()
 
 
-async def test_what_the_units_start_takes_an_event_and_shows_it(
+async def test_services_of_the_units_accept_and_store_an_event(
     places: dict[str, str], topic: str, tmp_path: Path
 ) -> None:
     keys = Path(places["ENGAGE_API_KEYS_FILE"])

@@ -1,4 +1,4 @@
-"""The demo ends by itself, prints reports, and goes on where it ended."""
+"""The demo prints reports, ends, and continues in the same folder."""
 
 import re
 from pathlib import Path

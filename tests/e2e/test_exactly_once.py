@@ -1,4 +1,4 @@
-"""Consumers are killed again and again, and each event is still stored exactly once."""
+"""Each event is stored exactly once when consumers are killed repeatedly."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def own_stack(tmp_path: Path) -> Iterator[Stack]:
         yield stack
 
 
-def test_killed_consumers_lose_nothing_and_repeat_nothing(own_stack: Stack) -> None:
+def test_each_event_is_stored_once_when_consumers_are_killed_repeatedly(own_stack: Stack) -> None:
     stack = own_stack
     sizes = ("--events", str(EVENTS), "--rate", str(RATE), "--duplicates", "0.05")
     command = [

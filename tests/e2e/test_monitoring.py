@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.alert_rules import expressions, names_in
 from tests.e2e.stacks import Stack
-from tests.monitored import expressions, names_in
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 _DERIVED = ("_created",)

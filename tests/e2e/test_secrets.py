@@ -1,4 +1,4 @@
-"""No secret, and no word of a client's, in what the stack writes, answers, counts or shows."""
+"""Logs, responses, metrics and commands contain no secret and no text of a request."""
 
 import asyncio
 import base64
@@ -10,21 +10,20 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-import asyncpg
 import pytest
 
 from tests.e2e.stacks import Stack, engage, eventually
-from tests.e2e.test_supervision import allow_logins, superuser_url
-from tests.security import misuse
-from tests.security.canary import command_lines, files_of, leaks
+from tests.e2e.test_supervision import logins_rejected
+from tests.security import misplaced_words
+from tests.security.leaks import command_lines, files_of, leaks
 
 WORD = "canary-7f3a9b-typed-by-a-client"
-KEEPERS = (
+SECRET_FILES = (
     "secrets.json", "stack.json", "postgres.password", "pgpass", "kafka/server.properties",
 )  # fmt: skip
-"""The files whose purpose is to hold secrets; readable by their owner alone."""
+"""The files that contain secrets; only their owner can read them."""
 SERVICES = {"ingest": "ingest_key", "api": "read_key", "catalogue": "admin_key"}
-WRONG = {
+INVALID_SETTINGS = {
     "a password": {"ENGAGE_DATABASE_URL": "postgresql://engage_reader:{}@127.0.0.1:{port}/x"},
     "a way": {"ENGAGE_DATABASE_URL": "postgresql://engage_reader:{}@db.example/x"},
     "a URL": {"ENGAGE_DATABASE_URL": "postgresql://engage_reader:{}@[db/x"},
@@ -35,11 +34,11 @@ WRONG = {
     },
     "a number": {"ENGAGE_KAFKA_SASL_PASSWORD": "{}", "ENGAGE_BATCH_MAX_ROWS": "many"},
 }
-OF_THE_STACK = (
+STACK_COMMANDS = (
     ("status",), ("status", "--json"), ("ledger",), ("keys", "list", "-o", "json"), ("doctor",),
     ("report", "categories"), ("db", "verify"), ("dead-letters", "list"),
 )  # fmt: skip
-OF_THE_ENVIRONMENT = (
+ENVIRONMENT_COMMANDS = (
     ("config", "show"), ("config", "show", "-o", "json"), ("--help",), ("up", "--help"),
     ("report", "--help"), ("config", "table"), ("db", "migrate"), ("report", "categories"),
 )  # fmt: skip
@@ -53,59 +52,58 @@ def secrets_of(stack: Stack) -> dict[str, str]:
     return found | {"the superuser's password": (stack.folder / "postgres.password").read_text()}
 
 
-def words_of(stack: Stack) -> dict[str, str]:
+def forbidden_texts(stack: Stack) -> dict[str, str]:
     return secrets_of(stack) | {"the client's word": WORD}
 
 
-def test_answers_repeat_no_word_and_no_key_wherever_it_was_put(stack: Stack) -> None:
+def test_responses_repeat_no_word_and_no_key_of_a_request(stack: Stack) -> None:
     file = stack.file
     answers: list[tuple[str, bytes]] = []
     for service, own in SERVICES.items():
         url, key = file[f"{service}_url"], file[own]
-        answers += misuse.replies(url, misuse.attempts(service, key, WORD))
+        answers += misplaced_words.replies(url, misplaced_words.attempts(service, key, WORD))
         for foreign in ("admin_key", "ingest_key", "read_key"):
-            answers += misuse.replies(url, list(misuse.attempts(service, key, file[foreign]))[::7])
-    answers += misuse.metrics(file)
+            answers += misplaced_words.replies(
+                url, list(misplaced_words.attempts(service, key, file[foreign]))[::7]
+            )
+    answers += misplaced_words.metrics(file)
 
     assert len(answers) > 1000
-    assert leaks(words_of(stack), answers) == []
-    # Some were events: the next test's account begins with all of them stored.
+    assert leaks(forbidden_texts(stack), answers) == []
+    # Some requests were events, which the next test expects to be stored.
     eventually(lambda: not stack.get("/ops/ledger")[1]["totals"]["in_flight"], "all is stored")
 
 
-async def test_services_that_cannot_log_in_tell_no_password(stack: Stack) -> None:
-    owner = await asyncpg.connect(superuser_url(stack))
-    try:
-        await allow_logins(owner, "NOLOGIN")
+async def test_responses_contain_no_password_when_services_cannot_log_in(stack: Stack) -> None:
+    async with logins_rejected(stack):
         await asyncio.to_thread(eventually, lambda: stack.get("/readyz")[0] == 503, "it notices")
-        answers = list(misuse.replies(stack.file["api_url"], api_questions(stack)))
-        answers += misuse.metrics(stack.file)
-    finally:
-        await allow_logins(owner, "LOGIN")
-        await owner.close()
+        answers = list(misplaced_words.replies(stack.file["api_url"], report_requests(stack)))
+        answers += misplaced_words.metrics(stack.file)
     eventually(lambda: stack.engage("status").returncode == 0, "everything is ready again")
 
-    assert leaks(words_of(stack), answers) == []
+    assert leaks(forbidden_texts(stack), answers) == []
 
 
-def api_questions(stack: Stack) -> Iterable[misuse.Attempt]:
+def report_requests(stack: Stack) -> Iterable[misplaced_words.Attempt]:
     right = {"Authorization": f"Bearer {stack.file['read_key']}"}
-    return (misuse.Attempt("GET", path, right) for path in misuse.PATHS["api"])
+    return (misplaced_words.Attempt("GET", path, right) for path in misplaced_words.PATHS["api"])
 
 
 @pytest.mark.parametrize("module", ["ingest_service", "consumer", "analytics_api", "schema"])
-@pytest.mark.parametrize("wrong", WRONG)
-def test_a_process_that_cannot_start_tells_no_password(
+@pytest.mark.parametrize("wrong", INVALID_SETTINGS)
+def test_output_contains_no_password_when_a_process_cannot_start(
     stack: Stack, module: str, wrong: str
 ) -> None:
     port = stack.file["database_url"].rpartition(":")[2].partition("/")[0]
-    settings = {name: text.format(WORD, port=port) for name, text in WRONG[wrong].items()}
-    said = run_for_a_moment(module, settings | {"ENGAGE_PORT": "0"})
+    settings = {
+        name: text.format(WORD, port=port) for name, text in INVALID_SETTINGS[wrong].items()
+    }
+    said = output_of_process(module, settings | {"ENGAGE_PORT": "0"})
 
     assert leaks({"the secret": WORD}, [("its output", said)]) == []
 
 
-def run_for_a_moment(module: str, settings: dict[str, str]) -> bytes:
+def output_of_process(module: str, settings: dict[str, str]) -> bytes:
     """Return all that a process writes until it ends, or is ended after two seconds."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("ENGAGE_")}
     process = subprocess.Popen(
@@ -127,32 +125,32 @@ def test_commands_show_no_secret(stack: Stack) -> None:
         "ENGAGE_KAFKA_SASL_PASSWORD": WORD,
         "ENGAGE_READ_KEY": WORD,
     }
-    shown = [output_of(command, stack.engage(*command)) for command in OF_THE_STACK]
+    shown = [output_of(command, stack.engage(*command)) for command in STACK_COMMANDS]
     shown += [
-        output_of(command, engage(*command, environment=given)) for command in OF_THE_ENVIRONMENT
+        output_of(command, engage(*command, environment=given)) for command in ENVIRONMENT_COMMANDS
     ]
 
-    assert leaks(words_of(stack), shown) == []
+    assert leaks(forbidden_texts(stack), shown) == []
 
 
 def output_of(command: tuple[str, ...], done: Any) -> tuple[str, bytes]:
     return " ".join(command), (done.stdout + done.stderr).encode()
 
 
-def test_nothing_that_was_written_or_that_others_can_see_has_a_secret(stack: Stack) -> None:
-    """All logs so far, of everything that the tests before did to this stack."""
-    assert stack.engage("env").returncode == 0  # which writes one of the keepers
-    written = [*files_of(stack.folder, but=KEEPERS), *command_lines(stack.pids())]
+def test_no_file_and_no_command_line_contains_a_secret(stack: Stack) -> None:
+    """This includes all logs of the tests before."""
+    assert stack.engage("env").returncode == 0  # which writes pgpass
+    written = [*files_of(stack.folder, but=SECRET_FILES), *command_lines(stack.pids())]
     logs = {name for name, _ in written if name.startswith("logs/")}
 
     assert {"logs/api.log", "logs/kafka.log", "logs/postgres.log", "logs/supervisor.log"} <= logs
     assert len([name for name, _ in written if name.startswith("the command line")]) > 10
-    assert leaks(words_of(stack), written) == []
-    for name in KEEPERS:
+    assert leaks(forbidden_texts(stack), written) == []
+    for name in SECRET_FILES:
         assert (stack.folder / name).stat().st_mode & 0o077 == 0, name
 
 
-def test_a_leak_would_be_found() -> None:
+def test_leaks_finds_each_form_of_a_secret() -> None:
     secret = "p/w+d?&canary-1234567890"
     login = base64.b64encode(f"engage:{secret}".encode()).decode()
     written = (secret, quote(secret, safe=""), secret.encode().hex(), login)

@@ -3,26 +3,30 @@
 import json
 import os
 import signal
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-import asyncpg
 import pytest
 
+from tests.databases import execute
 from tests.e2e.stacks import Stack, eventually
 
 ROLES = (
     "ingest", "consumer", "refresher", "api", "catalogue", "postgres", "kafka", "kafka-gateway",
 )  # fmt: skip
+_DISCONNECT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename ~ '^engage_[cre]'"
+)
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_killed_process_is_replaced(stack: Stack, role: str) -> None:
-    victim, *others = stack.file["processes"][role]
-    os.kill(victim, signal.SIGKILL)
+    pid, *others = stack.file["processes"][role]
+    os.kill(pid, signal.SIGKILL)
 
     def is_replaced() -> bool:
         pids = stack.file["processes"][role]
-        return victim not in pids and len(pids) == len(others) + 1
+        return pid not in pids and len(pids) == len(others) + 1
 
     eventually(is_replaced, f"{role} is replaced")
     eventually(lambda: stack.engage("status").returncode == 0, "everything is ready again")
@@ -36,9 +40,7 @@ def test_killed_process_is_replaced(stack: Stack, role: str) -> None:
 
 async def test_services_recover_from_rejected_logins(stack: Stack) -> None:
     before = restarts(stack)
-    owner = await asyncpg.connect(superuser_url(stack))
-    try:
-        await allow_logins(owner, "NOLOGIN")
+    async with logins_rejected(stack):
         author = {"kind": "author", "name": "A", "joined_date": "2020-01-01"}
         eventually(lambda: stack.get("/readyz")[0] == 503, "the API notices")
 
@@ -46,9 +48,6 @@ async def test_services_recover_from_rejected_logins(stack: Stack) -> None:
         assert stack.get("/categories/top")[0] == 503
         assert stack.catalogue(author | {"id": 1, "author_category": "Tech"})[0] == 503
         assert stack.post({"post_id": 1, "type": "view"})[0] == 202
-    finally:
-        await allow_logins(owner, "LOGIN")
-        await owner.close()
     eventually(lambda: stack.engage("status").returncode == 0, "everything is ready again")
     stack.until_stored()
     assert restarts(stack) == before
@@ -59,15 +58,20 @@ def restarts(stack: Stack) -> int:
     return sum(process["restarts"] for process in status["processes"])
 
 
-def superuser_url(stack: Stack) -> str:
+@asynccontextmanager
+async def logins_rejected(stack: Stack) -> AsyncIterator[None]:
+    """Reject the services' logins to PostgreSQL while the block runs."""
     address = stack.file["database_url"].rpartition("@")[2].rpartition("/")[0]
     password = (stack.folder / "postgres.password").read_text()
-    return f"postgresql://postgres:{password}@{address}/postgres"
+    url = f"postgresql://postgres:{password}@{address}/postgres"
 
+    async def alter(option: str) -> None:
+        roles = ("consumer", "refresher", "reader", "editor")
+        await execute(url, "".join(f"ALTER ROLE engage_{role} {option};" for role in roles))
+        await execute(url, _DISCONNECT)
 
-async def allow_logins(owner: Any, how: str) -> None:
-    for login in ("consumer", "refresher", "reader", "editor"):
-        await owner.execute(f"ALTER ROLE engage_{login} {how}")
-    await owner.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename ~ '^engage_[cre]'"
-    )
+    await alter("NOLOGIN")
+    try:
+        yield
+    finally:
+        await alter("LOGIN")

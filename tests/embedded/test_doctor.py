@@ -5,7 +5,7 @@ import pytest
 from engage.embedded import doctor
 
 
-def test_a_machine_that_runs_the_tests_is_healthy(tmp_path: Path) -> None:
+def test_machine_that_runs_the_tests_is_healthy(tmp_path: Path) -> None:
     findings = doctor.examine(tmp_path / "not there yet")
 
     assert [finding for finding in findings if not finding.ok] == []

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from engage.embedded.postgres import SUPERUSER, PostgresServer, programs_folder
+from tests.databases import connection_to
 
 OWNER_SCRIPT = Path(__file__).parents[2] / "deploy" / "docker" / "postgres" / "owner.sh"
 OWNER, OWNER_PASSWORD = "engage_migrator", "it's the owner's"
@@ -54,14 +55,11 @@ async def test_owner_without_superuser_rights_migrates_and_creates_the_services_
         ("engage_reader", "another"),
         ("engage_editor", "of EDITOR"),
     ):
-        connection = await asyncpg.connect(url(login, password))
-        try:
+        async with connection_to(url(login, password)) as connection:
             assert await connection.fetchval("SELECT count(*) FROM posts") == 0
             assert not await connection.fetchval(
                 "SELECT rolsuper FROM pg_roles WHERE rolname = session_user"
             )
-        finally:
-            await connection.close()
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(url("engage_reader", "of READER"))
     log = postgres_server.log_path.read_text()

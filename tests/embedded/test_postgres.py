@@ -12,17 +12,10 @@ from engage.embedded import ports, processes
 from engage.embedded.machine import StackError
 from engage.embedded.postgres import PostgresServer
 from engage.embedded.processes import ClusterProcesses
+from tests.databases import fetchval
 from tests.waiting import until
 
 _SPINNING = "DO $$ BEGIN LOOP END LOOP; END $$"
-
-
-async def ask(server: PostgresServer, query: str) -> object:
-    connection = await asyncpg.connect(server.superuser_url)
-    try:
-        return await connection.fetchval(query)
-    finally:
-        await connection.close()
 
 
 def running(server: PostgresServer) -> processes.ProcessId:
@@ -35,19 +28,19 @@ def running(server: PostgresServer) -> processes.ProcessId:
 async def test_rows_survive_kill_9_while_a_backend_still_runs(
     postgres_server: PostgresServer,
 ) -> None:
-    await ask(postgres_server, "CREATE TABLE kept AS SELECT 1 AS one")
+    await fetchval(postgres_server.superuser_url, "CREATE TABLE kept AS SELECT 1 AS one")
     busy = await asyncpg.connect(postgres_server.superuser_url)
     backend_pid = busy.get_server_pid()
     query = asyncio.create_task(busy.execute(_SPINNING))
     is_spinning = f"SELECT state = 'active' FROM pg_stat_activity WHERE pid = {backend_pid}"
-    await until(lambda: ask(postgres_server, is_spinning))
+    await until(lambda: fetchval(postgres_server.superuser_url, is_spinning))
     backend = processes.identify(backend_pid)
     running(postgres_server).send(signal.SIGKILL)
 
     await postgres_server.start()
     await postgres_server.wait_ready()
 
-    assert await ask(postgres_server, "SELECT one FROM kept") == 1
+    assert await fetchval(postgres_server.superuser_url, "SELECT one FROM kept") == 1
     assert backend is not None
     assert not backend.is_running()
     with pytest.raises((asyncpg.PostgresError, OSError)):
@@ -72,10 +65,10 @@ async def test_server_left_by_a_killed_supervisor_is_ended(
 async def test_server_has_the_chosen_version_is_durable_and_needs_a_password(
     postgres_server: PostgresServer,
 ) -> None:
-    version = await ask(postgres_server, "SHOW server_version_num")
+    version = await fetchval(postgres_server.superuser_url, "SHOW server_version_num")
 
     assert str(version).startswith(str(postgres_server.version))
-    assert await ask(postgres_server, "SHOW fsync") == "on"
+    assert await fetchval(postgres_server.superuser_url, "SHOW fsync") == "on"
     wrong = postgres_server.url(user="postgres", password="wrong", database="postgres")
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(wrong)
@@ -92,7 +85,7 @@ async def test_stale_pid_file_that_names_another_process_is_ignored(
     await postgres_server.start()
     await postgres_server.wait_ready()
 
-    assert await ask(postgres_server, "SELECT 1") == 1
+    assert await fetchval(postgres_server.superuser_url, "SELECT 1") == 1
 
 
 async def test_data_of_another_version_are_rejected(stack_folder: Path) -> None:

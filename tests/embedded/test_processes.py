@@ -11,6 +11,7 @@ import pytest
 
 from engage.embedded import processes, programs
 from engage.embedded.processes import ProcessId
+from tests.e2e.stacks import eventually
 
 IGNORES_SIGTERM = (
     "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)"
@@ -41,11 +42,8 @@ def spawn(tmp_path: Path, code: str) -> subprocess.Popen[bytes]:
 
 def read_words(log_path: Path, count: int) -> list[str]:
     """Wait until a child has printed this number of words, and return them."""
-    deadline = time.monotonic() + 10
-    while len(words := log_path.read_text().split()) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return words
+    eventually(lambda: len(log_path.read_text().split()) >= count, f"it prints {count} words")
+    return log_path.read_text().split()
 
 
 def test_reused_pid_is_never_signalled(other_process: subprocess.Popen[bytes]) -> None:

@@ -9,7 +9,6 @@ import pytest
 from tests.e2e.stacks import started
 from tests.faults.proxied import ProxiedStack, run_proxied_stack
 from tests.faults.stack import FaultStack
-from tests.integration.consumer.conftest import pipeline  # noqa: F401  (a fixture)
 
 SEED_VARIABLE = "ENGAGE_TEST_SEED"
 

@@ -30,7 +30,7 @@ _PRIVATE: Final = ("Traceback", "postgresql://", "asyncpg", "aiokafka", "eng_ing
 
 
 class Outcome(StrEnum):
-    """What the client knows of an event."""
+    """The state of an event as the client knows it."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"

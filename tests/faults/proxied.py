@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
 from engage.embedded import ports
 from engage.embedded.kafka import KafkaServer
 from engage.embedded.postgres import PostgresServer
 from engage.embedded.warmup import Warmup
+from tests.databases import connection_to
 from tests.e2e.stacks import eventually, started
 from tests.faults.load import Load
 from tests.faults.proxy import Proxy
@@ -42,7 +41,7 @@ class ProxiedKafka(KafkaServer):
 
 @dataclass
 class Period:
-    """When a fault was on, in monotonic seconds."""
+    """The period of a fault, in monotonic seconds."""
 
     began: float
     ended: float = 0.0
@@ -154,11 +153,8 @@ def external_servers(brokers: Sequence[KafkaServer], postgres: PostgresServer) -
     """Run servers. Yield the URL of an empty database."""
 
     async def create_database() -> None:
-        connection = await asyncpg.connect(postgres.superuser_url)
-        try:
+        async with connection_to(postgres.superuser_url) as connection:
             await connection.execute("CREATE DATABASE engagement")
-        finally:
-            await connection.close()
 
     async def stop() -> None:
         await asyncio.gather(*(server.stop() for server in (*brokers, postgres)))

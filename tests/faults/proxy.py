@@ -24,7 +24,7 @@ class Mode(StrEnum):
 
 
 class Action(StrEnum):
-    """What happens to the message that an interception matches."""
+    """The treatment of a message that an interception matches."""
 
     RESET_BEFORE = "reset before"
     """The server does not get it; both connections are reset."""

@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import asyncpg
-
 from engage.commands.db import run_checks
+from tests.databases import connection_to
 from tests.e2e.stacks import DEADLINE_SECONDS, Stack, eventually, is_alive
 from tests.faults.load import Load
 
@@ -54,11 +53,8 @@ class FaultStack(Stack):
         """Run *work* with a connection to the database."""
 
         async def run() -> Result:
-            connection = await asyncpg.connect(self.database_url, timeout=10)
-            try:
+            async with connection_to(self.database_url, timeout=10) as connection:
                 return await work(connection)
-            finally:
-                await connection.close()
 
         return asyncio.run(run())
 

@@ -29,28 +29,6 @@ LOCK_WAIT_SECONDS = 9.0
 PROCESSED = "SELECT coalesce(sum(next_offset), 0)::bigint FROM consumer_offsets"
 
 
-def until_processed(stack: ProxiedStack, offsets: int) -> None:
-    eventually(lambda: stack.value(PROCESSED) > offsets, "events are stored")
-
-
-def test_f1_a_consumer_continues_while_the_other_crashes_repeatedly(
-    proxied_stack: ProxiedStack,
-) -> None:
-    longest = 0.0
-    with proxied_stack.under_load() as load:
-        for crash in range(5):
-            before, began = proxied_stack.value(PROCESSED), time.monotonic()
-            pid = proxied_stack.kill("consumer", crash % 2)
-            until_processed(proxied_stack, before + 100)
-            longest = max(longest, time.monotonic() - began)
-            proxied_stack.until_replaced("consumer", pid)
-            time.sleep(3)
-
-    assert longest < 15
-    assert load.unknown == 0
-    assert compare(proxied_stack, load).differences == []
-
-
 @pytest.mark.parametrize(
     ("pattern", "action"),
     [(COPY, Action.RESET_BEFORE), (COMMIT, Action.RESET_BEFORE), (COMMIT, Action.RESET_AFTER)],

@@ -133,20 +133,3 @@ def test_one_of_two_new_supervisors_replaces_a_killed_one(stack: FaultStack) -> 
     assert {name for name in before if before[name] != stack.file[name]} == {"processes"}
     assert living(stack) == ALL_LIVING
     assert compare(stack, load).differences == []
-
-
-def test_ports_keys_and_events_remain_when_a_stack_is_stopped_and_started(
-    stack: FaultStack,
-) -> None:
-    before = stack.file
-    with under_load(stack) as load:
-        pids = stack.pids()
-        assert stack.engage("down").returncode == 0
-        assert not any(map(is_alive, pids))
-        started = up(stack)
-        _, error = started.communicate()
-        assert started.returncode == 0, error
-
-    assert {name for name in before if before[name] != stack.file[name]} == {"processes"}
-    assert living(stack) == ALL_LIVING
-    assert compare(stack, load).differences == []

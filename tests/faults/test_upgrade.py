@@ -26,7 +26,7 @@ NEW_MIGRATIONS = (
     "CREATE TABLE later_on (post_id bigint PRIMARY KEY, later integer)",
     "ALTER TABLE posts ADD COLUMN later text; CREATE INDEX posts_by_later ON posts (later)",
 )
-"""What docs/upgrading.md allows while the previous version runs."""
+"""Operations that docs/upgrading.md allows while the previous version runs."""
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import asyncpg
 import pytest
 import structlog
 from pydantic import SecretStr
@@ -23,11 +22,11 @@ from catalogue_service.app import create_app as create_catalogue
 from catalogue_service.settings import CatalogueSettings
 from consumer.decode import DeadLetter, RetractedEvent, Rules, decode
 from consumer.ids import ExternalIds
-from consumer.rows import copy_rows, day
 from ingest_service.app import create_app as create_ingest
 from ingest_service.settings import IngestSettings
 from runtime.settings import WindowSettings
 from tests.conftest import Database, Kafka
+from tests.databases import connection_to, store_events
 from tests.fuzz import seeds
 from tests.fuzz.calls import Reply, call, faults, send_raw
 from tests.fuzz.mutations import CANARY, damage, mutate
@@ -143,16 +142,13 @@ async def ingest(
 async def api(
     database: Database, kafka: Kafka, topic: str, tmp_path: Path, clean_logs: None
 ) -> AsyncIterator[tuple[str, Application]]:
-    connection = await asyncpg.connect(database.url)
-    try:
+    async with connection_to(database.url) as connection:
         await connection.execute("INSERT INTO authors VALUES (1, '=Ann', '2020-01-01', 'Tech')")
         await connection.execute(
             "INSERT INTO posts SELECT i, 1, 'Tech', now() - interval '9 days', 'Post ' || i, 5,"
             " false FROM generate_series(1, 10) AS i"
         )
         await connection.execute("SELECT refresh_engagement_stats(force => true)")
-    finally:
-        await connection.close()
     keys = tmp_path / "keys.json"
     key = new_key(keys, Scope.READ)
     app, not_ready = create_app(api_settings(database, kafka, topic, keys))
@@ -208,18 +204,12 @@ def decode_all(records: list[Any]) -> list[Any]:
 async def store(database: Database, decoded: list[Any]) -> int:
     """Store rows like a consumer, and return their number."""
     rows = {row[:2]: row for row in decoded if not isinstance(row, RetractedEvent)}
-    connection = await asyncpg.connect(database.url)
-    try:
-        async with connection.transaction():
-            resolved = await ExternalIds().resolve(
-                connection, sorted(rows.values(), key=lambda row: row[:2])
-            )
-            for needed in sorted({day(row[0]) for row in resolved}):
-                await connection.execute("SELECT ensure_partition($1)", needed)
-            await copy_rows(connection, resolved)
-            return int(await connection.fetchval("SELECT count(*) FROM engagements"))
-    finally:
-        await connection.close()
+    async with connection_to(database.url) as connection, connection.transaction():
+        resolved = await ExternalIds().resolve(
+            connection, sorted(rows.values(), key=lambda row: row[:2])
+        )
+        await store_events(connection, resolved)
+        return int(await connection.fetchval("SELECT count(*) FROM engagements"))
 
 
 async def test_damaged_bytes_on_a_connection_are_answered_or_the_connection_is_closed(

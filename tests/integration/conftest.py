@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import asyncpg
 import pytest
 from pydantic import SecretStr
 
@@ -17,6 +16,7 @@ from analytics_api.settings import ApiSettings
 from catalogue_service.settings import CatalogueSettings
 from ingest_service.settings import IngestSettings
 from tests.conftest import Database, Kafka
+from tests.databases import connection_to
 from tests.serving import client, new_key, served
 from tests.waiting import until
 from web.auth import Scope, create_key
@@ -32,17 +32,15 @@ def frequent_key_checks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def connection(database: Database) -> AsyncIterator[Any]:
     """A connection of the database's owner."""
-    opened = await asyncpg.connect(database.url)
-    yield opened
-    await opened.close()
+    async with connection_to(database.url) as opened:
+        yield opened
 
 
 @pytest.fixture
 async def other_connection(database: Database) -> AsyncIterator[Any]:
     """A second session of the owner."""
-    opened = await asyncpg.connect(database.url)
-    yield opened
-    await opened.close()
+    async with connection_to(database.url) as opened:
+        yield opened
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Who gets what: each route of each service, asked with every kind of key.
+"""Access to each route of each service with each kind of key.
 
 The routes are those that the applications have; one that is not listed here fails.
 """
@@ -124,7 +124,7 @@ async def test_head_answers_like_get_without_a_body_wherever_get_does(service: S
             assert head.headers["Content-Length"] == got.headers["Content-Length"], route
 
 
-async def test_the_methods_of_a_path_name_head_beside_get(service: Service) -> None:
+async def test_methods_of_a_path_name_head_beside_get(service: Service) -> None:
     targets = {"/healthz": "GET, HEAD", "/openapi.json": "GET, HEAD"} | ALLOWED[service.name]
     for target, methods in targets.items():
         async with service.session.request("PATCH", target) as answer:

@@ -1,4 +1,4 @@
-"""Who does not take its answer is cut off; who takes it slowly is not."""
+"""Clients that do not read their response are disconnected; slow ones are not."""
 
 import asyncio
 import socket
@@ -55,7 +55,7 @@ def connect(url: str) -> socket.socket:
     return client
 
 
-async def test_a_client_that_does_not_read_is_cut_off() -> None:
+async def test_client_that_does_not_read_is_cut_off() -> None:
     app = Endless()
     settings = HttpSettings(arrival_timeout_seconds=DEADLINE_SECONDS)
     async with served(app, settings) as url:
@@ -65,7 +65,7 @@ async def test_a_client_that_does_not_read_is_cut_off() -> None:
                 await app.ended.wait()
 
 
-async def test_a_client_that_reads_slowly_is_not() -> None:
+async def test_client_that_reads_slowly_is_not() -> None:
     app = Endless()
     settings = HttpSettings(arrival_timeout_seconds=DEADLINE_SECONDS)
     async with served(app, settings) as url:

@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from engage.embedded import ports
 from tests.conftest import Database, Kafka
 from tests.processes import process
+from tests.serving import is_ready
 from tests.waiting import until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -56,7 +57,7 @@ def attributes(span: Any) -> dict[str, Any]:
     return {a.key: a.value.string_value or a.value.int_value for a in span.attributes}
 
 
-async def test_a_trace_leads_from_the_request_to_the_batch_and_back(
+async def test_trace_leads_from_the_request_to_the_batch_and_back(
     collector: Collector,
     kafka: Kafka,
     topic: str,
@@ -105,11 +106,3 @@ async def test_a_trace_leads_from_the_request_to_the_batch_and_back(
     assert [link.span_id for link in stored.links] == [batch.span_id]
     batches = [json.loads(line) for line in logged.splitlines() if '"batch stored"' in line]
     assert attributes(batch)["engage.batch"] in {line["batch"] for line in batches}
-
-
-async def is_ready(url: str) -> bool:
-    try:
-        async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as answer:
-            return answer.status == 200
-    except aiohttp.ClientError:
-        return False

@@ -1,4 +1,4 @@
-"""What `make package` built, in an environment that has nothing else of this project."""
+"""The wheel and the sdist of `make package`, in an environment without the checkout."""
 
 import json
 import os
@@ -10,11 +10,11 @@ import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from tests.backends import Backend
 from tests.conftest import Database, Kafka, database_url
+from tests.databases import execute
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -76,11 +76,9 @@ def test_others_can_import_only_the_public_packages(environment: Path) -> None:
 async def empty_database(servers: Backend) -> AsyncIterator[Database]:
     """A database without any table."""
     name = f"empty_{uuid.uuid4().hex}"
-    connection = await asyncpg.connect(servers.database_url)
-    await connection.execute(f"CREATE DATABASE {name}")
+    await execute(servers.database_url, f"CREATE DATABASE {name}")
     yield Database(database_url(servers, name))
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
+    await execute(servers.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def test_installed_wheel_migrates_and_runs_every_service(
@@ -104,11 +102,11 @@ async def test_installed_wheel_migrates_and_runs_every_service(
     assert "ok" in checked
 
 
-def test_the_command_line_says_its_version(environment: Path) -> None:
+def test_command_line_prints_its_version(environment: Path) -> None:
     assert run(environment, "engage", "--version").strip() == PROJECT["project"]["version"]
 
 
-def test_the_command_line_teaches_without_the_extras(environment: Path) -> None:
+def test_command_line_teaches_without_the_extras(environment: Path) -> None:
     assert "dead-letters" in run(environment, "engage", "--help")
     assert "--once" in run(environment, "engage", "demo", "--help")
 
@@ -127,7 +125,7 @@ def test_every_file_of_the_packages_is_in_the_wheel() -> None:
     assert {name.split("/")[0] for name in there} == PUBLIC
 
 
-def test_the_sdist_builds_the_same_wheel(tmp_path: Path) -> None:
+def test_sdist_builds_the_same_wheel(tmp_path: Path) -> None:
     with tarfile.open(built(".tar.gz")) as archive:
         archive.extractall(tmp_path, filter="data")
     [source] = tmp_path.iterdir()

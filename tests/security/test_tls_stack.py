@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.backends import Backend
 from tests.conftest import database_url
+from tests.databases import connection_to
 from tests.e2e.stacks import Stack, engage, eventually, started
-from tests.security.canary import command_lines, files_of, leaks
 from tests.security.certificates import Authority, Kind, server_context
+from tests.security.leaks import command_lines, files_of, leaks
 from tests.security.tls_kafka import USER, SecureKafka
 from tests.security.tls_postgres import behind_tls
 
@@ -42,16 +42,13 @@ class Encrypted:
 async def login(servers: Backend) -> AsyncIterator[str]:
     """The URL of an empty database, with a new login that may create roles."""
     name, password = f"tls_{secrets.token_hex(4)}", secrets.token_urlsafe(24)
-    owner: Any = await asyncpg.connect(servers.database_url)
-    try:
+    async with connection_to(servers.database_url) as owner:
         await owner.execute(f"CREATE ROLE {name} LOGIN SUPERUSER PASSWORD '{password}'")
         await owner.execute(f"CREATE DATABASE {name} OWNER {name}")
         address = database_url(servers, name).rpartition("@")[2]
         yield f"postgresql://{name}:{password}@{address}"
         await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
         await owner.execute(f"DROP ROLE {name}")
-    finally:
-        await owner.close()
 
 
 @pytest.fixture

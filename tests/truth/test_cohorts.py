@@ -77,7 +77,7 @@ WORLDS = {
 
 
 def coverage(world: World, trials: int) -> tuple[float, float]:
-    """How often the interval holds the truth, and the mean logarithm of the error."""
+    """The share of intervals that contain the truth, and the mean logarithm of the error."""
     truth = world.improvement**LATER
     found = [each for seed in range(trials) if (each := trial(world, seed))]
     assert len(found) >= 0.9 * trials

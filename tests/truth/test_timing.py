@@ -61,7 +61,7 @@ def draw(random: np.random.Generator, number: int, by_hour: Array, growth: float
 
 
 def pairs_of(posts: Posts) -> list[Pair]:
-    """What sql/posting_slots.sql computes."""
+    """Return the rows of sql/posting_slots.sql."""
     keep = np.bincount(posts.group)[posts.group] > 1
     group, month, day, hour, earned = (column[keep] for column in posts)
     _, group = np.unique(group, return_inverse=True)

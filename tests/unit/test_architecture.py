@@ -38,7 +38,7 @@ def imported_packages(source: str) -> set[str]:
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
-def test_a_package_imports_only_what_lies_below_it(package: str) -> None:
+def test_package_imports_only_what_lies_below_it(package: str) -> None:
     forbidden = set(MAY_IMPORT) - MAY_IMPORT[package] - {package}
     wrong = {
         file.relative_to(ROOT).as_posix(): found

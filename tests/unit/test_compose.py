@@ -1,4 +1,4 @@
-"""The Compose file and the image: what they name exists, and what they protect."""
+"""Names in the Compose file and the image exist, and services are restricted."""
 
 import os
 import re

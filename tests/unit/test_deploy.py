@@ -1,4 +1,4 @@
-"""What deploy/ names exists, and what must agree in it does."""
+"""Names in deploy/ exist, and its files agree with each other."""
 
 import importlib.util
 import os
@@ -15,7 +15,7 @@ import yaml
 from engage.commands.config import settings_table
 from refresher.health_check import LAG
 from runtime.settings import ProcessSettings
-from tests.monitored import DEPLOY, rules
+from tests.alert_rules import DEPLOY, rules
 from web.client_address import parse_networks
 
 ROOT = Path(__file__).parents[2]

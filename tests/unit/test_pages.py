@@ -1,4 +1,4 @@
-"""What the documentation names exists: links, commands and their options, settings, tests."""
+"""Links, commands, options, settings and tests of the documentation exist."""
 
 import ast
 import json

@@ -20,7 +20,7 @@ def test_quoted_psql_parameters_are_bound_too() -> None:
 
 
 @pytest.mark.parametrize("source", ["SELECT :a", "-- :a  int  unused\nSELECT 1"])
-def test_a_header_that_does_not_match_is_refused(source: str) -> None:
+def test_header_that_does_not_match_is_refused(source: str) -> None:
     with pytest.raises(SetupError, match="declares"):
         sql.parse("q", source)
 

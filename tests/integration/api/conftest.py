@@ -1,23 +1,23 @@
 """The read API over a database with a small catalogue, on a real socket."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import asyncpg
 import pytest
 
 from analytics_api.app import create_app
 from analytics_api.report import Report, load_reports
-from consumer import transaction
-from consumer.rows import Row, day, microseconds
+from consumer.rows import Row, microseconds
 from tests.conftest import Database, Kafka
+from tests.databases import store_events
 from tests.factories import record
 from tests.serving import api_settings, client, new_key, served
+from tests.waiting import until
 from web.auth import Scope
 
 REPORTS = load_reports()
@@ -66,24 +66,7 @@ class Api:
     async def store(self, rows: list[Row]) -> None:
         """Store rows as a consumer's transaction does."""
         async with self.connection.transaction():
-            for needed in {day(row[0]) for row in rows}:
-                await self.connection.execute("SELECT ensure_partition($1)", needed)
-            await transaction.store_events(self.connection, rows, [])
-            await self.connection.execute(
-                "INSERT INTO consumer_offsets (topic, partition, first_offset, next_offset, stored)"
-                " VALUES ($1, 0, 0, $2, $2) ON CONFLICT (topic, partition) DO UPDATE"
-                " SET next_offset = consumer_offsets.next_offset + $2,"
-                "     stored = consumer_offsets.stored + $2",
-                self.topic,
-                len(rows),
-            )
-
-
-async def until(condition: Callable[[], Awaitable[bool]], within_seconds: float = 10.0) -> None:
-    """Wait for a condition, which must hold in time."""
-    async with asyncio.timeout(within_seconds):
-        while not await condition():  # noqa: ASYNC110  (the service does not notify)
-            await asyncio.sleep(0.02)
+            await store_events(self.connection, rows, topic=self.topic)
 
 
 def row(post_id: int, kind: str = "view", *, days_ago: float = 0.0) -> Row:
@@ -105,16 +88,24 @@ async def fill_catalogue(connection: Any) -> None:
     )
 
 
-@pytest.fixture
-async def api(database: Database, kafka: Kafka, topic: str, tmp_path: Path) -> AsyncIterator[Api]:
-    keys = tmp_path / "keys.json"
-    settings = api_settings(database, kafka, topic, keys, report_max_stale_seconds=0.0)
+@asynccontextmanager
+async def serving(
+    connection: Any, database: Database, kafka: Kafka, topic: str, keys: Path, **settings: Any
+) -> AsyncIterator[Api]:
+    """Serve a read API with these settings and a new read key while the block runs."""
     key = new_key(keys, Scope.READ)
-    connection = await asyncpg.connect(database.url)
+    app, not_ready = create_app(api_settings(database, kafka, topic, keys, **settings))
+    async with served(app) as url, client(url, key) as session:
+        await until(lambda: not_ready() is None)
+        yield Api(url, session, connection, keys, topic)
+
+
+@pytest.fixture
+async def api(
+    connection: Any, database: Database, kafka: Kafka, topic: str, tmp_path: Path
+) -> AsyncIterator[Api]:
     await fill_catalogue(connection)
-    app, _ = create_app(settings)
-    try:
-        async with served(app) as url, client(url, key) as session:
-            yield Api(url, session, connection, keys, topic)
-    finally:
-        await connection.close()
+    keys = tmp_path / "keys.json"
+    settings = {"report_max_stale_seconds": 0.0}
+    async with serving(connection, database, kafka, topic, keys, **settings) as api:
+        yield api

@@ -6,7 +6,6 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -15,13 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 import sql
-from analytics_api.app import create_app
 from analytics_api.report import REPORTS
 from engage.cli import app as engage
 from tests.conftest import Database, Kafka
-from tests.integration.api.conftest import Api, row
+from tests.integration.api.conftest import Api, row, serving
 from tests.psql import psql
-from tests.serving import api_settings, client, served
 
 PAGE = Path(__file__).parents[3] / "docs" / "adding-a-report.md"
 
@@ -56,13 +53,8 @@ async def reporting(
     )
     await api.store([row(post) for post in (1, 2, 3, 3, 3)])
     await api.connection.execute("SELECT refresh_engagement_stats()")
-    key = api.session.headers["Authorization"].removeprefix("Bearer ")
-    app, not_ready = create_app(api_settings(database, kafka, api.topic, api.keys))
-    async with served(app) as url, client(url, key) as session:
-        async with asyncio.timeout(10):
-            while not_ready():  # noqa: ASYNC110  (it does not notify)
-                await asyncio.sleep(0.02)
-        yield replace(api, url=url, session=session)
+    async with serving(api.connection, database, kafka, api.topic, api.keys) as other:
+        yield other
 
 
 async def test_declared_report_has_json_csv_sql_openapi_and_a_command(

@@ -1,17 +1,16 @@
 """Slow reports of one API key leave everything else in order, and end with their clients."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 
-from analytics_api.app import create_app
 from tests.conftest import Database, Kafka
-from tests.integration.api.conftest import Api
-from tests.serving import api_settings, client, new_key, served
+from tests.integration.api.conftest import Api, serving
+from tests.serving import client, new_key
+from tests.waiting import until
 from web.auth import Scope
 
 SLOW = "/reports/overview?period=365d&category=slow{}"
@@ -20,12 +19,6 @@ _ACTIVE = """
 SELECT count(*) FROM pg_stat_activity
  WHERE datname = current_database() AND application_name = 'engage-api'
    AND state = 'active' AND query LIKE '%matching_posts%'"""
-
-
-async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not await holds():  # noqa: ASYNC110  (the database does not notify)
-            await asyncio.sleep(0.05)
 
 
 async def slow_down(connection: Any) -> None:
@@ -51,6 +44,9 @@ class Busy:
     async def active(self) -> int:
         return int(await self.api.connection.fetchval(_ACTIVE))
 
+    async def is_idle(self) -> bool:
+        return await self.active() == 0
+
     def ask(self, number: int, session: Any = None) -> "asyncio.Task[tuple[int, Any, Any]]":
         return asyncio.create_task(get(session or self.first, SLOW.format(number)))
 
@@ -63,24 +59,22 @@ async def get(session: aiohttp.ClientSession, path: str) -> tuple[int, Any, Any]
 @pytest.fixture
 async def busy(api: Api, database: Database, kafka: Kafka, topic: str) -> AsyncIterator[Busy]:
     await slow_down(api.connection)
-    settings = api_settings(database, kafka, topic, api.keys, queries_per_key=10)
-    async with AsyncExitStack() as stack:
-        keys = [new_key(api.keys, Scope.READ) for _ in range(2)]
-        url = await stack.enter_async_context(served(create_app(settings)[0]))
-        sessions = [await stack.enter_async_context(client(url, key)) for key in keys]
-        yield Busy(api, *sessions)
+    key = new_key(api.keys, Scope.READ)
+    served = serving(api.connection, database, kafka, topic, api.keys, queries_per_key=10)
+    async with served as first, client(first.url, key) as second:
+        yield Busy(api, first.session, second)
 
 
 async def test_reports_are_cancelled_in_postgresql_when_their_clients_disconnect(
     busy: Busy,
 ) -> None:
     asked = [busy.ask(number) for number in range(8)]
-    await until(lambda: _at_least(busy, 1))
+    await until(busy.active)
     for task in asked:
         task.cancel()
     await asyncio.gather(*asked, return_exceptions=True)
 
-    await until(lambda: _none(busy))
+    await until(busy.is_idle)
     # None of those that waited for a connection begins either.
     await asyncio.sleep(0.5)
     assert await busy.active() == 0
@@ -88,21 +82,21 @@ async def test_reports_are_cancelled_in_postgresql_when_their_clients_disconnect
 
 async def test_report_is_not_cancelled_while_another_client_waits(busy: Busy) -> None:
     asked = [busy.ask(1), busy.ask(1, busy.second)]
-    await until(lambda: _at_least(busy, 1))
+    await until(busy.active)
     asked[0].cancel()
     await asyncio.gather(asked[0], return_exceptions=True)
     await asyncio.sleep(0.5)
 
     assert await busy.active() == 1
     asked[1].cancel()
-    await until(lambda: _none(busy))
+    await until(busy.is_idle)
 
 
 async def test_slow_reports_of_one_key_do_not_affect_others(busy: Busy) -> None:
     assert (await get(busy.first, QUICK.format("Tech")))[0] == 200
     asked = [busy.ask(number) for number in range(30)]
-    await until(lambda: _at_least(busy, 1))
-    await until(lambda: _done(asked, 20))
+    await until(busy.active)
+    await until(lambda: sum(each.done() for each in asked) >= 20)
     refused = [found for each in asked if each.done() and (found := await each)[0] == 429]
 
     assert len(refused) == 20
@@ -116,7 +110,7 @@ async def test_slow_reports_of_one_key_do_not_affect_others(busy: Busy) -> None:
         assert answer.status == 200
     for each in asked:
         each.cancel()
-    await until(lambda: _none(busy))
+    await until(busy.is_idle)
 
 
 async def test_report_asks_to_retry_when_it_takes_too_long(busy: Busy) -> None:
@@ -125,15 +119,3 @@ async def test_report_asks_to_retry_when_it_takes_too_long(busy: Busy) -> None:
     codes = {(status, body["code"]) for status, _, body in found}
     assert codes <= {(503, "report_pending"), (503, "reports_busy")}
     assert all(int(headers["Retry-After"]) > 0 for _, headers, _ in found)
-
-
-async def _at_least(busy: Busy, number: int) -> bool:
-    return await busy.active() >= number
-
-
-async def _none(busy: Busy) -> bool:
-    return await busy.active() == 0
-
-
-async def _done(tasks: "list[asyncio.Task[Any]]", number: int) -> bool:
-    return sum(task.done() for task in tasks) >= number

@@ -1,4 +1,4 @@
-"""Where an event is, by its id."""
+"""The state of an event, by its ID."""
 
 import uuid
 from datetime import UTC, datetime, timedelta

@@ -6,25 +6,24 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import asyncpg
 import pytest
 
-from analytics_api.app import create_app
 from analytics_api.live.broadcast import CLIENTS
 from analytics_api.live.poller import READS
 from tests.backends import Backend
 from tests.conftest import Database, Kafka
-from tests.integration.api.conftest import Api, row
-from tests.serving import api_settings, client, new_key, served
+from tests.integration.api.conftest import Api, row, serving
+from tests.serving import client, new_key
+from tests.waiting import until
 from web.auth import Scope, read_keys
 from web.key_file import revoke
 
 STREAM = {"Accept": "text/event-stream"}
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 @dataclass
@@ -43,14 +42,14 @@ class Listening:
 
     async def received(self, text: str) -> str:
         """Return the next block with *text* in it."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while text not in (block := await self.block()):
                 assert block, "the stream ended"
         return block
 
     async def ended(self) -> None:
         """Wait until the stream ends in order."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while await self.block():
                 pass
 
@@ -86,13 +85,11 @@ async def test_event_shows_in_an_open_stream(api: Api) -> None:
 
 
 async def test_head_of_a_stream_ends_without_a_subscriber(api: Api) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        for _ in range(2):  # on the same connection
-            async with api.session.head("/live", headers=STREAM) as answer:
-                assert (answer.status, await answer.read()) == (200, b"")
-            assert answer.content_type == "text/event-stream"
-        while CLIENTS._value.get():  # noqa: ASYNC110  (no notification)
-            await asyncio.sleep(0.01)
+    for _ in range(2):  # on the same connection
+        async with api.session.head("/live", headers=STREAM) as answer:
+            assert (answer.status, await answer.read()) == (200, b"")
+        assert answer.content_type == "text/event-stream"
+    await until(lambda: not CLIENTS._value.get())
 
 
 async def test_stream_resumes_after_the_last_message(api: Api) -> None:
@@ -116,7 +113,7 @@ async def test_live_state_can_be_polled_and_answers_304(api: Api) -> None:
     found = await answer.json()
     assert found["top_posts"][0]["shares"] == 1
 
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     etag = ""
     while answer.status == 200:  # while the seconds pass, something changes
         assert time.monotonic() < deadline
@@ -146,11 +143,12 @@ async def test_stream_ends_when_its_key_is_revoked(api: Api) -> None:
     key = new_key(api.keys, Scope.READ)
     [*_, entry] = read_keys(api.keys)
     async with client(api.url, key) as session:
-        while True:  # until the service has seen the new key
+
+        async def is_accepted() -> bool:
             async with session.get("/live") as answer:
-                if answer.status == 200:
-                    break
-            await asyncio.sleep(0.1)
+                return answer.status == 200
+
+        await until(is_accepted)
         async with listening(session) as stream, listening(api.session) as other:
             await stream.event()
             assert revoke(api.keys, entry.key_id)
@@ -158,20 +156,12 @@ async def test_stream_ends_when_its_key_is_revoked(api: Api) -> None:
             assert await other.block()
 
 
-@asynccontextmanager
-async def serving(
-    database: Database, kafka: Kafka, topic: str, keys: Path, **settings: Any
-) -> AsyncIterator[aiohttp.ClientSession]:
-    key = new_key(keys, Scope.READ)
-    app, _ = create_app(api_settings(database, kafka, topic, keys, **settings))
-    async with served(app) as url, client(url, key) as session:
-        yield session
-
-
 async def test_streams_beyond_the_limit_are_rejected_and_polls_are_not(
-    database: Database, kafka: Kafka, topic: str, tmp_path: Path
+    api: Api, database: Database, kafka: Kafka, topic: str
 ) -> None:
-    async with serving(database, kafka, topic, tmp_path / "keys", live_clients=1) as session:
+    serve = serving(api.connection, database, kafka, topic, api.keys, live_clients=1)
+    async with serve as other:
+        session = other.session
         async with listening(session):
             async with session.get("/live", headers=STREAM) as refused:
                 problem = await refused.json()
@@ -179,20 +169,17 @@ async def test_streams_beyond_the_limit_are_rejected_and_polls_are_not(
                 assert refused.headers["Retry-After"] == "10"
             async with session.get("/live") as polled:
                 assert polled.status == 200
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while CLIENTS._value.get():
-            assert time.monotonic() < deadline, "the place of a client that went is not free"
-            await asyncio.sleep(0.02)
+        await until(lambda: not CLIENTS._value.get())
         async with listening(session) as stream:
             assert await stream.event()
 
 
 async def test_open_streams_end_with_the_service(
-    database: Database, kafka: Kafka, topic: str, tmp_path: Path
+    api: Api, database: Database, kafka: Kafka, topic: str
 ) -> None:
     async with (
-        serving(database, kafka, topic, tmp_path / "keys") as session,
-        listening(session) as stream,
+        serving(api.connection, database, kafka, topic, api.keys) as other,
+        listening(other.session) as stream,
     ):
         await stream.event()
         leaving_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""What pages may read of the API, and how its own files come, over a socket."""
+"""Access of web pages to the API, and its own files, over a socket."""
 
 import gzip
 import json

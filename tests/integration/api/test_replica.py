@@ -15,11 +15,12 @@ from analytics_api.settings import ApiSettings
 from engage.embedded import ports
 from engage.embedded.postgres import PostgresServer
 from schema.migrate import migrate
+from tests.base_backups import base_backup
 from tests.conftest import Kafka
-from tests.copies import copied
 from tests.integration.api.conftest import Api, example, fill_catalogue, row
 from tests.integration.test_access import CLOSED_OF
 from tests.serving import client, new_key, served
+from tests.waiting import until
 from web.auth import Scope
 
 LAG_LIMIT_SECONDS = 2.0
@@ -34,11 +35,6 @@ class Replicated:
     primary: PostgresServer
     replica: PostgresServer
     of_replica: Any
-
-    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(20):
-            while not await condition():  # noqa: ASYNC110  (no notification)
-                await asyncio.sleep(0.02)
 
     async def status(self, path: str) -> int:
         return (await self.api.get(path)).status
@@ -60,7 +56,7 @@ async def both(kafka: Kafka, topic: str, tmp_path: Path) -> AsyncIterator[Replic
         await migrate(connection)
         await fill_catalogue(connection)
         replica = await asyncio.to_thread(
-            copied, primary, tmp_path / "replica", "--write-recovery-conf"
+            base_backup, primary, tmp_path / "replica", "--write-recovery-conf"
         )
         await replica.start()
         await replica.wait_ready()
@@ -91,7 +87,7 @@ async def test_replica_serves_every_report_without_the_primary(both: Replicated)
     async def shown() -> bool:
         return await both.views() == 1 and bool(await api.json("/sample/posts"))
 
-    await both.until(shown)
+    await until(shown)
     await both.primary.stop()
     for route in CLOSED_OF["api"]:
         path = route.removeprefix("GET ")
@@ -108,13 +104,13 @@ async def test_replica_serves_every_report_without_the_primary(both: Replicated)
 async def test_replica_is_not_ready_when_its_lag_is_too_long(both: Replicated) -> None:
     api = both.api
     await api.store([row(1)])
-    await both.until(lambda: _is(both.views, 1))
+    await until(lambda: _is(both.views, 1))
     before = await api.get("/engagement/1")
 
     await both.of_replica.execute("SELECT pg_wal_replay_pause()")
     await api.store([row(1), row(1)])
     stored = await api.json("/ops/ledger")
-    await both.until(lambda: _is(lambda: both.status("/readyz"), 503))
+    await until(lambda: _is(lambda: both.status("/readyz"), 503))
     behind = await api.get("/engagement/1")
 
     assert stored["totals"]["stored"] == 3, "the ledger is the primary's"
@@ -125,8 +121,8 @@ async def test_replica_is_not_ready_when_its_lag_is_too_long(both: Replicated) -
     assert _lag(await (await api.get("/metrics")).text()) > LAG_LIMIT_SECONDS
 
     await both.of_replica.execute("SELECT pg_wal_replay_resume()")
-    await both.until(lambda: _is(lambda: both.status("/readyz"), 200))
-    await both.until(lambda: _is(both.views, 3))
+    await until(lambda: _is(lambda: both.status("/readyz"), 200))
+    await until(lambda: _is(both.views, 3))
 
 
 async def test_report_asks_to_retry_when_the_replica_cancels_it(
@@ -140,10 +136,10 @@ async def test_report_asks_to_retry_when_the_replica_cancels_it(
         "CREATE VIEW posts AS SELECT * FROM all_posts WHERE pg_sleep(3) IS NOT NULL"
     )
     has_it = "SELECT to_regclass('all_posts') IS NOT NULL"
-    await both.until(lambda: both.of_replica.fetchval(has_it))
+    await until(lambda: both.of_replica.fetchval(has_it))
     asking = asyncio.create_task(api.get("/engagement/1"))
     running = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    await both.until(lambda: _is(lambda: both.of_replica.fetchval(running), 1))
+    await until(lambda: _is(lambda: both.of_replica.fetchval(running), 1))
 
     await api.connection.execute("ALTER TABLE all_posts ADD COLUMN later int")
     answer = await asking

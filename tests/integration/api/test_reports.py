@@ -1,13 +1,10 @@
-"""What all declared reports have in common over HTTP, and their parameters."""
+"""All declared reports over HTTP, and their parameters."""
 
-import asyncio
 import base64
 import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -16,11 +13,17 @@ import aiohttp
 import pytest
 
 import sql
-from analytics_api.app import create_app
-from tests.conftest import Database, Kafka
-from tests.integration.api.conftest import PATHS, REPORTS, Api, path_of, row, until, with_query
+from tests.conftest import Database
+from tests.integration.api.conftest import (
+    PATHS,
+    REPORTS,
+    Api,
+    path_of,
+    row,
+    with_query,
+)
 from tests.psql import psql
-from tests.serving import api_settings, client, served
+from tests.waiting import until
 
 CALENDAR = "/reports/when-to-post/next.ics"
 # No old post still earns, and no user has come back.
@@ -194,25 +197,6 @@ async def test_reports_are_served_without_any_event(api: Api) -> None:
     assert {slot["verdict"] for slot in slots} == {"thin"}
 
 
-async def test_reports_of_many_posts_recommend_work_days_and_explain_gains(many: Api) -> None:
-    slots = await many.json("/reports/when-to-post?least=3")
-    verdicts: dict[bool, set[str]] = {False: set(), True: set()}
-    for slot in slots:
-        verdicts[slot["day_of_week"] in {0, 6}].add(slot["verdict"])
-    assert "good" in verdicts[False] - verdicts[True]
-    assert "weak" in verdicts[True] - verdicts[False]
-
-    first, *others = await many.json("/reports/opportunity")
-    assert (first["author_id"], first["is_clear"]) == (1, True)
-    assert 0 < first["gain_low"] < first["gain"] < first["gain_high"]
-    assert first["why"].startswith(first["reasons"][0]["sentence"])
-    assert all(other["gain"] < first["gain"] / 5 for other in others)
-
-    movers = await many.json("/reports/movers?dimension=post&false_alarms=100")
-    post = next(mover for mover in movers if mover["key"] == "300")
-    assert (post["direction"], post["basis"], post["cause_type"]) == ("above", "weeks", "share")
-
-
 async def test_next_slots_are_upcoming_also_as_a_calendar(many: Api) -> None:
     query = "least=3&category=Tech"
     slots = await many.json(f"/reports/when-to-post/next?{query}&tz=Asia/Kolkata&count=4")
@@ -264,43 +248,6 @@ async def test_data_as_of_never_goes_back_while_the_data_are_the_same(few: Api) 
 
     assert found == sorted(found)
     assert found[1] > found[0]
-
-
-@pytest.fixture
-async def slow(
-    few: Api, database: Database, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Api]:
-    """A read API that takes every report for a slow one."""
-    monkeypatch.setattr("analytics_api.cache.SLOW_SECONDS", -1.0)
-    key = few.session.headers["Authorization"].removeprefix("Bearer ")
-    app, not_ready = create_app(api_settings(database, kafka, few.topic, few.keys))
-    async with served(app) as url, client(url, key) as session:
-        async with asyncio.timeout(10):
-            while not_ready():  # noqa: ASYNC110  (it does not notify)
-                await asyncio.sleep(0.02)
-        yield replace(few, url=url, session=session)
-
-
-async def test_stale_response_of_a_slow_report_is_served_until_it_is_revalidated(
-    slow: Api,
-) -> None:
-    paths = (
-        "/reports/overview?period=7d",
-        "/reports/ranking/post?limit=2",
-        "/reports/ranking/post?limit=2&format=csv",
-        CALENDAR,
-        "/analytics/engagement-patterns",
-    )
-    stale = {path: await slow.get(path) for path in paths}
-    await slow.store([row(1)])
-    refreshed = await refresh(slow, "/sample/posts")
-    for path, before in stale.items():
-        answer = await slow.get(path)
-        for name in ("ETag", "Data-As-Of"):
-            assert answer.headers[name] == before.headers[name], path
-    for path in paths:
-        await until_shown(slow, path, refreshed)
-    assert (await slow.json(paths[0]))["current"]["views"] == 16
 
 
 def place(*members: Any) -> str:

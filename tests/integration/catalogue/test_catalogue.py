@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
-import asyncpg
 import pytest
 from pydantic import SecretStr
 from yarl import URL
@@ -19,9 +18,9 @@ import sql
 from catalogue_service.app import create_app
 from catalogue_service.settings import CatalogueSettings
 from consumer.ids import ExternalIds
-from consumer.rows import Row, day, microseconds
-from consumer.transaction import store_events
+from consumer.rows import Row, microseconds
 from tests.conftest import Database
+from tests.databases import store_events
 from tests.external_ids import EXTERNAL_IDS
 from tests.factories import record
 from tests.serving import client, new_key, served
@@ -74,13 +73,14 @@ class Catalogue:
         """Store a view as a consumer does; the post's number."""
         async with self.connection.transaction():
             rows = await ExternalIds().resolve(self.connection, [named_row(post, user)])
-            await self.connection.execute("SELECT ensure_partition($1)", day(rows[0][0]))
-            await store_events(self.connection, rows, [])
+            await store_events(self.connection, rows)
         return int(rows[0][2])
 
 
 @pytest.fixture
-async def catalogue(database: Database, tmp_path: Path) -> AsyncIterator[Catalogue]:
+async def catalogue(
+    connection: Any, database: Database, tmp_path: Path
+) -> AsyncIterator[Catalogue]:
     keys = tmp_path / "keys.json"
     settings = CatalogueSettings(
         database_url=SecretStr(database.url),
@@ -88,13 +88,9 @@ async def catalogue(database: Database, tmp_path: Path) -> AsyncIterator[Catalog
         api_keys_file=str(keys),
     )
     key = new_key(keys, Scope.ADMIN)
-    connection = await asyncpg.connect(database.url)
     app, _ = create_app(settings)
-    try:
-        async with served(app) as url, client(url, key) as session:
-            yield Catalogue(session, connection, url)
-    finally:
-        await connection.close()
+    async with served(app) as url, client(url, key) as session:
+        yield Catalogue(session, connection, url)
 
 
 async def test_changes_succeed_after_the_type_of_a_column_changed(

@@ -1,4 +1,4 @@
-"""The client delivers each event once, or reports it, although its server misbehaves."""
+"""The client delivers each event once, or reports it, although its server fails."""
 
 import asyncio
 import logging
@@ -21,8 +21,8 @@ from engagement_client import (
 from engagement_client.buffer import Batch
 from engagement_client.replies import Reply
 from engagement_client.transport import Transport
-from tests.integration.client import misbehaving as behave
-from tests.integration.client.misbehaving import Act, misbehaving
+from tests.integration.client import faulty_server as faults
+from tests.integration.client.faulty_server import Act, faulty_server
 
 QUICK = Limits(flush_seconds=0.01, max_backoff_seconds=0.02)
 
@@ -30,15 +30,15 @@ QUICK = Limits(flush_seconds=0.01, max_backoff_seconds=0.02)
 @pytest.mark.parametrize(
     "act",
     [
-        behave.status(503),
-        behave.status(429, Retry_After="0"),
-        behave.accept_and_reset,
-        *(behave.accept_and_cut(at=at) for at in (0, 10, 24, 50)),
-        behave.status(207),
+        faults.status(503),
+        faults.status(429, Retry_After="0"),
+        faults.accept_and_reset,
+        *(faults.accept_and_cut(at=at) for at in (0, 10, 24, 50)),
+        faults.status(207),
     ],
 )
 def test_unknown_events_are_retried_with_their_ids(act: Act) -> None:
-    with misbehaving(act, act) as server:
+    with faulty_server(act, act) as server:
         with Client(server.url, limits=QUICK) as client:
             ids = {str(client.view(post_id=n)) for n in range(1, 6)}
             assert client.flush()
@@ -52,7 +52,7 @@ def test_unknown_events_are_retried_with_their_ids(act: Act) -> None:
 
 
 def test_chunked_response_is_read_and_the_connection_kept() -> None:
-    with misbehaving(behave.accept_in_chunks) as server, Client(server.url) as client:
+    with faulty_server(faults.accept_in_chunks) as server, Client(server.url) as client:
         for _ in range(2):
             client.view(post_id=1)
             assert client.flush()
@@ -62,7 +62,7 @@ def test_chunked_response_is_read_and_the_connection_kept() -> None:
 
 def test_retry_after_is_respected() -> None:
     with (
-        misbehaving(behave.status(429, Retry_After="1")) as server,
+        faulty_server(faults.status(429, Retry_After="1")) as server,
         Client(server.url, limits=QUICK) as client,
     ):
         began = time.monotonic()
@@ -74,7 +74,7 @@ def test_retry_after_is_respected() -> None:
 def test_request_times_out_when_the_response_never_ends() -> None:
     limits = Limits(flush_seconds=0.01, request_seconds=0.2, max_backoff_seconds=0.02)
     with (
-        misbehaving(behave.hang, behave.drip) as server,
+        faulty_server(faults.hang, faults.drip) as server,
         Client(server.url, limits=limits) as client,
     ):
         began = time.monotonic()
@@ -88,8 +88,8 @@ def test_request_times_out_when_the_response_never_ends() -> None:
 def test_connection_is_reused_and_reopened(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    acts = [behave.accept, behave.accept, behave.hang_up_when_idle]
-    with misbehaving(*acts) as server, Client(server.url) as client:
+    acts = [faults.accept, faults.accept, faults.hang_up_when_idle]
+    with faulty_server(*acts) as server, Client(server.url) as client:
         for opened in (1, 1, 1, 2):
             client.view(post_id=1)
             assert client.flush()
@@ -101,7 +101,7 @@ def test_rejected_key_is_reported_once_with_the_events_and_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     failures: list[Failure] = []
-    with misbehaving(behave.status(401)) as server:
+    with faulty_server(faults.status(401)) as server:
         key = "eng_ingest_id_secret"
         with Client(server.url, key, on_failure=failures.append) as client:
             event_id = client.view(post_id=1)
@@ -120,8 +120,8 @@ def test_rejected_key_is_reported_once_with_the_events_and_not_logged(
 def test_expired_event_is_reported_and_can_be_added_again() -> None:
     failures: list[Failure] = []
     limits = Limits(flush_seconds=0.01, max_backoff_seconds=0.02, give_up_seconds=0.2)
-    acts = [behave.status(503)] * 200
-    with misbehaving(*acts) as server:
+    acts = [faults.status(503)] * 200
+    with faulty_server(*acts) as server:
         with Client(server.url, limits=limits, on_failure=failures.append) as client:
             event_id = client.share(post_id=1)
             assert client.flush(5)
@@ -141,7 +141,7 @@ def test_expired_event_is_reported_and_can_be_added_again() -> None:
 @pytest.mark.parametrize("limits", [{"max_events": 10}, {"max_bytes": 1_500}])
 def test_full_buffer_raises_an_error_and_does_not_grow(limits: dict[str, Any]) -> None:
     bounds = Limits(block_seconds=0.05, close_seconds=0.1, **limits)
-    with misbehaving(behave.hang) as server, Client(server.url, limits=bounds) as client:
+    with faulty_server(faults.hang) as server, Client(server.url, limits=bounds) as client:
         taken = []
         with pytest.raises(BufferFullError) as caught:
             taken.extend(client.view(post_id=n) for n in range(1, 100))
@@ -153,7 +153,7 @@ def test_full_buffer_raises_an_error_and_does_not_grow(limits: dict[str, Any]) -
 def test_dropped_event_is_counted_and_reported(caplog: pytest.LogCaptureFixture) -> None:
     failures: list[Failure] = []
     bounds = Limits(max_events=10, close_seconds=0.1)
-    with misbehaving(behave.hang) as server:
+    with faulty_server(faults.hang) as server:
         client = Client(server.url, limits=bounds, when_full="drop", on_failure=failures.append)
         ids = [client.view(post_id=n) for n in range(1, 31)]
         assert client.counts.dropped == len(failures) == 20
@@ -164,7 +164,7 @@ def test_dropped_event_is_counted_and_reported(caplog: pytest.LogCaptureFixture)
 
 def test_blocked_threads_continue_once_there_is_room() -> None:
     limits = Limits(max_events=10, block_seconds=10, flush_seconds=0.01)
-    with misbehaving() as server, Client(server.url, limits=limits) as client:
+    with faulty_server() as server, Client(server.url, limits=limits) as client:
         threads = [
             threading.Thread(target=lambda: [client.view(post_id=1) for _ in range(250)])
             for _ in range(4)
@@ -183,7 +183,7 @@ def test_blocked_threads_continue_once_there_is_room() -> None:
 def test_close_ends_after_its_timeout_and_returns_undelivered_events() -> None:
     failures: list[Failure] = []
     limits = Limits(batch_events=2, close_seconds=0.3)
-    with misbehaving(behave.accept, behave.hang) as server:
+    with faulty_server(faults.accept, faults.hang) as server:
         client = Client(server.url, limits=limits, on_failure=failures.append)
         ids = [client.view(post_id=n) for n in range(1, 6)]
         began = time.monotonic()
@@ -196,7 +196,7 @@ def test_close_ends_after_its_timeout_and_returns_undelivered_events() -> None:
 
 
 def test_close_does_not_wait_for_a_retry_after_its_timeout() -> None:
-    with misbehaving(behave.status(503, Retry_After="60")) as server:
+    with faulty_server(faults.status(503, Retry_After="60")) as server:
         client = Client(server.url)
         client.view(post_id=1)
         began = time.monotonic()
@@ -212,7 +212,7 @@ def test_callback_that_fails_or_adds_an_event_stops_nothing(
         client.add(failure.events[0])
         raise RuntimeError("callback")
 
-    with misbehaving(behave.status(403)) as server:
+    with faulty_server(faults.status(403)) as server:
         limits = Limits(flush_seconds=0.01)
         with Client(server.url, limits=limits, on_failure=on_failure) as client:
             event_id = client.view(post_id=1)
@@ -240,7 +240,7 @@ def test_unexpected_error_is_logged_and_delays_events_without_loss(
         return post(transport, batch)
 
     monkeypatch.setattr(Transport, "post", post_with_errors)
-    with misbehaving() as server, Client(server.url, limits=QUICK) as client:
+    with faulty_server() as server, Client(server.url, limits=QUICK) as client:
         ids = {str(client.view(post_id=n)) for n in range(1, 6)}
         assert client.flush()
         counts = client.counts
@@ -262,7 +262,7 @@ def test_events_are_reported_when_an_unexpected_error_persists() -> None:
     failures: list[Failure] = []
     limits = Limits(flush_seconds=0.01, max_backoff_seconds=0.02, give_up_seconds=0.1)
     context = FailingContext(ssl.PROTOCOL_TLS_CLIENT)
-    with misbehaving() as server:
+    with faulty_server() as server:
         url = server.url.replace("http:", "https:")
         with Client(url, limits=limits, on_failure=failures.append, ssl_context=context) as client:
             event_id = client.view(post_id=1)
@@ -286,7 +286,7 @@ def test_delivery_continues_when_a_logger_or_callback_raises(end: BaseException)
     logger, failing_filter = logging.getLogger("engagement_client"), FailingFilter()
     logger.addFilter(failing_filter)
     try:
-        with misbehaving(behave.status(403), behave.status(503)) as server:
+        with faulty_server(faults.status(403), faults.status(503)) as server:
             with Client(server.url, limits=QUICK, on_failure=on_failure) as client:
                 client.view(post_id=1)
                 assert client.flush()
@@ -300,7 +300,7 @@ def test_delivery_continues_when_a_logger_or_callback_raises(end: BaseException)
 
 async def test_async_client_waits_for_room_in_the_buffer() -> None:
     limits = Limits(max_events=10, block_seconds=10, flush_seconds=0.01)
-    with misbehaving(behave.status(503)) as server:
+    with faulty_server(faults.status(503)) as server:
         async with AsyncClient(server.url, limits=limits) as client:
             ids = await asyncio.gather(*(client.view(post_id=n) for n in range(1, 201)))
             assert await client.flush()
@@ -311,7 +311,7 @@ async def test_async_client_waits_for_room_in_the_buffer() -> None:
 async def test_async_client_raises_an_error_without_room_and_does_not_block_the_loop() -> None:
     limits = Limits(max_events=1, block_seconds=0.2, close_seconds=0.05)
     ticks = 0
-    with misbehaving(behave.hang) as server:
+    with faulty_server(faults.hang) as server:
         async with AsyncClient(server.url, limits=limits) as client:
             await client.view(post_id=1)
 

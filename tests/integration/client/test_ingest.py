@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engagement_client import AsyncClient, Client, Event, Failure, Limits, Reason
+from engagement_client import AsyncClient, Client, Event, Limits
 from tests.conftest import Kafka
 from tests.ingesting import Ingest, ingesting
 
@@ -98,14 +98,3 @@ async def test_rejected_events_are_reported_one_by_one(ingest: Ingest) -> None:
     assert rejected == [(2, "timestamp_too_old", True)]
     assert (counts.delivered, counts.rejected) == (2, 1)
     assert [e["post_id"] for e in await stored(ingest)] in ([1, 3], [3, 1])
-
-
-async def test_unknown_key_is_reported_with_its_events(ingest: Ingest) -> None:
-    failures: list[Failure] = []
-    async with AsyncClient(ingest.url, "eng_ingest_x_y", on_failure=failures.append) as client:
-        await client.view(post_id=1)
-        assert await client.flush()
-
-    assert [(f.reason, len(f.events)) for f in failures] == [(Reason.REFUSED, 1)]
-    assert "401" in failures[0].detail
-    assert await stored(ingest) == []

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.client import misbehaving as behave
-from tests.integration.client.misbehaving import misbehaving
+from tests.integration.client import faulty_server as faults
+from tests.integration.client.faulty_server import faulty_server
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,7 +34,7 @@ client = Client(sys.argv[1])
 for n in range(1, 2501):
     print(client.view(post_id=n))
 """
-    with misbehaving(behave.status(503)) as server:
+    with faulty_server(faults.status(503)) as server:
         found = run(program, server.url)
         assert (found.returncode, found.stderr.count("Traceback")) == (0, 0)
         assert server.ids == set(found.stdout.split())
@@ -55,7 +55,7 @@ for client in clients:
     client.like(post="a-post")
 raise SystemExit(3)
 """
-    with misbehaving() as server:
+    with faulty_server() as server:
         found = run(program, server.url)
         assert found.returncode == 3
         assert len(server.ids) == 1
@@ -80,7 +80,7 @@ assert os.waitpid(child, 0)[1] == 0
 assert client.counts.waiting == 1
 client.view(post_id=3)
 """
-    with misbehaving() as server:
+    with faulty_server() as server:
         found = run(program, server.url)
         assert (found.returncode, found.stderr) == (0, "")
         batches = [[event["post_id"] for event in request] for request in server.requests]
@@ -105,7 +105,7 @@ if not child:
 assert os.waitpid(child, 0)[1] == 0
 assert client.flush()
 """
-    with misbehaving(behave.hang) as server:
+    with faulty_server(faults.hang) as server:
         found = run(program, server.url)
         assert found.returncode == 0, found.stderr
         delivered = [request[0]["post_id"] for request in server.requests[1:]]
@@ -124,5 +124,5 @@ began = time.process_time()
 time.sleep(1)
 print(time.process_time() - began)
 """
-    with misbehaving() as server:
+    with faulty_server() as server:
         assert float(run(program, server.url).stdout) < 0.02

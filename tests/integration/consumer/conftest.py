@@ -142,14 +142,6 @@ async def pipeline(kafka: Kafka, topic: str, database: Database) -> AsyncIterato
         await producer.stop()
 
 
-@pytest.fixture
-async def connection(database: Database) -> AsyncIterator[Any]:
-    """Another connection to the pipeline's database."""
-    opened = await asyncpg.connect(database.url)
-    yield opened
-    await opened.close()
-
-
 def now_record(**fields: object) -> Record:
     """Return an event of now."""
     now = datetime.now(UTC)

@@ -12,7 +12,8 @@ from engage.embedded import ports
 from engage.embedded.postgres import PostgresServer
 from schema.event import Record
 from schema.migrate import migrate
-from tests.copies import copied, run
+from tests.base_backups import base_backup, run_program
+from tests.databases import connection_to, execute
 from tests.integration.consumer.conftest import Pipeline, now_record, totals
 
 _EARLY = 500
@@ -22,24 +23,19 @@ _IS_POPULATED = "SELECT relispopulated FROM pg_class WHERE oid = 'engagement_sta
 def restored_dump(source: PostgresServer, folder: Path) -> PostgresServer:
     """Start a new server with a dump of *source*."""
     source_url = source.superuser_url
-    run(source, "pg_dump", "-Fc", "-f", "backup.dump", "-d", source_url)
+    run_program(source, "pg_dump", "-Fc", "-f", "backup.dump", "-d", source_url)
     fresh = PostgresServer(folder, port=ports.pick())
     asyncio.run(_start(fresh))
-    asyncio.run(_execute(fresh, resources.files("schema").joinpath("roles.sql").read_text()))
-    run(
-        fresh,
-        "pg_restore",
-        "--exit-on-error",
-        "-d",
-        fresh.superuser_url,
-        source.folder / "backup.dump",
-    )
+    roles = resources.files("schema").joinpath("roles.sql").read_text()
+    asyncio.run(execute(fresh.superuser_url, roles))
+    restored = ("-d", fresh.superuser_url, source.folder / "backup.dump")
+    run_program(fresh, "pg_restore", "--exit-on-error", *restored)
     return fresh
 
 
 def restored_base_backup(source: PostgresServer, folder: Path) -> PostgresServer:
     """Start a new server on a base backup of *source*."""
-    fresh = copied(source, folder)
+    fresh = base_backup(source, folder)
     asyncio.run(_start(fresh))
     return fresh
 
@@ -49,23 +45,12 @@ async def _start(server: PostgresServer) -> None:
     await server.wait_ready()
 
 
-async def _execute(server: PostgresServer, script: str) -> None:
-    connection = await asyncpg.connect(server.superuser_url)
-    try:
-        await connection.execute(script)
-    finally:
-        await connection.close()
-
-
 @pytest.fixture
 async def source(tmp_path: Path) -> AsyncIterator[PostgresServer]:
     server = PostgresServer(tmp_path / "source", port=ports.pick())
     await _start(server)
-    connection = await asyncpg.connect(server.superuser_url)
-    try:
+    async with connection_to(server.superuser_url) as connection:
         await migrate(connection)
-    finally:
-        await connection.close()
     yield server
     await server.stop()
 

@@ -74,19 +74,6 @@ async def test_records_behind_an_open_transaction_are_stored_after_it_also_after
     assert await pipeline.totals() == totals(stored=4, skipped=1)
 
 
-async def test_daily_partitions_are_created_for_events_of_many_days(pipeline: Pipeline) -> None:
-    now = datetime.now(UTC)
-    records = [
-        record(engaged_timestamp=now - timedelta(days=days), received_timestamp=now)
-        for days in range(60)
-    ]
-    async with pipeline.consumer():
-        await pipeline.produce(records)
-        await pipeline.until_accounted(60)
-
-    assert await pipeline.stored() == 60
-
-
 async def test_consumer_follows_its_offset_rows_when_the_database_is_restored(
     pipeline: Pipeline,
 ) -> None:
@@ -104,20 +91,26 @@ async def test_consumer_follows_its_offset_rows_when_the_database_is_restored(
     assert await pipeline.stored() == 20
 
 
-async def test_consumers_of_the_same_posts_and_users_never_deadlock(pipeline: Pipeline) -> None:
+async def test_consumers_of_the_same_external_ids_give_each_one_number_and_never_deadlock(
+    pipeline: Pipeline,
+) -> None:
     events = 4_000
+    users = set()
     async with pipeline.consumer(batch_max_rows=100), pipeline.consumer(batch_max_rows=100):
         for partition in range(topics.PARTITIONS):
-            records = sample(events // topics.PARTITIONS, seed=19 + partition)
-            await pipeline.produce(
-                (replace(each, user_id=None, user=f"user-{each.post_id}") for each in records),
-                partition=partition,
-            )
+            records = [
+                replace(each, user_id=None, user=f"user-{each.post_id}")
+                for each in sample(events // topics.PARTITIONS, seed=19 + partition)
+            ]
+            users |= {each.user for each in records}
+            await pipeline.produce(records, partition=partition)
         await pipeline.until_accounted(events)
 
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    numbers = "SELECT (SELECT count(*) FROM external_ids), count(DISTINCT user_id) FROM engagements"
     assert await pipeline.connection.fetchval(deadlocks) == 0
     assert await pipeline.stored() == events
+    assert tuple(await pipeline.connection.fetchrow(numbers)) == (len(users), len(users))
 
 
 async def test_each_event_is_stored_once_when_connections_are_killed(pipeline: Pipeline) -> None:

@@ -1,4 +1,4 @@
-"""A running ingest service with three keys: one without limits, a public and a limited one."""
+"""A running ingest service with two keys: one without limits and a public one."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,13 +19,8 @@ def public_key(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def limited_key(tmp_path: Path) -> str:
-    return new_key(tmp_path / "keys.json", Scope.INGEST, rate_per_second=2.0)
-
-
-@pytest.fixture
 async def ingest(
-    kafka: Kafka, topic: str, tmp_path: Path, public_key: str, limited_key: str
+    kafka: Kafka, topic: str, tmp_path: Path, public_key: str
 ) -> AsyncIterator[Ingest]:
     uses = str(tmp_path / "uses")
     async with ingesting(

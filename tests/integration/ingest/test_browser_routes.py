@@ -44,20 +44,6 @@ async def test_beacon_can_be_one_event(ingest: Ingest) -> None:
     assert len(await ingest.records()) == 1
 
 
-async def test_invalid_beacon_is_rejected_with_its_code(ingest: Ingest) -> None:
-    html = {"Content-Type": "text/html"}
-    for body, headers, status, code in (
-        (b"[]", TEXT, 422, "empty_batch"),
-        (b"{", TEXT, 400, "malformed_json"),
-        (b"7", TEXT, 422, "not_an_array"),
-        (b"[]", html, 415, "unsupported_media_type"),
-        (b" " * 1_100_000, TEXT, 413, "body_too_large"),
-    ):
-        found, document, _ = await ingest.post("/events/beacon", body, headers)
-        assert (found, document["code"]) == (status, code)
-    assert await ingest.records() == []
-
-
 async def test_events_of_bots_and_ignored_users_are_filtered_in_browser_routes(
     ingest: Ingest,
 ) -> None:

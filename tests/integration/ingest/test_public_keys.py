@@ -1,6 +1,5 @@
-"""Keys that are bound to origins, and keys with a rate limit."""
+"""Keys that are bound to origins."""
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -153,24 +152,6 @@ async def test_once_needs_a_secret_when_keys_are_required(
             assert headers["Retry-After"] == "60"
         assert (await ingest.post("/events", event()))[0] == 202
         assert len(await ingest.records()) == 1
-
-
-async def test_limited_key_may_send_its_burst_and_then_has_to_wait(
-    ingest: Ingest, limited_key: str
-) -> None:
-    async with client(ingest.url, limited_key) as session:
-        statuses = []
-        for _ in range(5):
-            async with session.post("/events", json=event()) as answer:
-                statuses.append(answer.status)
-                headers = answer.headers
-        assert statuses == [202, 202, 202, 202, 429]
-        assert headers["RateLimit-Policy"] == '"key";q=4;w=2'
-        await asyncio.sleep(float(headers["Retry-After"]))
-        async with session.post("/events", json=event()) as answer:
-            assert answer.status == 202
-    async with ingest.session.post("/events", json=event()) as answer:
-        assert (answer.status, answer.headers.get("RateLimit")) == (202, None)
 
 
 async def test_last_use_of_a_key_is_recorded(ingest: Ingest) -> None:

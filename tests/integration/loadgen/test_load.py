@@ -15,7 +15,7 @@ from loadgen.send import Target
 from loadgen.traffic import Facts, facts_of
 from loadgen.verification.verify import Verification, verify
 from schema.errors import Unavailable
-from tests.integration.loadgen.stand_in import StandIn, standing_in
+from tests.integration.loadgen.fake_services import FakeServices, served
 
 PLAN = Plan(events=100, history_days=90, batch_events=20)
 
@@ -32,13 +32,13 @@ def journal(tmp_path: Path) -> Path:
 
 
 async def load(
-    server: StandIn, plan: Plan, facts: Facts, journal: Path, **target: float
+    server: FakeServices, plan: Plan, facts: Facts, journal: Path, **target: float
 ) -> LoadResult:
     before = await snapshot(server.url, None)
     return await run_load(Target(server.url, **target), plan, facts, journal, ledger=before)
 
 
-async def verified(server: StandIn, journal: Path) -> Verification:
+async def verified(server: FakeServices, journal: Path) -> Verification:
     return await verify(server.url, None, [journal], sample_posts=None, timeout_seconds=0.5)
 
 
@@ -53,7 +53,7 @@ async def verified(server: StandIn, journal: Path) -> Verification:
     ids=str,
 )
 async def test_sent_events_are_accepted_and_stored(facts: Facts, journal: Path, wire: Wire) -> None:
-    async with standing_in(StandIn()) as server:
+    async with served(FakeServices()) as server:
         plan = replace(PLAN, wire=wire, mix=Mix(duplicates=0.2))
         result = await load(server, plan, facts, journal)
         verification = await verified(server, journal)
@@ -70,7 +70,7 @@ async def test_sent_events_are_accepted_and_stored(facts: Facts, journal: Path, 
 async def test_failed_request_is_repeated_with_the_same_bytes(
     facts: Facts, journal: Path, failure: int
 ) -> None:
-    async with standing_in(StandIn(failures=[failure, failure])) as server:
+    async with served(FakeServices(failures=[failure, failure])) as server:
         result = await load(server, replace(PLAN, events=20), facts, journal, connections=1)
 
     assert result.identities == 20
@@ -79,7 +79,7 @@ async def test_failed_request_is_repeated_with_the_same_bytes(
 
 
 async def test_only_unavailable_events_are_retried(facts: Facts, journal: Path) -> None:
-    async with standing_in(StandIn(unavailable=1)) as server:
+    async with served(FakeServices(unavailable=1)) as server:
         result = await load(server, replace(PLAN, events=20), facts, journal, connections=1)
 
     assert result.identities == len(server.stored) == 20
@@ -88,7 +88,7 @@ async def test_only_unavailable_events_are_retried(facts: Facts, journal: Path) 
 
 
 async def test_retry_waits_for_retry_after(facts: Facts, journal: Path) -> None:
-    async with standing_in(StandIn(failures=[503], retry_after="1")) as server:
+    async with served(FakeServices(failures=[503], retry_after="1")) as server:
         result = await load(server, replace(PLAN, events=20), facts, journal)
 
     assert result.seconds >= 1
@@ -96,7 +96,7 @@ async def test_retry_waits_for_retry_after(facts: Facts, journal: Path) -> None:
 
 
 async def test_events_are_unknown_after_the_deadline(facts: Facts, journal: Path) -> None:
-    async with standing_in(StandIn(failures=[503] * 1000)) as server:
+    async with served(FakeServices(failures=[503] * 1000)) as server:
         result = await load(server, replace(PLAN, events=40), facts, journal, deadline_seconds=0.3)
         server.failures.clear()
         verification = await verified(server, journal)
@@ -107,18 +107,18 @@ async def test_events_are_unknown_after_the_deadline(facts: Facts, journal: Path
 
 
 async def test_invalid_events_are_not_retried(facts: Facts, journal: Path) -> None:
-    async with standing_in(StandIn()) as server:
+    async with served(FakeServices()) as server:
         plan = replace(PLAN, mix=Mix(invalid=0.5), wire=Wire(Format.NDJSON))
         result = await load(server, plan, facts, journal)
 
     assert result.retries == 0
-    assert result.surprises == {}
+    assert result.unexpected == {}
     assert sum(result.refused.values()) == result.sent - 100 > 25
     assert len(result.refused) > 6
 
 
 async def test_open_load_keeps_its_rate(facts: Facts, journal: Path) -> None:
-    async with standing_in(StandIn()) as server:
+    async with served(FakeServices()) as server:
         plan = Plan(events=200, rate=200)
         result = await load(server, plan, facts, journal)
 
@@ -128,7 +128,7 @@ async def test_open_load_keeps_its_rate(facts: Facts, journal: Path) -> None:
 
 async def test_latency_is_measured_from_when_a_batch_was_due(facts: Facts, journal: Path) -> None:
     """One stall makes all later batches of an open load late, and each of them shows it."""
-    async with standing_in(StandIn(failures=[503], retry_after="1")) as server:
+    async with served(FakeServices(failures=[503], retry_after="1")) as server:
         plan = Plan(events=100, rate=200)
         result = await load(server, plan, facts, journal, connections=1)
 
@@ -136,7 +136,7 @@ async def test_latency_is_measured_from_when_a_batch_was_due(facts: Facts, journ
 
 
 async def test_verification_finds_lost_events(facts: Facts, journal: Path) -> None:
-    async with standing_in(StandIn(lost_every=10)) as server:
+    async with served(FakeServices(lost_every=10)) as server:
         await load(server, PLAN, facts, journal)
         verification = await verified(server, journal)
 
@@ -149,7 +149,7 @@ async def test_verification_finds_lost_events(facts: Facts, journal: Path) -> No
 async def test_verification_finds_events_of_others(
     facts: Facts, journal: Path, tmp_path: Path
 ) -> None:
-    async with standing_in(StandIn()) as server:
+    async with served(FakeServices()) as server:
         await load(server, PLAN, facts, journal)
         await load(server, replace(PLAN, seed=2), facts, tmp_path / "other.ndjson")
         alone = await verified(server, journal)
@@ -169,7 +169,7 @@ async def test_snapshot_fails_without_a_read_api() -> None:
 async def test_processes_share_a_load(facts: Facts, tmp_path: Path) -> None:
     journals = [tmp_path / "0.ndjson", tmp_path / "1.ndjson"]
     shown: list[int] = []
-    async with standing_in(StandIn()) as server:
+    async with served(FakeServices()) as server:
         before = await snapshot(server.url, None)
         result = await run_loads(
             Target(server.url),

@@ -3,42 +3,30 @@
 import hashlib
 from datetime import datetime, timedelta
 
-import asyncpg
-
 from engage.erasure import Subject, erase
 from loadgen.seed import publish, read_facts, seed
 from tests.conftest import Database
+from tests.databases import connection_to, fetchval
 
 TABLES = ("authors", "posts", "post_metadata", "users")
 SIZES = {"authors": 50, "posts": 2_000, "users": 300}
 
 
 async def digests(url: str) -> dict[str, str]:
-    connection = await asyncpg.connect(url)
-    try:
+    async with connection_to(url) as connection:
         rows = {
             table: await connection.fetch(f"SELECT * FROM {table} ORDER BY 1") for table in TABLES
         }
-    finally:
-        await connection.close()
     return {
         table: hashlib.sha256(repr(found).encode()).hexdigest() for table, found in rows.items()
     }
 
 
-async def value(url: str, question: str) -> object:
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval(question)
-    finally:
-        await connection.close()
-
-
 async def catalogue_version(url: str) -> object:
-    return await value(url, "SELECT version FROM catalogue_version")
+    return await fetchval(url, "SELECT version FROM catalogue_version")
 
 
-async def test_a_second_seed_changes_nothing(database: Database) -> None:
+async def test_second_seed_changes_nothing(database: Database) -> None:
     first = await seed(database.url, **SIZES)
     before = await digests(database.url), await catalogue_version(database.url)
     second = await seed(database.url, **SIZES)
@@ -49,44 +37,44 @@ async def test_a_second_seed_changes_nothing(database: Database) -> None:
     assert (await digests(database.url), await catalogue_version(database.url)) == before
 
 
-async def test_an_erased_user_does_not_come_back(database: Database) -> None:
+async def test_erased_user_does_not_come_back(database: Database) -> None:
     await seed(database.url, **SIZES)
     await erase(database.url, Subject(7), requested_by="a test", is_linked=True)
 
     assert (await seed(database.url, **SIZES)).is_unchanged
-    assert await value(database.url, "SELECT count(*) FROM users") == SIZES["users"] - 1
+    assert await fetchval(database.url, "SELECT count(*) FROM users") == SIZES["users"] - 1
 
 
 async def test_lost_rows_come_back_as_they_were(database: Database) -> None:
     await seed(database.url, **SIZES)
     before = await digests(database.url)
-    await value(database.url, "DELETE FROM posts WHERE post_id > 1 AND post_id % 7 = 0")
+    await fetchval(database.url, "DELETE FROM posts WHERE post_id > 1 AND post_id % 7 = 0")
     result = await seed(database.url, **SIZES)
 
     assert result.posts == result.post_metadata == 285
     assert await digests(database.url) == before
 
 
-async def test_the_anchor_is_remembered(database: Database) -> None:
+async def test_anchor_is_remembered(database: Database) -> None:
     """A catalogue that is extended later keeps to the days of the first run."""
     await seed(database.url, authors=50, posts=100, users=10)
-    await value(
+    await fetchval(
         database.url,
         "UPDATE posts SET publish_timestamp = publish_timestamp - interval '40 days'",
     )
     await seed(database.url, authors=50, posts=300, users=10)
 
     newest = "SELECT max(publish_timestamp) = min(publish_timestamp) FILTER (WHERE post_id = 1)"
-    assert await value(database.url, f"{newest} FROM posts")
+    assert await fetchval(database.url, f"{newest} FROM posts")
 
 
 async def test_facts_are_those_of_the_tables_and_new_rows_get_later_ids(
     database: Database,
 ) -> None:
     await seed(database.url, **SIZES)
-    newest = await value(database.url, "SELECT max(publish_timestamp) FROM posts")
+    newest = await fetchval(database.url, "SELECT max(publish_timestamp) FROM posts")
     facts = await read_facts(database.url)
-    inserted = await value(
+    inserted = await fetchval(
         database.url,
         "INSERT INTO users (signup_date, user_segment) VALUES (now(), 'free') RETURNING user_id",
     )

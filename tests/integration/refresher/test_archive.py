@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from consumer.rows import Row, copy_rows, count_by_post, count_by_quarter, microseconds
+from consumer.rows import Row, microseconds
 from engage.archive_files import Damaged, Restored, check, restore
 from engage.commands.db import run_checks
 from engage.erasure import has_archive
@@ -24,6 +24,7 @@ from schema.errors import SetupError
 from sql import load
 from sql.partition_days import DayState, ensure_day
 from tests.conftest import Database
+from tests.databases import store_events
 
 TODAY = datetime.now(UTC).date()
 DAY = TODAY - timedelta(days=500)
@@ -67,19 +68,7 @@ class ExpiredDay:
     async def store(self, rows: list[Row]) -> None:
         """Store rows as a consumer does."""
         async with self.connection.transaction():
-            await self.connection.execute("SELECT ensure_partition($1)", DAY)
-            await copy_rows(self.connection, rows)
-            for name, columns in (
-                ("upsert_post_totals", count_by_post(rows, [])),
-                ("upsert_engagements_15m", count_by_quarter(rows, [])),
-            ):
-                await self.connection.execute(load(name).text, *columns)
-            await self.connection.execute(
-                "INSERT INTO consumer_offsets AS o (topic, partition, first_offset, next_offset,"
-                " stored) VALUES ('t', 0, 0, $1, $1) ON CONFLICT (topic, partition) DO UPDATE"
-                " SET next_offset = o.next_offset + $1, stored = o.stored + $1",
-                len(rows),
-            )
+            await store_events(self.connection, rows, topic="t")
 
     async def expire(self) -> None:
         await self.partitions.expire(self.connection)

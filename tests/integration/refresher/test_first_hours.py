@@ -4,21 +4,15 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from analytics_api.parameters import AGES
-from consumer.rows import (
-    Row,
-    copy_rows,
-    count_by_post,
-    count_by_quarter,
-    day,
-    instant,
-    microseconds,
-)
+from consumer.decode import RetractedEvent
+from consumer.rows import Row, microseconds
 from sql import load
+from tests.databases import store_events
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -43,20 +37,8 @@ class Counts:
             await self.write(rows, retracted)
 
     async def write(self, rows: Sequence[Row], retracted: Sequence[Row] = ()) -> None:
-        for needed in {day(row[0]) for row in rows}:
-            await self.connection.execute("SELECT ensure_partition($1)", needed)
-        await copy_rows(self.connection, rows)
-        for row in retracted:
-            await self.connection.execute(
-                "DELETE FROM engagements WHERE engaged_timestamp = $1 AND event_id = $2",
-                instant(row[0]),
-                UUID(bytes=row[1]),
-            )
-        for name, columns in (
-            ("upsert_post_totals", count_by_post(rows, retracted)),
-            ("upsert_engagements_15m", count_by_quarter(rows, retracted)),
-        ):
-            await self.connection.execute(load(name).text, *columns)
+        events = [RetractedEvent(row[0], row[1], row[2], NOW) for row in retracted]
+        await store_events(self.connection, rows, events)
 
     async def refresh(self, moment: datetime = NOW) -> int:
         """Refresh, and return the number of posts whose counts changed."""

@@ -164,6 +164,10 @@ async def test_topic_configuration_is_read_from_the_broker(
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, settings.topic, week)])
     finally:
         await admin.close()
-    await configuration.read()
-    assert configuration.retention is not None
-    assert configuration.retention.max_days > settings.max_record_age_days
+
+    async def has_changed() -> bool:
+        await configuration.read()
+        retention = configuration.retention
+        return retention is not None and retention.max_days > settings.max_record_age_days
+
+    await until(has_changed)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -12,10 +13,12 @@ from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from analytics_api.ledger import RowCounts, balance, read_counts
+from consumer.rows import microseconds
 from refresher.jobs import Refresher
 from refresher.partitions import Partitions
 from refresher.settings import RefresherSettings
 from tests.conftest import Database
+from tests.databases import store_events
 from tests.waiting import until
 
 
@@ -38,18 +41,10 @@ def partitions(refresher: Refresher) -> Partitions:
 
 async def store_view(connection: Any, day: date) -> None:
     """Store one event of a day and account for it in the ledger."""
-    await connection.execute("SELECT ensure_partition($1)", day)
+    noon = microseconds(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
     async with connection.transaction():
-        await connection.execute(
-            "INSERT INTO engagements VALUES (gen_random_uuid(), 1, NULL, 'view', $1, now())",
-            datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
-        )
-        await connection.execute(
-            "INSERT INTO consumer_offsets AS o"
-            " (topic, partition, first_offset, next_offset, stored)"
-            " VALUES ('t', 0, 0, 1, 1) ON CONFLICT (topic, partition) DO UPDATE"
-            " SET next_offset = o.next_offset + 1, stored = o.stored + 1"
-        )
+        row = (noon, uuid4().bytes, 1, None, "view", noon)
+        await store_events(connection, [row], topic="t")
 
 
 async def test_partitions_exist_from_yesterday_to_a_week_ahead(

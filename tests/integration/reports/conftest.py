@@ -9,15 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import pytest
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from analytics_api.periods import Period
 from analytics_api.report import Context
-from consumer import transaction
-from consumer.rows import day, microseconds
+from consumer.rows import microseconds
 from loadgen.verification.oracle import Oracle
 from loadgen.verification.world import (
     Author,
@@ -29,6 +27,7 @@ from loadgen.verification.world import (
 )
 from sql import load
 from tests.conftest import Database
+from tests.databases import connection_to, store_events
 
 ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York")
 CATEGORIES = ("Business", "Finance", "Tech")
@@ -212,13 +211,11 @@ class Store:
             (time := microseconds(e.at), number.to_bytes(16), e.post_id, e.user_id, e.kind, time)
             for number, e in enumerate(world.engagements, 1)
         ]
-        for needed in {day(row[0]) for row in rows}:
-            await self.connection.execute("SELECT ensure_partition($1)", needed)
-        await transaction.store_events(self.connection, rows, [])
+        await store_events(self.connection, rows)
 
 
 @pytest.fixture
 async def store(database: Database) -> AsyncIterator[Store]:
-    connection = await asyncpg.connect(database.url, server_settings={"timezone": "UTC"})
-    yield Store(connection)
-    await connection.close()
+    settings = {"timezone": "UTC"}
+    async with connection_to(database.url, server_settings=settings) as connection:
+        yield Store(connection)

@@ -1,8 +1,9 @@
-"""What posts earned in their first hours, counted one event after the other."""
+"""Engagements of posts in their first hours, counted one by one."""
 
 import operator
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -15,14 +16,14 @@ from analytics_api.statistics.shrinkage import Unit
 from loadgen.verification.oracle import Oracle
 from loadgen.verification.world import Engagement, Post, World
 from tests.integration.reports.conftest import KINDS, UNKNOWN_POST, oracles
-from tests.integration.reports.test_scoped_reports import is_promoted, tags
+from tests.integration.reports.test_scoped_reports import is_chosen
 
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @st.composite
-def lively(draw: Any, *, days: Sequence[int]) -> Oracle:
-    """A world whose posts were engaged with while they were young, often just at an age."""
+def oracles_with_ages(draw: Any, *, days: Sequence[int]) -> Oracle:
+    """A world with many events of young posts, often exactly at a compared age."""
     oracle = draw(oracles(days=days).filter(lambda drawn: drawn.world.posts))
     world = oracle.world
     edges = st.builds(
@@ -55,14 +56,15 @@ class Aged(NamedTuple):
 
 
 def aged(oracle: Oracle, hours: int, chosen: Filters | None = None) -> list[Aged]:
-    """The posts that the filters choose, the author apart, and that are so old."""
+    """Return the posts of this age that the filters choose, of all authors."""
     since = recorded_since(oracle)
     if since is None:
         return []
     age = timedelta(hours=hours)
+    of_all_authors = replace(chosen or Filters(), author=0)
     found = []
     for post in oracle.world.posts:
-        if since <= post.published <= oracle.now - age and _has(post, chosen or Filters()):
+        if since <= post.published <= oracle.now - age and is_chosen(post, of_all_authors):
             kinds = Counter(
                 event.kind
                 for event in oracle.world.engagements
@@ -74,7 +76,7 @@ def aged(oracle: Oracle, hours: int, chosen: Filters | None = None) -> list[Aged
 
 
 def recorded_since(oracle: Oracle) -> datetime | None:
-    """The first quarter of an hour with an event, without few that are much earlier."""
+    """Return the first quarter of an hour with an event, ignoring few much earlier ones."""
     quarters = Counter(
         event.at.replace(minute=event.at.minute // 15 * 15, second=0, microsecond=0)
         for event in oracle.world.engagements
@@ -88,28 +90,6 @@ def recorded_since(oracle: Oracle) -> datetime | None:
         if so_far <= total / 100 and following - quarter > max(timedelta(days=1), 10 * apart):
             since = following
     return since
-
-
-def _has(post: Post, chosen: Filters) -> bool:
-    with_metadata = is_promoted(post.post_id) is not None
-    return (
-        chosen.category in {"", post.category}
-        and (not chosen.tag or (with_metadata and chosen.tag in tags(post.post_id)))
-        and chosen.promoted in {None, bool(is_promoted(post.post_id))}
-    )
-
-
-def unit(pairs: Iterable[tuple[float, float]]) -> Unit:
-    """The sums over posts of what was observed and what was expected."""
-    both = list(pairs)
-    return Unit(
-        len(both),
-        sum(y for y, _ in both),
-        sum(e for _, e in both),
-        sum(y * y for y, _ in both),
-        sum(y * e for y, e in both),
-        sum(e * e for _, e in both),
-    )
 
 
 def mean(values: Sequence[float]) -> float:

@@ -21,7 +21,7 @@ WEEK = timedelta(days=7)
 BANDS = ((0.1, 0.25), (0.75, 0.9))
 
 
-def alike(posts: int, *, first_hour: float, seed: int) -> Oracle:
+def similar_posts(posts: int, *, first_hour: float, seed: int) -> Oracle:
     """A post every hour, each with a reach of its own, and fewer engagements with age."""
     random = Random(seed)
     published = [NOW - HOUR * number for number in range(1, posts + 1)]
@@ -62,7 +62,7 @@ def _now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_four_of_five_posts_like_the_others_are_in_the_band(store: Store) -> None:
-    oracle = alike(260, first_hour=20, seed=1)
+    oracle = similar_posts(260, first_hour=20, seed=1)
     async with store.holding(oracle) as pool:
         found = [await benchmark(pool, oracle, post) for post in range(1, 101)]
 
@@ -74,7 +74,7 @@ async def test_four_of_five_posts_like_the_others_are_in_the_band(store: Store) 
 
 
 async def test_posts_are_compared_at_exactly_the_same_age(store: Store) -> None:
-    oracle = alike(60, first_hour=10, seed=2)
+    oracle = similar_posts(60, first_hour=10, seed=2)
     post = oracle.world.posts[4]
     age = oracle.now - post.published
     counts = {
@@ -98,7 +98,7 @@ async def test_posts_are_compared_at_exactly_the_same_age(store: Store) -> None:
 
 
 async def test_without_enough_posts_there_is_no_verdict(store: Store) -> None:
-    oracle = alike(15, first_hour=10, seed=3)
+    oracle = similar_posts(15, first_hour=10, seed=3)
     async with store.holding(oracle) as pool:
         found = await benchmark(pool, oracle, 1)
 
@@ -107,7 +107,7 @@ async def test_without_enough_posts_there_is_no_verdict(store: Store) -> None:
 
 
 async def test_before_fifteen_minutes_there_is_no_verdict(store: Store) -> None:
-    oracle = alike(60, first_hour=10, seed=4)
+    oracle = similar_posts(60, first_hour=10, seed=4)
     young = Post(1, 1, "Tech", NOW - timedelta(minutes=14), "Title")
     posts = [young, *oracle.world.posts[1:]]
     oracle = replace(oracle, world=replace(oracle.world, posts=posts))
@@ -119,7 +119,7 @@ async def test_before_fifteen_minutes_there_is_no_verdict(store: Store) -> None:
 
 
 async def test_posts_of_which_days_expired_are_no_standard(store: Store) -> None:
-    oracle = alike(260, first_hour=10, seed=5)
+    oracle = similar_posts(260, first_hour=10, seed=5)
     async with store.holding(oracle) as pool:
         before = await benchmark(pool, oracle, 1)
         await store.connection.execute("SELECT drop_partition($1)", (NOW - 3 * 24 * HOUR).date())
@@ -130,7 +130,7 @@ async def test_posts_of_which_days_expired_are_no_standard(store: Store) -> None
 
 
 async def test_path_is_that_of_the_latest_posts_that_reached_each_age(store: Store) -> None:
-    oracle = alike(500, first_hour=10, seed=6)
+    oracle = similar_posts(500, first_hour=10, seed=6)
     posts = oracle.world.posts
     engaged: dict[int, list[datetime]] = {post.post_id: [] for post in posts}
     for event in oracle.world.engagements:

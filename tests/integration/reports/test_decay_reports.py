@@ -18,7 +18,7 @@ from analytics_api.statistics.decay import half_life
 from loadgen.verification.oracle import Oracle
 from loadgen.verification.world import Author, Engagement, Post, World
 from tests.integration.reports.conftest import NOWS, UNKNOWN_POST, Store, context_of
-from tests.integration.reports.equal_age import aged, lively
+from tests.integration.reports.equal_age import aged, oracles_with_ages
 from tests.integration.reports.test_reports import bounded
 from tests.integration.reports.test_scoped_reports import DAYS, filters, holding, scope
 
@@ -28,7 +28,7 @@ SCALE, SHAPE = 36, 0.8
 
 
 @bounded
-@given(oracle=lively(days=DAYS), chosen=st.just(Filters()) | filters)
+@given(oracle=oracles_with_ages(days=DAYS), chosen=st.just(Filters()) | filters)
 async def test_decay(store: Store, oracle: Oracle, chosen: Filters) -> None:
     wanted = scope(oracle, 30, chosen)
     expected: dict[str | None, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))

@@ -22,9 +22,17 @@ from analytics_api.reports.opportunity import opportunity
 from analytics_api.statistics.shrinkage import Unit, interval, shrink_all
 from loadgen.verification.oracle import Oracle
 from tests.integration.reports.conftest import Store, all_rows, choices, context_of, joined, rows_of
-from tests.integration.reports.equal_age import Aged, aged, lively, mean, recorded_since, sums, unit
+from tests.integration.reports.equal_age import (
+    Aged,
+    aged,
+    mean,
+    oracles_with_ages,
+    recorded_since,
+    sums,
+)
 from tests.integration.reports.test_reports import bounded
 from tests.integration.reports.test_scoped_reports import DAYS, filters, holding, scope
+from tests.unit.api.test_shrinkage import unit
 
 ages = st.sampled_from(AGES)
 
@@ -45,7 +53,7 @@ def by_category(posts: list[Aged], chosen: Filters) -> dict[str, list[int]]:
 
 
 @bounded
-@given(oracle=lively(days=DAYS))
+@given(oracle=oracles_with_ages(days=DAYS))
 async def test_first_hours(store: Store, oracle: Oracle) -> None:
     async with holding(store, oracle) as pool:
         rows = await pool.fetch("SELECT * FROM first_hours")
@@ -72,7 +80,7 @@ async def test_first_hours(store: Store, oracle: Oracle) -> None:
 
 @bounded
 @given(
-    oracle=lively(days=DAYS),
+    oracle=oracles_with_ages(days=DAYS),
     hours=ages,
     chosen=st.just(Filters()) | filters,
     sort=st.sampled_from(choices(FairPostsParameters, "sort")),
@@ -128,7 +136,7 @@ def author_units(posts: list[Aged], chosen: Filters) -> dict[int, Any]:
         ]
         if sum(others):
             usual = mean(others)
-            added = unit([(y, usual) for y in earned])._replace(
+            added = unit(earned, [usual] * len(earned))._replace(
                 by_posts=(len(earned) * usual) ** 2 / len(others),
                 by_events=(len(earned) * usual) ** 2 / sum(others),
             )
@@ -139,7 +147,7 @@ def author_units(posts: list[Aged], chosen: Filters) -> dict[int, Any]:
 
 @bounded
 @given(
-    oracle=lively(days=DAYS),
+    oracle=oracles_with_ages(days=DAYS),
     hours=ages,
     chosen=st.just(Filters()) | filters,
     limit=st.integers(1, 5),
@@ -183,7 +191,7 @@ async def test_fair_authors_page_after_page(
 
 
 @bounded
-@given(oracle=lively(days=(90, 180)), hours=ages, chosen=st.just(Filters()) | filters)
+@given(oracle=oracles_with_ages(days=(90, 180)), hours=ages, chosen=st.just(Filters()) | filters)
 async def test_opportunity(store: Store, oracle: Oracle, hours: int, chosen: Filters) -> None:
     wanted = scope(oracle, 90, chosen)
     posts = of_period(oracle, hours, wanted)
@@ -229,7 +237,7 @@ async def test_opportunity(store: Store, oracle: Oracle, hours: int, chosen: Fil
 
 @bounded
 @given(
-    oracle=lively(days=(30, 60, 90)),
+    oracle=oracles_with_ages(days=(30, 60, 90)),
     hours=ages,
     chosen=st.just(Filters()) | filters,
     by=st.sampled_from(["tenure", "joined"]),

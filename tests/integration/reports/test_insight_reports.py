@@ -32,7 +32,7 @@ from tests.integration.reports.conftest import (
     oracles,
     rows_of,
 )
-from tests.integration.reports.equal_age import Aged, aged, lively, recorded_since, sums, unit
+from tests.integration.reports.equal_age import Aged, aged, oracles_with_ages, recorded_since, sums
 from tests.integration.reports.test_reports import bounded
 from tests.integration.reports.test_scoped_reports import (
     DAYS,
@@ -44,6 +44,7 @@ from tests.integration.reports.test_scoped_reports import (
     scope,
     tags,
 )
+from tests.unit.api.test_shrinkage import unit
 
 GROUPINGS = st.sampled_from(choices(AudienceParameters, "by"))
 STEPS = ("view", "like", "comment", "share")
@@ -79,7 +80,7 @@ async def test_funnel(store: Store, oracle: Oracle, chosen: Filters) -> None:
 
 
 def readings_of(events: list[Engagement]) -> dict[Any, set[str]]:
-    """What each known user did with each post."""
+    """Return the types of each known user's events of each post."""
     kinds: dict[Any, set[str]] = defaultdict(set)
     for event in events:
         if event.user_id is not None:
@@ -129,7 +130,11 @@ async def test_audience(store: Store, oracle: Oracle, by: Any, chosen: Filters) 
 
 
 @bounded
-@given(oracle=lively(days=DAYS), hours=st.sampled_from(AGES), chosen=st.just(Filters()) | filters)
+@given(
+    oracle=oracles_with_ages(days=DAYS),
+    hours=st.sampled_from(AGES),
+    chosen=st.just(Filters()) | filters,
+)
 async def test_post_features(store: Store, oracle: Oracle, hours: int, chosen: Filters) -> None:
     wanted = scope(oracle, 30, chosen)
     posts: dict[Any, list[tuple[float, int]]] = defaultdict(list)
@@ -182,7 +187,11 @@ def levels_of(feature: str, pairs: list[tuple[float, int]]) -> list[Level]:
 
 
 @bounded
-@given(oracle=lively(days=DAYS), hours=st.sampled_from(AGES), chosen=st.just(Filters()) | filters)
+@given(
+    oracle=oracles_with_ages(days=DAYS),
+    hours=st.sampled_from(AGES),
+    chosen=st.just(Filters()) | filters,
+)
 async def test_author_rates(store: Store, oracle: Oracle, hours: int, chosen: Filters) -> None:
     wanted = scope(oracle, 30, Filters(chosen.category, 0, None, chosen.tag, chosen.promoted))
     posts = young(oracle, hours, wanted)
@@ -202,13 +211,9 @@ async def test_author_rates(store: Store, oracle: Oracle, hours: int, chosen: Fi
             whole = len(others) if kind == "view" else sum(post.kinds["view"] for post in others)
             if not whole:
                 continue
-            pairs = [
-                (post.kinds[kind], size * of_others / whole)
-                for post, size in zip(mine, sizes, strict=True)
-            ]
-            usual = sum(e for _, e in pairs)
-            added = unit(pairs)._replace(
-                by_posts=usual**2 / len(others), by_events=usual**2 / of_others
+            usual = [size * of_others / whole for size in sizes]
+            added = unit([post.kinds[kind] for post in mine], usual)._replace(
+                by_posts=sum(usual) ** 2 / len(others), by_events=sum(usual) ** 2 / of_others
             )
             before = expected.get((author, kind), Unit(0, *[0.0] * 7))
             expected[author, kind] = Unit(*map(operator.add, before, added))
@@ -231,7 +236,7 @@ def young(oracle: Oracle, hours: int, wanted: Period) -> list[Aged]:
 
 
 @bounded
-@given(oracle=lively(days=(15, 30)), hours=st.sampled_from([1, 48]))
+@given(oracle=oracles_with_ages(days=(15, 30)), hours=st.sampled_from([1, 48]))
 async def test_author_outcomes_in_two_periods(store: Store, oracle: Oracle, hours: int) -> None:
     start, young = oracle.now - timedelta(days=15), timedelta(hours=hours)
     before = start - timedelta(days=15)
@@ -250,10 +255,9 @@ async def test_author_outcomes_in_two_periods(store: Store, oracle: Oracle, hour
                     for event in oracle.world.engagements
                 )
                 outcomes[key].append(earned)
-    query = load("author_outcomes")
-    values = query.bind(authors=authors, before=before, start=start, end=oracle.now, hours=hours)
+    values = {"authors": authors, "before": before, "start": start, "end": oracle.now}
     async with holding(store, oracle) as pool:
-        rows = await pool.fetch(query.text, *values)
+        rows = await load("author_outcomes").fetch(pool, **values, hours=hours)
 
     assert [(row["author_id"], row["is_after"]) for row in rows] == [
         (author, after) for author in authors for after in (False, True)

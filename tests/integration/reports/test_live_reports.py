@@ -1,4 +1,4 @@
-"""What happens at this moment equals a plain count of the raw events."""
+"""Live reports equal a plain count of the raw events."""
 
 import operator
 from collections import Counter
@@ -18,8 +18,8 @@ MINUTE = timedelta(minutes=1)
 
 
 @st.composite
-def moments(draw: Any) -> Oracle:
-    """A world with much going on in the last minutes, often just where a second begins."""
+def oracles_of_minutes(draw: Any) -> Oracle:
+    """A world with many events in the last minutes, often at the start of a second."""
     oracle = draw(oracles())
     world = oracle.world
     until = oracle.now.replace(microsecond=0)
@@ -35,13 +35,8 @@ def moments(draw: Any) -> Oracle:
     return Oracle(busy, oracle.zone, oracle.now)
 
 
-async def ask(connection: Any, name: str, **values: Any) -> list[Any]:
-    query = sql.load(name)
-    return list(await connection.fetch(query.text, *query.bind(**values)))
-
-
 @bounded
-@given(oracle=moments(), limit=st.integers(1, 5))
+@given(oracle=oracles_of_minutes(), limit=st.integers(1, 5))
 async def test_live_posts(store: Store, oracle: Oracle, limit: int) -> None:
     posts = {post.post_id: post for post in oracle.world.posts}
     since = oracle.now - 5 * MINUTE
@@ -56,7 +51,8 @@ async def test_live_posts(store: Store, oracle: Oracle, limit: int) -> None:
             unknown.append(event.post_id)
     ranked = sorted(counted, key=lambda post_id: (-counted[post_id].total(), post_id))
     async with store.holding(oracle) as connection:
-        found = await ask(connection, "live_posts", since=since, until=oracle.now, limit=limit)
+        live_posts = sql.load("live_posts")
+        found = await live_posts.fetch(connection, since=since, until=oracle.now, limit=limit)
     rows = [row for row in found if row["post_id"] is not None]
     others = [row for row in found if row["post_id"] is None]
 
@@ -72,7 +68,7 @@ async def test_live_posts(store: Store, oracle: Oracle, limit: int) -> None:
 
 
 @bounded
-@given(oracle=moments())
+@given(oracle=oracles_of_minutes())
 async def test_live_seconds(store: Store, oracle: Oracle) -> None:
     until = oracle.now.replace(microsecond=0)
     since = until - MINUTE
@@ -81,6 +77,6 @@ async def test_live_seconds(store: Store, oracle: Oracle) -> None:
         if since <= event.at < until:
             seconds[(event.at - since) // timedelta(seconds=1)] += 1
     async with store.holding(oracle) as connection:
-        rows = await ask(connection, "live_seconds", since=since, until=until)
+        rows = await sql.load("live_seconds").fetch(connection, since=since, until=until)
 
     assert [row["events"] for row in rows] == seconds

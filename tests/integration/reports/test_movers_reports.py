@@ -1,4 +1,4 @@
-"""What is said to move equals a plain recomputation from the raw events."""
+"""Movers equal a plain recomputation from the raw events."""
 
 import math
 import statistics
@@ -29,7 +29,7 @@ from analytics_api.statistics.baseline import (
 from loadgen.verification.oracle import Oracle
 from loadgen.verification.world import Author, Engagement, Post, World
 from tests.integration.reports.conftest import KINDS, Store, context_of, oracles, rows_of
-from tests.integration.reports.equal_age import aged, lively, recorded_since
+from tests.integration.reports.equal_age import aged, oracles_with_ages, recorded_since
 from tests.integration.reports.test_reports import bounded
 from tests.integration.reports.test_scoped_reports import Recount, filters, holding
 
@@ -37,8 +37,8 @@ WEEKS = (7, 14, 21, 28, 35, 42, 56)
 
 
 @st.composite
-def crowds(draw: Any) -> Oracle:
-    """A world with crowds of events before now, and at the same hour of some weeks before."""
+def oracles_with_peaks(draw: Any) -> Oracle:
+    """A world with many events before now, and at the same hour of some weeks before."""
     oracle = draw(oracles(days=WEEKS).filter(lambda drawn: drawn.world.posts))
     world = oracle.world
     ids = [post.post_id for post in world.posts]
@@ -98,7 +98,7 @@ def histories(recount: Recount, spans: list[Any], newest: Any) -> Iterable[Histo
 
 @bounded
 @given(
-    oracle=crowds(),
+    oracle=oracles_with_peaks(),
     hours=st.sampled_from([1, 24, 168]),
     chosen=st.just(Filters()) | filters,
     allowed=st.sampled_from([0.5, 20.0, 1000.0]),
@@ -176,7 +176,7 @@ def check_cause(row: Any, recount: Recount, spans: list[Any], tide: float) -> No
     assert row.cause_title == recount.posts[row.cause_post_id].title
 
 
-class Stretch(NamedTuple):
+class AgeInterval(NamedTuple):
     """A post between two ages: what counts of its engagements, and its level."""
 
     post: Post
@@ -184,9 +184,9 @@ class Stretch(NamedTuple):
     level: float
 
 
-def stretches(oracle: Oracle, hours: int, chosen: Filters) -> dict[int, list[Stretch]]:
-    """The posts of 90 days by the age at which a stretch ends that is not longer than a window."""
-    found: dict[int, list[Stretch]] = {}
+def age_intervals(oracle: Oracle, hours: int, chosen: Filters) -> dict[int, list[AgeInterval]]:
+    """Return the posts of 90 days by the end of each age interval that fits into a window."""
+    found: dict[int, list[AgeInterval]] = {}
     for begin, end in zip([0, *AGES], AGES, strict=False):
         if end - begin <= hours:
             earlier = {each.post.post_id: each.kinds for each in aged(oracle, begin, chosen)}
@@ -195,15 +195,19 @@ def stretches(oracle: Oracle, hours: int, chosen: Filters) -> dict[int, list[Str
                 if oracle.now - timedelta(days=90) <= each.post.published:
                     own = each.kinds - earlier[each.post.post_id]
                     total = sum(own[kind] for kind in KINDS if chosen.kind in {None, kind})
-                    found[end].append(Stretch(each.post, own, math.log1p(total)))
+                    found[end].append(AgeInterval(each.post, own, math.log1p(total)))
     return found
 
 
 @bounded
-@given(oracle=lively(days=(1, 2, 7)), chosen=filters, hours=st.sampled_from([1, 6, 24, 167, 168]))
+@given(
+    oracle=oracles_with_ages(days=(1, 2, 7)),
+    chosen=filters,
+    hours=st.sampled_from([1, 6, 24, 167, 168]),
+)
 async def test_movers_by_age(store: Store, oracle: Oracle, chosen: Filters, hours: int) -> None:
     start = oracle.now - timedelta(hours=hours)
-    alike = stretches(oracle, hours, chosen)
+    alike = age_intervals(oracle, hours, chosen)
     async with holding(store, oracle) as pool:
         peers = Period(oracle.now - timedelta(days=90), oracle.now, oracle.zone, chosen)
         rows = await rows_of(
@@ -246,7 +250,7 @@ async def test_movers_by_age(store: Store, oracle: Oracle, chosen: Filters, hour
 
 @pytest.mark.parametrize("hours", [1, 24])
 async def test_post_that_stopped_does_not_rise(store: Store, hours: int) -> None:
-    """It was engaged with on its first days alone, much more than others, and is nearly a week."""
+    """A post with many events in its first days only is nearly a week old."""
     now = datetime(2026, 5, 20, 12, tzinfo=UTC)
     posts = [Post(n, 1, "Tech", now - timedelta(hours=36 * n), f"post {n}") for n in range(1, 60)]
     star = Post(99, 1, "Tech", now - timedelta(days=6, hours=22), "star")

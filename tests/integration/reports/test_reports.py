@@ -33,7 +33,7 @@ bounded = settings(
 
 
 def plain(found: BaseModel | list[Any]) -> Any:
-    """What the models say, as the oracle says it."""
+    """Return models in the form of the oracle."""
     if isinstance(found, list):
         return [plain(row) for row in found]
     # The oracle's world has numbers alone, and is recorded since ever.

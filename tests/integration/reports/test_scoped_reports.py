@@ -82,23 +82,26 @@ async def known_id(_kind: str, text: str) -> int:
     return int(text)
 
 
+def is_chosen(post: Post, chosen: Filters) -> bool:
+    """Return whether the filters choose a post."""
+    with_metadata = is_promoted(post.post_id) is not None
+    return (
+        chosen.category in {"", post.category}
+        and chosen.author in {0, post.author_id}
+        and (not chosen.tag or (with_metadata and chosen.tag in tags(post.post_id)))
+        and chosen.promoted in {None, bool(is_promoted(post.post_id))}
+    )
+
+
 class Recount:
-    """Counts what a scope chooses, one event after the other."""
+    """Counts the events of a scope one by one."""
 
     def __init__(self, oracle: Oracle, chosen: Period) -> None:
         self.scope = chosen
-        self.posts = {post.post_id: post for post in oracle.world.posts if self.has(post)}
+        self.posts = {
+            post.post_id: post for post in oracle.world.posts if is_chosen(post, chosen.filters)
+        }
         self.engagements = oracle.world.engagements
-
-    def has(self, post: Any) -> bool:
-        chosen = self.scope.filters
-        with_metadata = is_promoted(post.post_id) is not None
-        return (
-            chosen.category in {"", post.category}
-            and chosen.author in {0, post.author_id}
-            and (not chosen.tag or (with_metadata and chosen.tag in tags(post.post_id)))
-            and chosen.promoted in {None, bool(is_promoted(post.post_id))}
-        )
 
     def between(self, start: datetime, end: datetime) -> list[Engagement]:
         return [
@@ -153,8 +156,7 @@ async def test_overview(store: Store, oracle: Oracle, days: int, chosen: Filters
 
 
 def begins(wanted: Period, interval: str) -> list[datetime]:
-    """The instants at which the intervals of a scope begin, by asking each microsecond's local
-    time only where it may change: at full quarters of an hour."""
+    """Return the starts of a scope's intervals: quarters of an hour with another label."""
     quarter = timedelta(minutes=15)
     start = wanted.start.astimezone(wanted.zone)
     found: list[datetime] = []

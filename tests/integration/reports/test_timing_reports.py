@@ -1,4 +1,4 @@
-"""What is said of publishing times equals a plain recomputation from the raw events."""
+"""Reports about publishing times equal a plain recomputation from the raw events."""
 
 import statistics
 from collections import Counter, defaultdict
@@ -25,7 +25,7 @@ from analytics_api.statistics.places import Pair
 from analytics_api.statistics.slots import Place, slots_of
 from loadgen.verification.oracle import Oracle
 from tests.integration.reports.conftest import Store, all_rows, context_of, rows_of
-from tests.integration.reports.equal_age import aged, lively
+from tests.integration.reports.equal_age import aged, oracles_with_ages
 from tests.integration.reports.test_reports import bounded
 from tests.integration.reports.test_scoped_reports import DAYS, Recount, filters, holding, scope
 from tests.unit.api.test_slots import pairs_of
@@ -38,8 +38,8 @@ def place(moment: Any, wanted: Period) -> Place:
     return int(local.strftime("%w")), local.hour
 
 
-def best_but_for_luck(values: list[int]) -> int:
-    """The greatest once the greatest twentieth, at least one of several, is left out."""
+def largest_without_outliers(values: list[int]) -> int:
+    """Return the largest value without the largest twentieth, at least one of several."""
     ordered = sorted(values)
     while len(ordered) - 1 > 0.95 * (len(values) - 1):
         ordered.pop()
@@ -57,7 +57,7 @@ def slot_pairs(oracle: Oracle, hours: int, wanted: Period) -> list[Pair]:
     capped: list[tuple[Any, datetime, int, float]] = []
     for group, posts in own.items():
         if len(posts) > 1:
-            most = max(best_but_for_luck([earned for _, earned in posts]), 5)
+            most = max(largest_without_outliers([earned for _, earned in posts]), 5)
             bounded_posts = [min(earned, most) for _, earned in posts]
             mean = sum(bounded_posts) / len(posts)
             capped += [
@@ -80,7 +80,7 @@ def slot_pairs(oracle: Oracle, hours: int, wanted: Period) -> list[Pair]:
 
 @bounded
 @given(
-    oracle=lively(days=DAYS),
+    oracle=oracles_with_ages(days=DAYS),
     hours=ages,
     chosen=st.just(Filters()) | filters,
     least=st.integers(1, 12),
@@ -113,7 +113,11 @@ async def test_when_to_post(
 
 
 @bounded
-@given(oracle=lively(days=DAYS), chosen=st.just(Filters()) | filters, limit=st.integers(1, 5))
+@given(
+    oracle=oracles_with_ages(days=DAYS),
+    chosen=st.just(Filters()) | filters,
+    limit=st.integers(1, 5),
+)
 async def test_posting_hours_page_after_page(
     store: Store, oracle: Oracle, chosen: Filters, limit: int
 ) -> None:

@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,34 +117,3 @@ async def test_series_of_a_partly_restored_day_counts_the_rows_that_are_there(
 
     assert [point.total_engagements or 0 for point in points] == [0, 2, 0, 0]
     assert overview.current.total_engagements == 2
-
-
-@pytest.mark.parametrize(
-    ("zone", "now", "days", "starts"),
-    [
-        (
-            "Africa/Cairo",
-            "2026-04-26T12:00:00+00:00",
-            3,
-            ["23T00:00:00+02:00", "24T01:00:00+03:00", "25T00:00:00+03:00", "26T00:00:00+03:00"],
-        ),
-    ],
-)
-async def test_daily_series_counts_each_day_after_a_skipped_midnight(
-    store: Store, zone: str, now: str, days: int, starts: list[str]
-) -> None:
-    place, moment = ZoneInfo(zone), datetime.fromisoformat(now)
-    first = days_before(days, place, moment)
-    engagements = [
-        Engagement(1, "view", None, first + timedelta(hours=hour))
-        for hour in range(int((moment - first) / timedelta(hours=1)))
-    ]
-    world = World(
-        [Author(1, "author 1", "Tech")], [Post(1, 1, "Tech", SINCE, "post 1")], engagements
-    )
-    scope = Period(first, moment, place)
-    async with store.holding(Oracle(world, place, moment)) as pool:
-        points = await series(context_of(pool, scope), SeriesParameters(interval="day"))
-
-    assert [point.start.isoformat()[8:] for point in points] == starts
-    assert [point.total_engagements for point in points] == [24, 23, 24, 15]

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 import sql
 from loadgen.seed import seed
 from tests.conftest import Database
+from tests.databases import connection_to
 
 NOW = datetime.now(UTC)
 
@@ -71,8 +71,7 @@ SELECT c.relname
 async def full(database: Database) -> AsyncIterator[Any]:
     """A connection to the full catalogue, with 60 days of 20 engagements a post and day."""
     await seed(database.url)
-    connection = await asyncpg.connect(database.url)
-    try:
+    async with connection_to(database.url) as connection:
         await connection.execute(
             "SELECT ensure_partition((now() - i * interval '1 day')::date)"
             "  FROM generate_series(0, 60) AS i"
@@ -97,8 +96,6 @@ async def full(database: Database) -> AsyncIterator[Any]:
         await connection.execute("SELECT refresh_search()")
         await connection.execute("ANALYZE")
         yield connection
-    finally:
-        await connection.close()
 
 
 async def test_every_index_is_used_by_its_query_on_the_full_catalogue(full: Any) -> None:

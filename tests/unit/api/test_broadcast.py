@@ -1,4 +1,4 @@
-"""Subscribers get what they missed, and none of them delays another one."""
+"""Subscribers get missed messages, and do not delay each other."""
 
 import asyncio
 

@@ -17,14 +17,6 @@ CHANGING = (
 )  # fmt: skip
 
 
-def labels(zone: str, start: str, end: str, interval: Interval) -> list[str]:
-    """Return the bounds of the intervals of a period, as the clocks of the zone show them."""
-    place = ZoneInfo(zone)
-    first, last = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (start, end))
-    found = interval_bounds(first, last, interval, place)
-    return [instant.astimezone(place).isoformat() for instant in found]
-
-
 @pytest.mark.parametrize(
     ("zone", "day", "start"),
     [
@@ -49,45 +41,49 @@ def test_days_before_counts_days_of_the_zone() -> None:
     assert days_before(2, cairo, now) == datetime(2026, 4, 23, 22, tzinfo=UTC)
 
 
-def test_days_after_a_skipped_midnight_start_at_midnight() -> None:
-    assert labels("Africa/Cairo", "2026-04-22T22:00", "2026-04-25T12:00", "day") == [
-        "2026-04-23T00:00:00+02:00",
-        "2026-04-24T01:00:00+03:00",
-        "2026-04-25T00:00:00+03:00",
-        "2026-04-26T00:00:00+03:00",
-    ]
+@pytest.mark.parametrize(
+    ("zone", "start", "end", "interval", "bounds"),
+    [
+        pytest.param(
+            "Africa/Cairo", "2026-04-22T22:00", "2026-04-25T12:00", "day",
+            ["2026-04-23T00:00:00+02:00", "2026-04-24T01:00:00+03:00",
+             "2026-04-25T00:00:00+03:00", "2026-04-26T00:00:00+03:00"],
+            id="skipped midnight",
+        ),
+        pytest.param(
+            "Pacific/Apia", "2011-12-29T12:00", "2011-12-31T09:00", "day",
+            ["2011-12-29T00:00:00-10:00", "2011-12-31T00:00:00+14:00",
+             "2012-01-01T00:00:00+14:00"],
+            id="skipped day",
+        ),
+        pytest.param(
+            "Europe/Vienna", "2026-10-24T23:30", "2026-10-25T02:00", "hour",
+            ["2026-10-25T01:00:00+02:00", "2026-10-25T02:00:00+02:00",
+             "2026-10-25T02:00:00+01:00", "2026-10-25T03:00:00+01:00"],
+            id="repeated hour",
+        ),
+        pytest.param(
+            "Australia/Lord_Howe", "2026-04-04T14:10", "2026-04-04T16:00", "hour",
+            ["2026-04-05T01:00:00+11:00", "2026-04-05T01:30:00+10:30",
+             "2026-04-05T02:00:00+10:30", "2026-04-05T03:00:00+10:30"],
+            id="repeated half hour",
+        ),
+        pytest.param(
+            "Australia/Lord_Howe", "2026-04-04T15:10", "2026-04-04T16:00", "hour",
+            ["2026-04-05T01:30:00+10:30", "2026-04-05T02:00:00+10:30",
+             "2026-04-05T03:00:00+10:30"],
+            id="period that begins within the repeated half hour",
+        ),
+    ],
+)  # fmt: skip
+def test_intervals_follow_changes_of_the_clocks(
+    zone: str, start: str, end: str, interval: Interval, bounds: list[str]
+) -> None:
+    place = ZoneInfo(zone)
+    first, last = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (start, end))
+    found = interval_bounds(first, last, interval, place)
 
-
-def test_skipped_day_has_no_interval() -> None:
-    assert labels("Pacific/Apia", "2011-12-29T12:00", "2011-12-31T09:00", "day") == [
-        "2011-12-29T00:00:00-10:00",
-        "2011-12-31T00:00:00+14:00",
-        "2012-01-01T00:00:00+14:00",
-    ]
-
-
-def test_repeated_hour_is_two_intervals_told_apart_by_their_offset() -> None:
-    assert labels("Europe/Vienna", "2026-10-24T23:30", "2026-10-25T02:00", "hour") == [
-        "2026-10-25T01:00:00+02:00",
-        "2026-10-25T02:00:00+02:00",
-        "2026-10-25T02:00:00+01:00",
-        "2026-10-25T03:00:00+01:00",
-    ]
-
-
-def test_half_hour_that_the_clocks_repeat_is_an_interval() -> None:
-    assert labels("Australia/Lord_Howe", "2026-04-04T14:10", "2026-04-04T16:00", "hour") == [
-        "2026-04-05T01:00:00+11:00",
-        "2026-04-05T01:30:00+10:30",
-        "2026-04-05T02:00:00+10:30",
-        "2026-04-05T03:00:00+10:30",
-    ]
-    # A period may begin within the repeated half hour.
-    assert labels("Australia/Lord_Howe", "2026-04-04T15:10", "2026-04-04T16:00", "hour") == [
-        "2026-04-05T01:30:00+10:30",
-        "2026-04-05T02:00:00+10:30",
-        "2026-04-05T03:00:00+10:30",
-    ]
+    assert [instant.astimezone(place).isoformat() for instant in found] == bounds
 
 
 @given(

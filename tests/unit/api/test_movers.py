@@ -1,4 +1,4 @@
-"""What moves, and what only seems to."""
+"""Detection of unusual changes, and of changes by chance."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

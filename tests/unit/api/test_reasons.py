@@ -1,4 +1,4 @@
-"""Why an author earns less: only what is clear, with its numbers."""
+"""Significant reasons for low engagement of an author, with their numbers."""
 
 from collections.abc import Mapping
 from typing import Any

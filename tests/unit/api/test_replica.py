@@ -1,4 +1,4 @@
-"""How far a replica is behind, judged from positions in the write-ahead log."""
+"""The lag of a replica, from positions in the write-ahead log."""
 
 from analytics_api.replica import Positions
 

@@ -86,12 +86,6 @@ def test_verdict_finds_a_good_and_a_weak_hour() -> None:
     assert verdicts.count("weak") <= 4
 
 
-def test_no_hour_is_good_or_weak_where_hours_do_not_differ() -> None:
-    verdicts = {found.verdict for seed in range(5) for found in slots_of(world(seed, {}), 10)}
-
-    assert verdicts == {"usual"}
-
-
 def test_verdict_of_a_day_without_posts_is_thin() -> None:
     pairs = [pair for pair in world(2, {}) if pair.kind != "slot" or pair.place // 24 != 3]
     slots = slots_of(pairs, least_posts=10)

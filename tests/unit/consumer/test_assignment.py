@@ -14,7 +14,7 @@ from tests.factories import Message
 
 
 class TopicOfOnePartition:
-    """As much of Topic as is needed: partition 0 is assigned."""
+    """A fake Topic: partition 0 is assigned."""
 
     def __init__(self) -> None:
         self.is_paused = False

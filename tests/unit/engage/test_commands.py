@@ -58,7 +58,9 @@ def test_unknown_command_is_named_with_similar_ones() -> None:
 @pytest.mark.parametrize(
     "command", [["status"], ["ledger"], ["seed"], ["db", "verify"]], ids=" ".join
 )
-def test_without_a_stack_commands_say_how_to_start_one(command: list[str], tmp_path: Path) -> None:
+def test_commands_without_a_stack_explain_how_to_start_one(
+    command: list[str], tmp_path: Path
+) -> None:
     answer = runner.invoke(app, [*command, "--dir", str(tmp_path)])
 
     assert answer.exit_code == 3

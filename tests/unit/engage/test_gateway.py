@@ -1,4 +1,4 @@
-"""The gateway's judgement of who connects, and its login at the broker."""
+"""The gateway's check of the owner of a connection, and its login at the broker."""
 
 import asyncio
 import os

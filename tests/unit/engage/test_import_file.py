@@ -1,4 +1,4 @@
-"""Files as lines that the services take."""
+"""Files are read as lines that the services accept."""
 
 import csv
 import io
@@ -49,7 +49,7 @@ def test_texts_stay_texts_even_if_they_look_like_numbers(tmp_path: Path) -> None
     assert things(written(tmp_path, "a.csv", "title\n2026\n")) == [{"title": "2026"}]
 
 
-def test_an_id_of_digits_is_a_number_wherever_it_stands(tmp_path: Path) -> None:
+def test_id_of_digits_is_a_number_wherever_it_stands(tmp_path: Path) -> None:
     text = "id,author,post,user\n7,8,9,10\nslug,ann,a-1,u\n007,08,09,010\n"
 
     assert things(written(tmp_path, "a.csv", text)) == [
@@ -60,7 +60,7 @@ def test_an_id_of_digits_is_a_number_wherever_it_stands(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_spreadsheets_way_of_writing_is_understood(tmp_path: Path, delimiter: str) -> None:
+def test_csv_of_a_spreadsheet_is_parsed(tmp_path: Path, delimiter: str) -> None:
     cells = ["id", "title", "tags"], ["größe", '"Über ""Größe"", 1\n2. Zeile"', '"a;b"']
     text = "\ufeff" + "\r\n".join(delimiter.join(row) for row in cells)
 
@@ -69,14 +69,14 @@ def test_a_spreadsheets_way_of_writing_is_understood(tmp_path: Path, delimiter: 
     ]
 
 
-def test_a_row_with_too_many_cells_is_no_line_to_be_sent(tmp_path: Path) -> None:
+def test_row_with_too_many_cells_is_a_fault(tmp_path: Path) -> None:
     lines = list(read(written(tmp_path, "a.csv", "id,title\n1,a,b\n2,c\n3\n"), COLUMNS))
 
     assert [line.number for line in lines if line.fault] == [2]
     assert json.loads(lines[2].body) == {"id": 3}
 
 
-def test_blank_lines_are_nothing(tmp_path: Path) -> None:
+def test_blank_lines_are_skipped(tmp_path: Path) -> None:
     ndjson = written(tmp_path, "a.ndjson", '\n{"id":1}\n\n{"id":2}')
     csv = written(tmp_path, "a.csv", "id\n\n1\n\n2\n")
 
@@ -185,7 +185,7 @@ def test_lines_of_several_kinds_name_theirs(tmp_path: Path) -> None:
     assert kinds == ["author", "post"]
 
 
-def test_the_same_file_gives_the_same_identities_and_equal_lines_different_ones(
+def test_same_file_gives_the_same_identities_and_equal_lines_different_ones(
     tmp_path: Path,
 ) -> None:
     path = written(

@@ -1,4 +1,4 @@
-"""Lines on their way to a service, which is one in memory."""
+"""Lines are sent to a fake service."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from runtime.progress import silent
 
 @dataclass(frozen=True)
 class Service(Endpoint):
-    """Refuses what says ``wrong``, with these codes, and authors that were not sent before."""
+    """Rejects lines with ``wrong`` with these codes, and lines with an unknown author."""
 
     taken: list[Any] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
@@ -61,8 +61,8 @@ def test_every_fault_of_a_line_is_reported_and_the_line_counted_once() -> None:
     assert found == Delivery(3, 2)
 
 
-class Terse(Service):
-    """Explains only the first hundred errors of a reply."""
+class ServiceWithFewDetails(Service):
+    """Gives details of the first hundred errors only."""
 
     def post(self, bodies: Sequence[bytes], query: str = "") -> list[dict[str, Any]]:
         errors = super().post(bodies, query)
@@ -75,7 +75,7 @@ class Terse(Service):
 def test_every_bad_line_is_explained_however_many_there_are(is_dry_run: bool) -> None:
     faults: list[Fault] = []
     asked, things = (
-        Terse("http://service/lines", None),
+        ServiceWithFewDetails("http://service/lines", None),
         lines(*[{"wrong": ["bad_time"]}] * 1_000),
     )
     if is_dry_run:
@@ -138,7 +138,7 @@ def test_checkpoints_end_at_the_first_rejected_line() -> None:
     assert noted == [501]
 
 
-def test_a_batch_has_neither_too_many_lines_nor_too_many_bytes() -> None:
+def test_batch_has_neither_too_many_lines_nor_too_many_bytes() -> None:
     small = [Line(number, b"{}") for number in range(1, 1201)]
     large = [Line(number, b"x" * 200_000) for number in range(1201, 1206)]
 

@@ -1,4 +1,4 @@
-"""`engage keys`, over a file alone."""
+"""`engage keys` with a key file, without a stack."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def create(path: Path, *options: str) -> Any:
     return runner.invoke(app, ["keys", "create", "--dir", str(path.parent / "none"), *options])
 
 
-async def test_a_key_is_shown_once_and_listed_with_origins_rate_and_last_use(path: Path) -> None:
+async def test_key_is_shown_once_and_listed_with_origins_rate_and_last_use(path: Path) -> None:
     origins = ("--origin", "https://A.example:443", "--origin", "http://localhost:1")
     made = create(path, "--scope", "ingest", "--label", "web", *origins, "--rate", "2.5/s")
     assert made.exit_code == 0, made.output
@@ -65,7 +65,7 @@ def test_list_shows_when_a_key_expires(path: Path) -> None:
         pytest.param(["--expires", "2020-01-01"], "in the past", id="past"),
     ],
 )
-def test_nonsense_makes_no_key(path: Path, options: list[str], says: str) -> None:
+def test_invalid_options_create_no_key(path: Path, options: list[str], says: str) -> None:
     answer = create(path, "--scope", "ingest", *options)
 
     assert answer.exit_code == 2
@@ -73,14 +73,14 @@ def test_nonsense_makes_no_key(path: Path, options: list[str], says: str) -> Non
     assert not path.exists()
 
 
-def test_an_admin_key_is_not_for_pages(path: Path) -> None:
+def test_admin_key_cannot_have_origins(path: Path) -> None:
     answer = create(path, "--scope", "admin", "--origin", "https://a.example")
 
     assert answer.exit_code == 2
     assert not path.exists()
 
 
-def test_an_unlimited_key_is_kept_as_one(path: Path) -> None:
+def test_key_without_options_has_no_origins_and_no_limit(path: Path) -> None:
     assert create(path, "--scope", "read").exit_code == 0
 
     [entry] = read_keys(path)

@@ -1,4 +1,4 @@
-"""Ports that two stacks never share."""
+"""Ports are leased to one stack."""
 
 import socket
 import subprocess
@@ -25,7 +25,7 @@ def _private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def test_a_port_leased_by_another_process_is_not_taken(tmp_path: Path) -> None:
+def test_port_leased_by_another_process_is_not_taken(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path / "a.json")]
     with (
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder,
@@ -39,7 +39,7 @@ def test_a_port_leased_by_another_process_is_not_taken(tmp_path: Path) -> None:
             leases.take("api", asked=theirs)
 
 
-def test_the_ports_of_the_last_run_are_taken_again(tmp_path: Path) -> None:
+def test_ports_of_the_last_run_are_taken_again(tmp_path: Path) -> None:
     with PortLeases(tmp_path / "ports.json") as first:
         port = first.take("kafka", asked=0)
         first.remember()
@@ -49,7 +49,7 @@ def test_the_ports_of_the_last_run_are_taken_again(tmp_path: Path) -> None:
         assert second.replaced == []
 
 
-def test_a_port_that_is_listened_on_is_not_given(tmp_path: Path) -> None:
+def test_port_that_is_listened_on_is_not_given(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, PortLeases(tmp_path / "p") as leases:
         taken = server.getsockname()[1]
 

@@ -4,14 +4,13 @@ import logging
 import signal
 import stat
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from engage.embedded import programs
 from engage.embedded.programs import rotate_logs
 from engage.stack.launch import open_log
 from loadgen.journal import Journal
+from tests.e2e.stacks import eventually
 
 LIMIT = 10_000
 WRITER = """
@@ -25,13 +24,6 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-
-
 def test_log_keeps_its_size_while_its_process_writes(tmp_path: Path) -> None:
     log = tmp_path / "logs" / "child.log"
     child = programs.spawn(
@@ -39,20 +31,20 @@ def test_log_keeps_its_size_while_its_process_writes(tmp_path: Path) -> None:
     )
 
     try:
-        wait_until(lambda: log.stat().st_size > LIMIT)
+        eventually(lambda: log.stat().st_size > LIMIT, "the log grows")
         child.send_signal(signal.SIGSTOP)
         rotate_logs(log.parent, LIMIT)
         assert log.stat().st_size == 0
         assert log.with_name("child.log.1").stat().st_size > LIMIT
         child.send_signal(signal.SIGCONT)
-        wait_until(lambda: log.stat().st_size > 0)
+        eventually(lambda: log.stat().st_size > 0, "the log grows again")
         assert log.read_bytes()[:1] == b"x", "it continues at the start of the emptied file"
     finally:
         programs.stop_child(child, grace_seconds=5)
     assert {path.name for path in log.parent.iterdir()} == {"child.log", "child.log.1"}
 
 
-def test_small_logs_are_left_alone(tmp_path: Path) -> None:
+def test_small_logs_are_not_rotated(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(b"x" * LIMIT)
     rotate_logs(tmp_path, LIMIT)
     assert [path.name for path in tmp_path.iterdir()] == ["a.log"]
@@ -83,7 +75,7 @@ def test_supervisor_log_is_private_and_can_be_rotated(tmp_path: Path) -> None:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:
-        open_log(log, speaks=False)
+        open_log(log, is_verbose=False)
         logging.getLogger("engage.supervisor").warning("a" * 300)
         rotate_logs(log.parent, 100)
         assert log.stat().st_size == 0

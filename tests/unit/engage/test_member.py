@@ -13,6 +13,7 @@ from engage.embedded.machine import StackError
 from engage.stack import member
 from engage.stack.layout import MemberState
 from engage.stack.member import Member
+from tests.waiting import until
 
 
 @dataclass
@@ -50,12 +51,6 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(member, "_LONGEST_PAUSE_SECONDS", 0.004)
 
 
-async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-
-
 def _member(program: Stub, on_change: Callable[[], None] = lambda: None) -> Member:
     return Member(MemberState("consumer", 0), program, on_change)
 
@@ -77,7 +72,7 @@ async def test_member_is_restarted_and_counted_when_it_ends() -> None:
     await supervised.start()
     task = asyncio.create_task(supervised.supervise())
     program.is_alive = False
-    await _until(lambda: supervised.is_running)
+    await until(lambda: supervised.is_running)
     await supervised.stop(1)
     await task
 
@@ -93,11 +88,11 @@ async def test_member_is_in_a_crash_loop_until_it_keeps_running(
     async with _supervised(program) as supervised:
         while not supervised.state.is_looping:
             program.is_alive = False
-            await _until(lambda: supervised.is_running)
+            await until(lambda: supervised.is_running)
         assert supervised.state.restarts > 10
 
         monkeypatch.setattr(member, "_SHORT_LIFE_SECONDS", 0.01)
-        await _until(lambda: not supervised.state.is_looping)
+        await until(lambda: not supervised.state.is_looping)
 
 
 @pytest.mark.usefixtures("fast")
@@ -105,7 +100,7 @@ async def test_member_is_replaced_when_another_program_stopped_it() -> None:
     program = Stub()
     async with _supervised(program):
         program.is_leaving = True
-        await _until(lambda: len(program.starts) == 2)
+        await until(lambda: len(program.starts) == 2)
         assert program.stops == 1
 
 
@@ -114,7 +109,7 @@ async def test_failed_start_is_repeated() -> None:
     program = Stub()
     async with _supervised(program) as supervised:
         program.is_alive, program.refusals = False, 2
-        await _until(lambda: supervised.is_running and len(program.starts) == 4)
+        await until(lambda: supervised.is_running and len(program.starts) == 4)
         assert program.refusals == 0
 
 
@@ -123,7 +118,7 @@ async def test_stop_waits_for_a_start_in_progress() -> None:
     program = Stub(start_seconds=0.05)
     supervised = _member(program)
     starting = asyncio.create_task(supervised.start())
-    await _until(lambda: bool(program.starts))
+    await until(lambda: bool(program.starts))
     starting.cancel()
     await supervised.stop(1)
 
@@ -137,7 +132,7 @@ async def test_pauses_between_restarts_grow() -> None:
     async with _supervised(program):
         for starts in (2, 3, 4):
             program.is_alive = False
-            await _until(lambda starts=starts: len(program.starts) == starts)
+            await until(lambda starts=starts: len(program.starts) == starts)
 
     gaps = [later - earlier for earlier, later in pairwise(program.starts[1:])]
     assert gaps[1] > gaps[0] > 0.1

@@ -168,7 +168,7 @@ def line(patterns: list[dict[str, Any]], day: str) -> str:
     return next(text for text in heatmap(patterns, SHADES) if text.startswith(day))[5:]
 
 
-def test_the_busiest_hour_is_darkest_and_an_unseen_one_blank() -> None:
+def test_busiest_hour_is_darkest_and_an_unseen_one_blank() -> None:
     patterns = [pattern(1, hour, hour + 1) for hour in range(4)]
 
     assert line(patterns, "Mon") == "11223344" + 2 * 20 * " "
@@ -185,7 +185,7 @@ def test_hours_that_are_alike_get_the_same_shade() -> None:
     assert set(line([pattern(2, hour, 5) for hour in range(24)], "Tue")) == {"4"}
 
 
-def test_the_best_hours_are_named_first_and_foremost() -> None:
+def test_best_hours_are_listed_in_order() -> None:
     patterns = [pattern(3, 9, 20), pattern(4, 14, 30), pattern(5, 0, 10)]
 
     assert best_hours(patterns, 2) == (
@@ -200,7 +200,7 @@ def test_hour_that_occurred_more_often_is_not_better_for_that() -> None:
     assert best_hours([often, once], 1) == "most engagements an hour: day 3 09:00 (2.0)"
 
 
-def test_no_engagement_at_all_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_heatmap_without_engagement_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     print_heatmap([])
 
     assert capsys.readouterr().out == "(none)\n"

@@ -143,7 +143,7 @@ def test_database_url_of_the_shell_names_a_password_file(tmp_path: Path) -> None
     assert layout.password_file.read_text() == "127.0.0.1:4:*:u:p\n"
 
 
-def test_a_database_of_the_operators_is_left_to_the_environment(tmp_path: Path) -> None:
+def test_shell_gets_no_url_of_an_external_database(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     msgspec.structs.replace(FILE, processes={"postgres": []}).write(layout.stack_file)
 
@@ -151,7 +151,7 @@ def test_a_database_of_the_operators_is_left_to_the_environment(tmp_path: Path) 
     assert not layout.password_file.exists()
 
 
-def test_shell_gets_the_login_where_no_gateway_is(tmp_path: Path) -> None:
+def test_shell_gets_the_kafka_login_without_a_gateway(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     servers = "127.0.0.1:3"
     stack = msgspec.structs.replace(

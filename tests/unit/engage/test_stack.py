@@ -27,7 +27,7 @@ FILE = StackFile(
 )
 
 
-def test_the_stack_file_is_private_and_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_stack_file_is_private_and_comes_back_as_it_was(tmp_path: Path) -> None:
     path = Layout(tmp_path).stack_file
     FILE.write(path)
 
@@ -35,12 +35,12 @@ def test_the_stack_file_is_private_and_comes_back_as_it_was(tmp_path: Path) -> N
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_missing_stack_file_means_that_nothing_runs(tmp_path: Path) -> None:
+def test_missing_stack_file_means_that_nothing_runs(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="engage up"):
         StackFile.read(tmp_path / "stack.json")
 
 
-def test_a_damaged_stack_file_is_an_error_of_the_setup(tmp_path: Path) -> None:
+def test_damaged_stack_file_is_an_error_of_the_setup(tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text("{")
     with pytest.raises(SetupError):
         StackFile.read(tmp_path / "stack.json")
@@ -73,7 +73,7 @@ def test_missing_key_is_created_again(tmp_path: Path) -> None:
     assert known.keys["read"] != lost
 
 
-def test_a_stranger_with_a_recorded_pid_is_left_alone(tmp_path: Path) -> None:
+def test_process_with_a_reused_pid_is_not_ended(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     me = identify(os.getpid())
     assert me is not None
@@ -85,7 +85,7 @@ def test_a_stranger_with_a_recorded_pid_is_left_alone(tmp_path: Path) -> None:
     assert not layout.state_file.exists()
 
 
-def test_wiping_leaves_other_files_alone(tmp_path: Path) -> None:
+def test_wipe_keeps_other_files(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     layout.logs.mkdir()
     layout.lock_file.touch()

@@ -1,4 +1,4 @@
-"""Exports keep every text, or say how to get it back."""
+"""Exports keep every text, or encode it reversibly."""
 
 import csv
 import io

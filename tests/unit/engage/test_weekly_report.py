@@ -1,4 +1,4 @@
-"""An author's week, written down."""
+"""The weekly report of an author as Markdown and HTML."""
 
 import re
 from dataclasses import replace
@@ -44,7 +44,7 @@ def week(total: int = 30, rank: int | None = 2, median: float | None = 30.0) -> 
     )
 
 
-def test_the_author_is_compared_with_the_median_of_the_own_category() -> None:
+def test_author_is_compared_with_the_median_of_the_own_category() -> None:
     found = markdown(week(30))
 
     assert "30 engagements: place 2 of 3 in Tech, 0 above the median." in found
@@ -52,7 +52,7 @@ def test_the_author_is_compared_with_the_median_of_the_own_category() -> None:
     assert "| likes | 30 | 20 | - | 30 |" in found
 
 
-def test_below_the_median_says_by_how_much() -> None:
+def test_distance_to_the_median_is_stated() -> None:
     assert "place 2 of 3 in Tech, 15.5 below the median." in markdown(week(10, 2, 25.5))
 
 
@@ -63,7 +63,7 @@ def test_without_engagement_in_the_category_there_is_no_median() -> None:
     assert "| views | 0 | 20 | +50.0 % | - |" in found
 
 
-def test_a_week_before_that_is_not_known_is_not_compared() -> None:
+def test_week_before_is_not_compared_when_it_is_unknown() -> None:
     data = week()
     unknown = {"previous": None, "change_pct": None, "no_comparison": "not_recorded"}
     found = markdown(replace(data, overview={**data.overview, **unknown}))
@@ -79,7 +79,7 @@ def test_report_has_five_posts_and_each_day() -> None:
     assert "| 2026-11-16 | 4 | 3 |" in found
 
 
-def test_titles_are_shown_and_never_run() -> None:
+def test_titles_are_escaped() -> None:
     assert "\\<b\\>Why \\| \\*this\\*\\</b\\>" in markdown(week(1))
     html = page(week(1))
     assert "&lt;b&gt;Why | *this*&lt;/b&gt;" in html
@@ -125,7 +125,7 @@ def kinds_of(text: str) -> set[str]:
     return {re.sub("_(open|close)$", "", token.type) for token in [*tokens, *inner]}
 
 
-def test_names_from_right_to_left_turn_nothing_around_them() -> None:
+def test_right_to_left_names_are_isolated() -> None:
     name = "\u05e9\u05dc\u05d5\u05dd"
     data = replace(week(), author={"author_name": name, "category": "Tech"})
 
@@ -134,7 +134,7 @@ def test_names_from_right_to_left_turn_nothing_around_them() -> None:
     assert f"<title>{name}, week 2026-W47</title>" in page(data)
 
 
-def test_weeks_are_those_of_iso() -> None:
+def test_weeks_are_iso_weeks() -> None:
     now = datetime(2026, 11, 30, tzinfo=UTC)
     assert monday_of("2026-W47", now) == date(2026, 11, 16)
     assert monday_of("2027-W01", now) == date(2027, 1, 4)
@@ -150,7 +150,7 @@ def test_weeks_are_those_of_iso() -> None:
         ("America/Los_Angeles", date(2026, 11, 16)),
     ],
 )
-def test_the_last_whole_week_is_that_of_the_zone(zone: str, monday: date) -> None:
+def test_last_whole_week_is_that_of_the_zone(zone: str, monday: date) -> None:
     now = datetime(2026, 11, 29, 23, 30, tzinfo=UTC).astimezone(ZoneInfo(zone))
     assert monday_of(None, now) == monday
 
@@ -161,7 +161,7 @@ FAIR = {
 }  # fmt: skip
 
 
-def test_the_author_is_compared_at_equal_age() -> None:
+def test_author_is_compared_at_equal_age() -> None:
     found = markdown(replace(week(), fair=FAIR))
 
     assert "41 posts of 90 days earned 0.42 times" in found
@@ -170,7 +170,7 @@ def test_the_author_is_compared_at_equal_age() -> None:
     assert "8 views a post" in found
 
 
-def test_an_author_above_the_median_gains_nothing_by_it() -> None:
+def test_author_above_the_median_gains_nothing_by_it() -> None:
     found = markdown(replace(week(), fair=FAIR | {"gain": 0, "why": ""}))
 
     assert "The median author of Tech has 0.97." in found

@@ -1,7 +1,7 @@
 """The publisher when its producer fails or the broker does not respond; the broker is a fake."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,11 +13,12 @@ from ingest_service.publish import Publisher
 from ingest_service.settings import IngestSettings
 from schema.event import Record
 from tests.factories import record
+from tests.waiting import until
 from web.problems import Problem
 
 
 class Batch:
-    """As much of a batch as is needed: three events fit."""
+    """A fake batch for three events."""
 
     def __init__(self) -> None:
         self.events: list[bytes] = []
@@ -33,7 +34,7 @@ class Batch:
 
 
 class Broker:
-    """Makes producers, and decides what becomes of their batches."""
+    """Creates producers, and decides the outcome of their batches."""
 
     def __init__(self) -> None:
         self.producers = 0
@@ -94,12 +95,6 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     return broker
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(2):
-        while not holds():  # noqa: ASYNC110  (no notification)
-            await asyncio.sleep(0.005)
-
-
 @asynccontextmanager
 async def connected(**settings: Any) -> AsyncIterator[Publisher]:
     """Connect a publisher; it is stopped when the block ends."""
@@ -118,7 +113,7 @@ async def publisher(broker: Broker) -> AsyncIterator[Publisher]:
 
 
 def record_of(partition: int) -> Record:
-    """Return a record for this one of two partitions."""
+    """Return a record of a post in one of two partitions."""
     post = next(post for post in range(1, 100) if module._hash(post) % 2 == partition)
     return record(post_id=post)
 

@@ -1,4 +1,4 @@
-"""Which facts raise alerts, and which do not."""
+"""Facts that raise alerts."""
 
 import math
 from collections.abc import Iterable

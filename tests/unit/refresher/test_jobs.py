@@ -1,4 +1,4 @@
-"""When the refresher's jobs run."""
+"""The schedule of the refresher's jobs."""
 
 import asyncio
 import time

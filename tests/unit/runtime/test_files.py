@@ -13,9 +13,8 @@ from runtime.files import (
     read_regular,
     replace_file,
 )
-from tests.planted import IS_ROOT, KINDS, OTHER_UID, Victim, foreign, victim
+from tests.links import IS_ROOT, KINDS, OTHER_UID, ProtectedFile
 
-__all__ = ["foreign", "victim"]
 NO_WRITING = r"it is a link, a pipe or a device"
 
 
@@ -35,34 +34,36 @@ WRITERS = {
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_writing_to_a_link_or_pipe_changes_nothing_else(
-    foreign: Path, victim: Victim, kind: str, writer: str
+    foreign_folder: Path, protected_file: ProtectedFile, kind: str, writer: str
 ) -> None:
-    target = foreign / "file"
-    victim.plant(kind, target)
+    target = foreign_folder / "file"
+    protected_file.link(kind, target)
     if kind == "hard link" and writer in {"replace", "new"}:
         WRITERS[writer](target)  # the name is that of a new file
         assert target.read_bytes() == b"fresh"
     else:
         with pytest.raises(OSError, match=NO_WRITING):
             WRITERS[writer](target)
-    victim.assert_untouched()
+    protected_file.assert_untouched()
 
 
 @pytest.mark.parametrize("kind", ["symlink", "dangling symlink", "pipe"])
-def test_reading_rejects_links_and_pipes(foreign: Path, victim: Victim, kind: str) -> None:
-    victim.plant(kind, foreign / "file")
+def test_reading_rejects_links_and_pipes(
+    foreign_folder: Path, protected_file: ProtectedFile, kind: str
+) -> None:
+    protected_file.link(kind, foreign_folder / "file")
 
     with pytest.raises(OSError, match=NO_WRITING):
-        read_regular(foreign / "file")
+        read_regular(foreign_folder / "file")
     if kind == "symlink":
-        assert read_linked(foreign / "file") == victim.path.read_bytes()
+        assert read_linked(foreign_folder / "file") == protected_file.path.read_bytes()
     else:
         with pytest.raises(OSError, match=r"a pipe|No such file"):
-            read_linked(foreign / "file")
+            read_linked(foreign_folder / "file")
 
 
-def test_replaced_file_has_the_given_owner_and_mode(foreign: Path) -> None:
-    target = foreign / "file"
+def test_replaced_file_has_the_given_owner_and_mode(foreign_folder: Path) -> None:
+    target = foreign_folder / "file"
     replace_file(target, b"one")
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     owner = Owner(OTHER_UID, -1) if IS_ROOT else None
@@ -71,7 +72,7 @@ def test_replaced_file_has_the_given_owner_and_mode(foreign: Path) -> None:
     found = target.stat()
     assert (target.read_bytes(), found.st_uid) == (b"two", OTHER_UID)
     assert stat.S_IMODE(found.st_mode) == 0o640
-    assert list(foreign.iterdir()) == [target]
+    assert list(foreign_folder.iterdir()) == [target]
 
 
 def test_file_keeps_its_content_when_writing_fails(tmp_path: Path) -> None:

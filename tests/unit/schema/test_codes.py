@@ -42,7 +42,7 @@ def test_every_code_is_explained_and_no_other() -> None:
     assert used | OTHERS == set(CODES)
 
 
-def test_the_type_of_a_problem_leads_to_its_explanation() -> None:
+def test_type_of_a_problem_leads_to_its_explanation() -> None:
     page = render({"info": {"title": "a service", "version": "1"}, "paths": {}})
 
     for code in CODES:

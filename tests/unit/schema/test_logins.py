@@ -10,7 +10,7 @@ from schema.logins import set_passwords, verifier
 
 
 class Statements:
-    """A connection that keeps what is executed."""
+    """A connection that records executed statements."""
 
     def __init__(self) -> None:
         self.executed: list[str] = []
@@ -20,7 +20,7 @@ class Statements:
 
 
 def proves(password: str, found: str) -> bool:
-    """Whether a client with this password is let in by PostgreSQL with what it keeps (RFC 5802)."""
+    """Return whether the stored verifier accepts a password (RFC 5802)."""
     method, parameters, keys = found.split("$")
     iterations, salt = parameters.split(":")
     stored_key = base64.b64decode(keys.split(":")[0])

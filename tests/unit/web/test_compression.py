@@ -1,4 +1,4 @@
-"""Which clients accept compressed responses."""
+"""Clients that accept compressed responses."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the application gets from the bytes of a connection, and which are rejected."""
+"""Requests that the application gets from the bytes of a connection, and rejected ones."""
 
 import asyncio
 import json

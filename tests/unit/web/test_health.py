@@ -1,4 +1,4 @@
-"""The metrics port with misbehaving clients."""
+"""The metrics port with slow and malformed clients."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -9,25 +9,21 @@ from pathlib import Path
 import pytest
 
 from schema.errors import SetupError
-from tests.planted import (
+from tests.links import (
     IS_ROOT,
     KINDS,
     OTHER_UID,
-    Victim,
-    foreign,
+    ProtectedFile,
     locked_by_another_user,
-    victim,
 )
 from web import key_file
 from web.auth import KeyRing, Scope, create_key, read_keys
 from web.key_file import add, revoke
 
-__all__ = ["foreign", "victim"]
-
 
 @pytest.fixture
-def path(foreign: Path) -> Path:
-    return foreign / "keys.json"
+def path(foreign_folder: Path) -> Path:
+    return foreign_folder / "keys.json"
 
 
 @pytest.fixture
@@ -47,21 +43,23 @@ def mode_of(path: Path) -> int:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_key_file_that_is_a_link_or_pipe_is_rejected(path: Path, victim: Victim, kind: str) -> None:
-    victim.plant(kind, path)
+def test_key_file_that_is_a_link_or_pipe_is_rejected(
+    path: Path, protected_file: ProtectedFile, kind: str
+) -> None:
+    protected_file.link(kind, path)
 
     for change in (lambda: add_key(path), lambda: revoke(path, "abc")):
         with pytest.raises(SetupError, match="a link, a pipe or a device"):
             change()
-    victim.assert_untouched()
+    protected_file.assert_untouched()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("suffix", [".new", ".lock", ".tmp", "~", ".part"])
 def test_link_beside_the_key_file_is_not_followed(
-    path: Path, victim: Victim, kind: str, suffix: str
+    path: Path, protected_file: ProtectedFile, kind: str, suffix: str
 ) -> None:
-    victim.plant(kind, path.with_name(path.name + suffix))
+    protected_file.link(kind, path.with_name(path.name + suffix))
 
     try:
         key_id = add_key(path)
@@ -72,7 +70,7 @@ def test_link_beside_the_key_file_is_not_followed(
     else:
         assert revoke(path, key_id)
         assert path.stat().st_uid == OTHER_UID
-    victim.assert_untouched()
+    protected_file.assert_untouched()
 
 
 def test_file_keeps_its_owner_and_readers_when_it_is_changed(path: Path) -> None:

@@ -19,7 +19,7 @@ from schema.wire import decode_draft
 
 
 @dataclass
-class StandIn:
+class FakeServices:
     """Stores what it accepts.
 
     Attributes:
@@ -105,13 +105,13 @@ def _complete(raw: bytes | msgspec.Raw) -> Record:
 
 
 @asynccontextmanager
-async def standing_in(stand_in: StandIn) -> AsyncIterator[StandIn]:
-    """Serve *stand_in* on a free port of loopback; its url is set."""
+async def served(services: FakeServices) -> AsyncIterator[FakeServices]:
+    """Serve *services* on a free port of loopback; its url is set."""
     app = web.Application()
-    app.router.add_post("/events", stand_in.take)
-    app.router.add_post("/events/batch", stand_in.take)
-    app.router.add_get("/ops/ledger", stand_in.ledger)
-    app.router.add_get("/engagement/{post}", stand_in.engagement)
+    app.router.add_post("/events", services.take)
+    app.router.add_post("/events/batch", services.take)
+    app.router.add_get("/ops/ledger", services.ledger)
+    app.router.add_get("/engagement/{post}", services.engagement)
     async with TestServer(app) as server:
-        stand_in.url = str(server.make_url("/")).rstrip("/")
-        yield stand_in
+        services.url = str(server.make_url("/")).rstrip("/")
+        yield services

@@ -1,6 +1,6 @@
 """A program that tries to use a stack's ports as another user of the machine.
 
-``python -m tests.security.intruder UID PORT...`` prints the attempts that succeeded, as JSON.
+``python -m tests.security.port_attempts UID PORT...`` prints the attempts that succeeded, as JSON.
 """
 
 import asyncio

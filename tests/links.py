@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 IS_ROOT: Final = os.geteuid() == 0
 OTHER_UID: Final = pwd.getpwnam("nobody").pw_uid if IS_ROOT else os.geteuid()
 """The unprivileged user; the caller when the tests do not run as root."""
@@ -19,7 +17,7 @@ KINDS: Final = ("symlink", "dangling symlink", "hard link", "pipe")
 SECRET: Final = b'{"secret": "of root"}'
 
 
-class Victim:
+class ProtectedFile:
     """A file outside of the folder, with its state before the test."""
 
     def __init__(self, folder: Path) -> None:
@@ -29,7 +27,7 @@ class Victim:
         self.path.chmod(0o600)
         self._before = self._state()
 
-    def plant(self, kind: str, at: Path) -> None:
+    def link(self, kind: str, at: Path) -> None:
         """Place a link to this file, or a pipe, at *at*."""
         if kind == "symlink":
             at.symlink_to(self.path)
@@ -49,23 +47,6 @@ class Victim:
     def _state(self) -> tuple[int, int, int]:
         found = self.path.stat()
         return found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)
-
-
-@pytest.fixture
-def victim(tmp_path: Path) -> Victim:
-    """A file without permissions."""
-    folder = tmp_path / "private"
-    folder.mkdir(mode=0o700)
-    return Victim(folder)
-
-
-@pytest.fixture
-def foreign(tmp_path: Path) -> Path:
-    """A folder of another user; of the caller, where the tests do not run as root."""
-    folder = tmp_path / "services"
-    folder.mkdir(mode=0o700)
-    os.chown(folder, OTHER_UID, -1)
-    return folder
 
 
 @contextmanager

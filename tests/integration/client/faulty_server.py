@@ -1,4 +1,4 @@
-"""A small HTTP server that misbehaves as planned."""
+"""A small HTTP server whose responses are planned."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ Act = Callable[["Handler", list[Event]], None]
 
 
 @dataclass
-class Misbehaving:
+class FaultyServer:
     """Performs the acts of ``script``, one per request, and then accepts all requests.
 
     Attributes:
@@ -48,7 +48,7 @@ class Misbehaving:
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    plan: Misbehaving
+    plan: FaultyServer
 
     def setup(self) -> None:
         super().setup()
@@ -140,9 +140,9 @@ def drip(handler: Handler, _events: list[Event]) -> None:
 
 
 @contextmanager
-def misbehaving(*script: Act) -> Iterator[Misbehaving]:
+def faulty_server(*script: Act) -> Iterator[FaultyServer]:
     """Serve on a free port of loopback while the block runs."""
-    plan = Misbehaving(list(script))
+    plan = FaultyServer(list(script))
     handler = type("PlannedHandler", (Handler,), {"plan": plan})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     plan.url = f"http://127.0.0.1:{server.server_port}"

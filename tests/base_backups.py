@@ -1,4 +1,4 @@
-"""Copies of a running embedded PostgreSQL, made with its own programs."""
+"""Base backups of a running embedded PostgreSQL, made with its own programs."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from engage.embedded import account, ports
 from engage.embedded.postgres import PostgresServer, environment, programs_folder
 
 
-def run(server: PostgresServer, program: str, *arguments: str | Path) -> None:
+def run_program(server: PostgresServer, program: str, *arguments: str | Path) -> None:
     """Run one of PostgreSQL's programs in the server's folder, as the user that it runs as."""
     programs = programs_folder(server.version)
     owner = account.choose(server.folder / "data", programs)
@@ -25,12 +25,12 @@ def run(server: PostgresServer, program: str, *arguments: str | Path) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def copied(source: PostgresServer, folder: Path, *options: str) -> PostgresServer:
+def base_backup(source: PostgresServer, folder: Path, *options: str) -> PostgresServer:
     """Return a server in *folder* with a base backup of *source*; it is not started."""
     copy = PostgresServer(folder, port=ports.pick(), version=source.version)
     copy.folder.mkdir(mode=0o700, parents=True)
     shutil.copy(source.folder.parent / "postgres.password", folder)
     # The target is relative to the folder that the program runs in.
     source_options = ("-D", "data", "-d", source.superuser_url, "--checkpoint=fast", "--no-sync")
-    run(copy, "pg_basebackup", *source_options, *options)
+    run_program(copy, "pg_basebackup", *source_options, *options)
     return copy

@@ -1,4 +1,4 @@
-"""Looking for secrets where none may be: as they are, and as URLs and headers encode them."""
+"""Search for secrets, also as URLs and headers encode them."""
 
 import base64
 from collections.abc import Iterable, Mapping
@@ -7,14 +7,14 @@ from urllib.parse import quote
 
 
 def forms(secret: str) -> set[bytes]:
-    """Return the ways a secret may be written down; base64 as part of a longer text, too."""
+    """Return the encodings of a secret; base64 also as part of a longer text."""
     plain = secret.encode()
     shifted = {base64.b64encode(b"?" * shift + plain)[4:-4] for shift in range(3)}
     return {plain, quote(secret, safe="").encode(), plain.hex().encode(), *shifted}
 
 
 def leaks(secrets: Mapping[str, str], texts: Iterable[tuple[str, bytes]]) -> list[str]:
-    """Return which secret is in which text, both by name. Secrets have 16 characters at least."""
+    """Return a line for each secret in a text. Secrets have at least 16 characters."""
     wanted = {name: forms(secret) for name, secret in secrets.items() if len(secret) >= 16}
     assert wanted.keys() == secrets.keys(), "too short to be found by chance only"
     return [
@@ -26,7 +26,7 @@ def leaks(secrets: Mapping[str, str], texts: Iterable[tuple[str, bytes]]) -> lis
 
 
 def files_of(folder: Path, *, but: Iterable[str] = ()) -> Iterable[tuple[str, bytes]]:
-    """Yield each file below the folder; data of Kafka and PostgreSQL are no logs."""
+    """Yield each file below the folder, except the data of Kafka and PostgreSQL."""
     for path in folder.rglob("*"):
         name = str(path.relative_to(folder))
         if path.is_file() and name not in but and "/data/" not in name:
@@ -34,7 +34,7 @@ def files_of(folder: Path, *, but: Iterable[str] = ()) -> Iterable[tuple[str, by
 
 
 def command_lines(pids: Iterable[int]) -> Iterable[tuple[str, bytes]]:
-    """Yield what every user of the machine can see of processes and their descendants."""
+    """Yield the command lines of processes and their descendants, which every user can read."""
     parents = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:

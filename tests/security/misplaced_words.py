@@ -1,4 +1,4 @@
-"""Everything a client can put a word or a key into, where it does not belong."""
+"""Requests with a word or a key in each place where it does not belong."""
 
 import contextlib
 import http.client
@@ -59,7 +59,7 @@ def bodies(word: str) -> Iterable[str]:
 
 
 def replies(url: str, attempts: Iterable[Attempt]) -> Iterator[tuple[str, bytes]]:
-    """Make the requests; yield head and body of each answer, by what was asked."""
+    """Send the requests; yield a name, and head and body, of each response."""
     for number, attempt in enumerate(attempts):
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
         with contextlib.closing(connection):

@@ -1,4 +1,4 @@
-"""A stack's folder in which another user may have planted something."""
+"""A stack's folder in which another user may have placed links and pipes."""
 
 import os
 from pathlib import Path
@@ -12,13 +12,11 @@ from engage.embedded.processes import ClusterProcesses
 from engage.stack.launch import open_log, wipe_files
 from engage.stack.layout import Layout
 from loadgen.journal import Journal
-from tests.planted import IS_ROOT, KINDS, OTHER_UID, Victim, foreign, victim
-
-__all__ = ["foreign", "victim"]
+from tests.links import IS_ROOT, KINDS, OTHER_UID, ProtectedFile
 
 
-def test_root_starts_and_ends_no_stack_in_a_folder_of_another_user(foreign: Path) -> None:
-    layout = Layout(foreign)
+def test_root_starts_and_ends_no_stack_in_a_folder_of_another_user(foreign_folder: Path) -> None:
+    layout = Layout(foreign_folder)
     if IS_ROOT:
         for use in (layout.prepare_folder, layout.require_own_folder):
             with pytest.raises(StackError, match="belongs to the user"):
@@ -49,54 +47,58 @@ def test_new_folder_is_not_writable_by_others_whatever_the_umask(tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_logs_and_journals_are_not_appended_to_planted_files(
-    foreign: Path, victim: Victim, kind: str
+def test_logs_and_journals_are_not_appended_to_links_and_pipes(
+    foreign_folder: Path, protected_file: ProtectedFile, kind: str
 ) -> None:
-    target = foreign / "process.log"
-    victim.plant(kind, target)
+    target = foreign_folder / "process.log"
+    protected_file.link(kind, target)
 
     with pytest.raises(OSError, match="a link, a pipe or a device"):
-        open_log(target, speaks=False)
+        open_log(target, is_verbose=False)
     with pytest.raises(OSError, match="a link, a pipe or a device"):
         Journal(target)
     with pytest.raises(StackError):
-        programs.spawn(["/bin/true"], log_path=target, folder=foreign, environment={})
-    victim.assert_untouched()
+        programs.spawn(["/bin/true"], log_path=target, folder=foreign_folder, environment={})
+    protected_file.assert_untouched()
 
 
-def test_wipe_deletes_links_but_not_their_targets(tmp_path: Path, victim: Victim) -> None:
+def test_wipe_deletes_links_but_not_their_targets(
+    tmp_path: Path, protected_file: ProtectedFile
+) -> None:
     layout = Layout(tmp_path / "stack")
     layout.prepare_folder()
-    (layout.folder / "kafka").symlink_to(victim.path.parent)
+    (layout.folder / "kafka").symlink_to(protected_file.path.parent)
     layout.postgres.mkdir()
-    (layout.postgres / "data").symlink_to(victim.path.parent)
-    layout.keys_file.symlink_to(victim.path)
+    (layout.postgres / "data").symlink_to(protected_file.path.parent)
+    layout.keys_file.symlink_to(protected_file.path)
     wipe_files(layout)
 
     assert not layout.folder.exists()
-    victim.assert_untouched()
+    protected_file.assert_untouched()
 
 
-def test_account_owns_a_folder_but_not_the_target_of_a_link(tmp_path: Path, victim: Victim) -> None:
+def test_account_owns_a_folder_but_not_the_target_of_a_link(
+    tmp_path: Path, protected_file: ProtectedFile
+) -> None:
     link = tmp_path / "link"
-    link.symlink_to(victim.path.parent)
+    link.symlink_to(protected_file.path.parent)
     account = Account(OTHER_UID, os.getegid())
 
     with pytest.raises(OSError):  # noqa: PT011  (the system's own words)
         account.own_folder(link)
-    assert victim.path.parent.stat().st_uid == os.geteuid()
+    assert protected_file.path.parent.stat().st_uid == os.geteuid()
     (tmp_path / "data").mkdir()
     account.own_folder(tmp_path / "data")
     assert (tmp_path / "data").stat().st_uid == OTHER_UID
 
 
 def test_misleading_pid_file_is_removed_from_the_data_folder_only(
-    tmp_path: Path, victim: Victim
+    tmp_path: Path, protected_file: ProtectedFile
 ) -> None:
-    (victim.path.parent / "postmaster.pid").write_text(f"{os.getpid()}\n")
+    (protected_file.path.parent / "postmaster.pid").write_text(f"{os.getpid()}\n")
     (tmp_path / "postgres").mkdir()
-    (tmp_path / "postgres" / "data").symlink_to(victim.path.parent)
+    (tmp_path / "postgres" / "data").symlink_to(protected_file.path.parent)
 
     with pytest.raises(OSError):  # noqa: PT011
         ClusterProcesses(tmp_path / "postgres").end_all()
-    assert (victim.path.parent / "postmaster.pid").exists()
+    assert (protected_file.path.parent / "postmaster.pid").exists()
