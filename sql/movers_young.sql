@@ -57,6 +57,10 @@ WITH stretches AS (
                   (SELECT max(day) + 1 FROM expired_partitions)::timestamp AT TIME ZONE 'UTC',
                   '-infinity')
               AND m.publish_timestamp <= :'end'::timestamptz - a.hours * interval '1 hour'
+              AND NOT EXISTS (
+                  SELECT FROM recording_gaps AS g
+                   WHERE g.start_timestamp < m.publish_timestamp + a.hours * interval '1 hour'
+                     AND g.end_timestamp > m.publish_timestamp)
             ORDER BY m.publish_timestamp DESC, m.post_id
             LIMIT :peers::int) AS p
      CROSS JOIN LATERAL (

@@ -10,6 +10,7 @@ import pytest
 
 from analytics_api.parameters import PeriodParameters, ZoneParameters
 from analytics_api.periods import Filters, Period, Recording
+from analytics_api.reports.benchmarks import PostBenchmarkParameters, post_benchmark
 from analytics_api.reports.engagement import overview
 from analytics_api.reports.movers import MoversParameters, movers
 from analytics_api.reports.series import SeriesParameters, series
@@ -17,7 +18,7 @@ from analytics_api.reports.timing import engagement_patterns
 from loadgen.verification.oracle import Oracle
 from loadgen.verification.world import Author, Engagement, Post, World
 from sql import load
-from tests.integration.reports.conftest import Store, context_of
+from tests.integration.reports.conftest import Store, context_at, context_of
 
 UTC_ZONE = ZoneInfo("UTC")
 MONDAY = datetime(2026, 5, 18, tzinfo=UTC)
@@ -143,6 +144,38 @@ async def test_posts_are_compared_until_the_age_at_which_the_gap_began(store: St
 
     assert found == {2: 1, 3: 0, 4: 4, 5: 3}
     assert wrong == []
+
+
+async def test_posts_of_a_gap_are_no_standard_for_others(store: Store) -> None:
+    query = PostBenchmarkParameters(post_id="5")
+    oracle = platform()
+    async with holding(store, oracle) as pool:
+        without = await post_benchmark(context_at(pool, oracle), query)
+        await store.store_engagements(World([], [], list(views(*GAP))))
+        await refresh(store, NOW)
+        filled = await post_benchmark(context_at(pool, oracle), query)
+
+    assert (without.peers, filled.peers) == (0, 3)
+
+
+async def test_posts_of_a_gap_are_no_standard_for_breaking_stories(store: Store) -> None:
+    query = MoversParameters(false_alarms=1000)
+    in_gap = [
+        Post(100 + number, 1, "Tech", GAP[0] + number * timedelta(minutes=5), "in the gap")
+        for number in range(30)
+    ]
+    story = Post(99, 1, "Tech", NOW - timedelta(minutes=20), "story")
+    crowd = [Engagement(99, "view", None, NOW - timedelta(minutes=10)) for _ in range(50)]
+    world = platform().world
+    posts, events = [*POSTS, story, *in_gap], [*world.engagements, *crowd]
+    async with holding(store, Oracle(World(world.authors, posts, events), UTC_ZONE, NOW)) as pool:
+        context = context_of(pool, Period(NOW, NOW, UTC_ZONE, Filters(), "all_time"))
+        without = await movers(context, query)
+        await store.connection.execute("DELETE FROM recording_gaps")
+        compared = await movers(context, query)
+
+    assert "99" not in {mover.key for mover in without}
+    assert "99" in {mover.key for mover in compared}
 
 
 async def test_gap_in_the_window_is_no_fall(store: Store) -> None:
