@@ -50,17 +50,9 @@ WITH stretches AS (
      CROSS JOIN LATERAL (
            SELECT m.*
              FROM matching_posts(a.category, 0, :'tag'::text, :promoted::boolean) AS m
-             CROSS JOIN first_hours_state AS s
-            WHERE m.publish_timestamp >= greatest(:'start'::timestamptz, s.recorded_since)
-              AND s.recorded_since IS NOT NULL
-              AND m.publish_timestamp >= coalesce(
-                  (SELECT max(day) + 1 FROM expired_partitions)::timestamp AT TIME ZONE 'UTC',
-                  '-infinity')
+             JOIN recorded_posts(a.hours * interval '1 hour') USING (post_id)
+            WHERE m.publish_timestamp >= :'start'::timestamptz
               AND m.publish_timestamp <= :'end'::timestamptz - a.hours * interval '1 hour'
-              AND NOT EXISTS (
-                  SELECT FROM recording_gaps AS g
-                   WHERE g.start_timestamp < m.publish_timestamp + a.hours * interval '1 hour'
-                     AND g.end_timestamp > m.publish_timestamp)
             ORDER BY m.publish_timestamp DESC, m.post_id
             LIMIT :peers::int) AS p
      CROSS JOIN LATERAL (

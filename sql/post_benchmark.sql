@@ -17,19 +17,11 @@ WITH own AS (
              WHERE post_id = :post_id::bigint) AS p
 ), peers AS (
     SELECT p.post_id, p.publish_timestamp, own.age, own.since
-      FROM posts AS p
+      FROM recorded_posts(interval '7 days') AS p
       JOIN own USING (category)
-     CROSS JOIN first_hours_state AS s
      WHERE p.post_id <> own.post_id
        AND own.age >= interval '0'
        AND p.publish_timestamp <= :'now'::timestamptz - own.age
-       AND p.publish_timestamp >= s.recorded_since
-       AND p.publish_timestamp >= coalesce(
-           (SELECT max(day) + 1 FROM expired_partitions)::timestamp AT TIME ZONE 'UTC', '-infinity')
-       AND NOT EXISTS (
-           SELECT FROM recording_gaps AS g
-            WHERE g.start_timestamp < p.publish_timestamp + interval '7 days'
-              AND g.end_timestamp > p.publish_timestamp)
      ORDER BY p.publish_timestamp DESC, p.post_id
      LIMIT :peers::int
 ), counted AS (

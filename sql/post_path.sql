@@ -23,18 +23,10 @@ WITH own AS (
            SELECT own.age WHERE own.age > interval '0') AS a
 ), recorded AS (
     SELECT p.post_id, p.publish_timestamp
-      FROM posts AS p
+      FROM recorded_posts(interval '7 days') AS p
       JOIN own USING (category)
-     CROSS JOIN first_hours_state AS s
      WHERE p.post_id <> own.post_id
        AND p.publish_timestamp <= (SELECT max(latest) FROM points)
-       AND p.publish_timestamp >= s.recorded_since
-       AND p.publish_timestamp >= coalesce(
-           (SELECT max(day) + 1 FROM expired_partitions)::timestamp AT TIME ZONE 'UTC', '-infinity')
-       AND NOT EXISTS (
-           SELECT FROM recording_gaps AS g
-            WHERE g.start_timestamp < p.publish_timestamp + interval '7 days'
-              AND g.end_timestamp > p.publish_timestamp)
 ), candidates AS (
     SELECT * FROM recorded WHERE publish_timestamp > (SELECT min(latest) FROM points)
      UNION ALL

@@ -119,8 +119,8 @@ COMMENT ON TABLE recording_gaps IS
     'Periods in which engagement was not recorded, as when ingest was down: an hour or longer without'
     ' any event, where the median of the same hours of the weeks before and after is 50 or more.';
 
--- Replace the gaps by those of today, as late events fill them. Silences in which the mean of all time is below 5
--- are skipped.
+-- Update the gaps: late events fill some. Silences of which the mean rate of all time lets expect fewer
+-- than five events are skipped.
 CREATE FUNCTION refresh_recording_gaps() RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH quarters AS MATERIALIZED (
@@ -320,6 +320,22 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
        AND (only_author = 0 OR p.author_id = only_author)
        AND (only_tag = '' OR m.tags @> ARRAY[only_tag])
        AND (only_promoted IS NULL OR coalesce(m.is_promoted, false) = only_promoted)
+$$;
+
+-- The posts whose events of this age were all recorded, and are stored. A plain SQL function, so that
+-- the planner can inline it.
+CREATE FUNCTION recorded_posts(age interval)
+RETURNS SETOF posts
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT p.*
+      FROM posts AS p
+      JOIN first_hours_state AS s ON p.publish_timestamp >= s.recorded_since
+     WHERE p.publish_timestamp >= coalesce(
+           (SELECT max(day) + 1 FROM expired_partitions)::timestamp AT TIME ZONE 'UTC', '-infinity')
+       AND NOT EXISTS (
+           SELECT FROM recording_gaps AS g
+            WHERE g.start_timestamp < p.publish_timestamp + age
+              AND g.end_timestamp > p.publish_timestamp)
 $$;
 
 -- Engagements with posts of the catalogue by quarter of an hour: engagements_15m also counts events of

@@ -38,7 +38,7 @@ GRANT SELECT ON experiments, experiment_authors, published_stats, catalogue_tags
 GRANT EXECUTE ON FUNCTION
     search_words(text), search_vector(text), trigrams(text), compared_ages(), matching_posts(text, bigint, text, boolean),
     posts_at_age(text, bigint, text, boolean, integer, engagement_type[]),
-    catalogue_engagements_15m(timestamptz, timestamptz)
+    catalogue_engagements_15m(timestamptz, timestamptz), recorded_posts(interval)
     TO engage_reader;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON authors, posts, post_metadata, users, deleted_posts

@@ -47,6 +47,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "SELECT": SERVICES_READ | {"catalogue_tags", "catalogue_words", "experiment_authors",
                                    "experiments", "published_stats"},
         "EXECUTE": {"catalogue_engagements_15m", "compared_ages", "matching_posts", "posts_at_age",
+                    "recorded_posts",
                     "search_vector", "search_words", "trigrams"},
     },
     "engage_editor": {
