@@ -18,13 +18,13 @@ from pydantic import BaseModel
 
 import sql
 from analytics_api.parameters import Parameters
-from analytics_api.periods import Period
+from analytics_api.periods import Period, Recording
 from analytics_api.responses import Page
 
 Data = Literal["stats view", "live"]
 """On which data a report depends: its ETag changes with their version."""
 Window = Literal["none", "day", "minute"]
-"""Seconds after which a report changes although the data do not, as its periods move."""
+"""Interval at which a report changes although the data do not, as its periods move."""
 Cost = Literal["rows", "events", "year", "posts"]
 """Rows that a report reads, which decide its max-age and its connections.
 
@@ -75,6 +75,10 @@ class Context:
         """Return the first value of the only row of sql/<name>.sql, or None."""
         row = await self.row(name, **values)
         return None if row is None else row[0]
+
+    async def recording(self) -> Recording:
+        """Return when engagement was recorded; the report declares sql/recorded_since.sql."""
+        return Recording(**await self.row("recorded_since"))
 
     async def id_of(self, kind: Literal["author", "post"], text: str) -> int | None:
         """Return the number of an id, which is a number or an external id; None: it is unknown.

@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field
 
 from analytics_api.measures import WhyNotCompared
 from analytics_api.parameters import Parameters
-from analytics_api.periods import Recording
 from analytics_api.report import Context, report
 from analytics_api.statistics.calendar import days_before, months_before
 from web.parameters import Integer
@@ -71,7 +70,7 @@ async def author_trends(context: Context, query: AuthorParameters) -> AuthorTren
     )
     if row is None:
         raise Problem(404, "unknown_author", "there is no such author in the catalogue")
-    recording = Recording(**await context.row("recorded_since"))
+    recording = await context.recording()
     reasons = {
         f"no_comparison_{days}d": recording.why_unknown(
             now - timedelta(hours=48 * days), now - timedelta(hours=24 * days)

@@ -125,7 +125,7 @@ async def movers(context: Context, query: MoversParameters) -> list[Mover]:
         now - timedelta(hours=query.hours), now, context.zone, context.period.filters,
         no_comparison="all_time",
     )  # fmt: skip
-    recording = Recording(**await context.row("recorded_since"))
+    recording = await context.recording()
     current, *before = windows(window.start, window.end, window.zone)
     compared = [current, *(each for each in before if _is_recorded(each, recording))]
     rows, young = await asyncio.gather(
