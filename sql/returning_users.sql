@@ -10,9 +10,10 @@
 -- :author     bigint             author of the posts; 0: any
 -- :tag        text               tag of the posts; empty: any
 -- :promoted   boolean            only promoted posts, or only the others; null: both
+-- :least      int                minimum new users of a row
 -- :limit      int                maximum rows
 --
--- One row per key with new users: those whose first engagement since :since was with it, in the
+-- One row per key with enough new users: those whose first engagement since :since was with it, in the
 -- period and at least seven days before its end. returned: those with engagement, with any post,
 -- on a later day and less than seven days after the first. Highest lower end of Wilson's interval
 -- first.
@@ -48,6 +49,7 @@ WITH seen AS (
       JOIN posts AS p USING (post_id)
       LEFT JOIN back AS b USING (user_id)
      GROUP BY 1
+    HAVING count(*) >= :least::int
 ), ends AS (
     SELECT *, (k + 1.96 ^ 2 / 2) / (n + 1.96 ^ 2) AS middle,
            1.96 / (n + 1.96 ^ 2) * sqrt(k * (n - k) / n + 1.96 ^ 2 / 4) AS reach

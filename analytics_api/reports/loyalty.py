@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, Field
 
 from analytics_api.parameters import PeriodParameters
-from analytics_api.periods import NoComparison, Recording
+from analytics_api.periods import NoComparison
 from analytics_api.report import Context, report
 from analytics_api.statistics.calendar import days_before, shift_days
 from web.parameters import Integer
@@ -55,7 +55,7 @@ async def loyalty(context: Context, query: LoyaltyParameters) -> Loyalty:
         "loyalty", **period.values(), since=since, loyal_since=loyal_since, least=query.least
     )
     found = Loyalty(**row, no_comparison=None)
-    recording = Recording(**await context.row("recorded_since"))
+    recording = await context.recording()
     if reason := recording.why_unknown(loyal_since, period.end):
         found = found.model_copy(update={"loyal_users": None, "no_comparison": reason})
     if reason := _why_new_is_unknown(context, recording.why_unknown(since, period.start)):
@@ -73,6 +73,9 @@ class ReturningUsersParameters(PeriodParameters):
 
     dimension: Literal["post", "author", "category"] = Field(
         description="Whose new users to count."
+    )
+    least: Annotated[Integer, Field(ge=1, le=1000)] = Field(
+        10, description="Minimum new users of a row: the share of fewer is mostly chance."
     )
     limit: Annotated[Integer, Field(ge=1, le=1000)] = Field(20, description="Maximum rows.")
 
@@ -112,6 +115,7 @@ async def returning_users(
         **period.values(),
         since=shift_days(period.start, -_DAYS, period.zone),
         dimension=query.dimension,
+        least=query.least,
         limit=query.limit,
     )
     percents = ("return_pct", "low_pct", "high_pct")

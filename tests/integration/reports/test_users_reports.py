@@ -132,9 +132,10 @@ async def test_new_returning_and_loyal_users(
     oracle=oracles(days=(1, 7, 14, 28)),
     chosen=filters,
     dimension=st.sampled_from(choices(ReturningUsersParameters, "dimension")),
+    least=st.integers(1, 3),
 )
 async def test_returning_users(
-    store: Store, oracle: Oracle, chosen: Filters, dimension: Any
+    store: Store, oracle: Oracle, chosen: Filters, dimension: Any, least: int
 ) -> None:
     wanted = scope(oracle, 15, chosen)
     recount = Recount(oracle, wanted)
@@ -157,11 +158,11 @@ async def test_returning_users(
                 )
             )
     async with holding(store, oracle) as pool:
-        query = ReturningUsersParameters(dimension=dimension, limit=1000)
+        query = ReturningUsersParameters(dimension=dimension, least=least, limit=1000)
         rows = await returning_users(context_of(pool, wanted), query)
 
     assert {row.key: (row.new_users, row.returned) for row in rows} == {
-        key: (len(back), sum(back)) for key, back in expected.items()
+        key: (len(back), sum(back)) for key, back in expected.items() if len(back) >= least
     }
     assert [row.low_pct for row in rows] == sorted((row.low_pct for row in rows), reverse=True)
 
@@ -186,10 +187,14 @@ async def test_post_whose_readers_come_back_leads(store: Store) -> None:
     async with store.holding(oracle) as pool:
         query = ReturningUsersParameters(dimension="post")
         rows = await returning_users(context_of(pool, period), query)
+        all_rows = await returning_users(
+            context_of(pool, period), ReturningUsersParameters(dimension="post", least=1)
+        )
         found = await loyalty(context_of(pool, period), LoyaltyParameters())
 
     assert [(row.key, row.new_users, row.returned) for row in rows] == [
-        ("1", 60, 40), ("3", 1, 1), ("2", 60, 6),
+        ("1", 60, 40), ("2", 60, 6),
     ]  # fmt: skip
+    assert {row.key for row in all_rows} == {"1", "2", "3"}
     assert rows[0].low_pct < 66.7 < rows[0].high_pct
     assert (found.new_users, found.returning_users, found.loyal_users) == (121, 1, 1)

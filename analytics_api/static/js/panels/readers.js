@@ -110,7 +110,7 @@ export class ReturningReaders extends Part {
         sql: ["returning_users"],
         formula: t("returning.formula"),
         controls: [control],
-        empty: nobodyNew,
+        empty: noNewReaders,
       }),
     );
     this.by = "post";
@@ -141,7 +141,7 @@ export class ReturningReaders extends Part {
   }
 }
 
-function nobodyNew() {
+function noNewReaders() {
   if (periodDays() <= RETURN_DAYS + 1)
     return placeholder(t("returning.short"), `${t("returning.needs")} ${t("returning.longer")}`);
   return needsDaysOr(RETURN_DAYS, t("returning.needs"), placeholder(t("returning.none"), t("readers.none_text")));
