@@ -59,12 +59,17 @@ function verdict(found) {
   }
   const kind = place >= 75 ? "good" : place <= 25 ? "bad" : "";
   const values = {
-    better: el("strong", { class: kind }, t("path.better", { percentile: percent(place) })),
+    better: el("strong", { class: kind }, betterThan(place)),
     posts: t("count.posts", { count: peers }),
     category: named(found.category),
   };
   const sentence = age < WEEK_HOURS ? rich("path.place", { ...values, age: ageOf(age) }) : rich("path.place_of_week", values);
   return el("p", { class: "said", data: { fact: "percentile" } }, sentence);
+}
+
+function betterThan(percentile) {
+  if (percentile === 100) return t("path.better_than_all");
+  return percentile === 0 ? t("path.better_than_none") : t("path.better", { percentile: percent(percentile) });
 }
 
 function facts(found) {

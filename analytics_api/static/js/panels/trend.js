@@ -236,11 +236,11 @@ function emptyTile([name]) {
   );
 }
 
-/** The change; without colour where such periods usually change as much. */
+/** The change; where it is known how much is usual, it has a colour only if it is more. */
 function changeOf(change, body, name) {
   if (body.change_pct === null) return el("span", { class: "change quiet" }, t("tile.not_compared"));
   if (change === null) return el("span", { class: "change quiet" }, t("tile.none_before"));
-  const isUsual = body.usual_change?.[name]?.is_exceeded === false;
+  const isUsual = body.usual_change !== null && !body.usual_change[name]?.is_exceeded;
   const better = change > 0 ? "good" : change < 0 ? "bad" : "quiet";
   return el(
     "span",
