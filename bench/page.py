@@ -1,13 +1,11 @@
-"""page: how long until the dashboard shows numbers, over 4 Mbit/s and 100 ms of round trip?
+"""page: how long does the dashboard take to show numbers, over 4 Mbit/s and 100 ms of round trip?
 
-Chromium opens it with the demo's data. First view: until nothing in view is awaited any more.
+Chromium opens it with the demo's data. The first view is complete when no part in it is loading.
 Floor: a page of a few bytes.
 """
 
 import asyncio
 import math
-import os
-import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -18,12 +16,12 @@ from typing import Any, Final, NamedTuple
 
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
+from bench.browser import find_browser
 from bench.result import Result, at_most
 from bench.servers import Servers, engage, up
 from engage.stack.layout import Layout, StackFile
+from schema.errors import SetupError
 
-_BROWSER: Final = "ENGAGE_TEST_BROWSER"
-_NAMES: Final = ("chromium", "google-chrome")
 _ROUND_TRIP_MS: Final = 100
 _BYTES_PER_SECOND: Final = 4e6 / 8
 _SIZE: Final[ViewportSize] = {"width": 1440, "height": 900}
@@ -101,7 +99,7 @@ class _Traffic:
         self.received.append((event["timestamp"], event["encodedDataLength"]))
 
     def until(self, seconds: float = math.inf) -> tuple[int, float]:
-        """Return the requests and kilobytes until so many seconds after the first request."""
+        """Return the requests and kilobytes of the first *seconds* since the first request."""
         end = self.begun[0] + seconds
         size = sum(length for at, length in self.received if at <= end)
         return sum(at <= end for at in self.begun), size / 1000
@@ -109,7 +107,10 @@ class _Traffic:
 
 async def run(servers: Servers, *, events: int, rounds: int) -> list[Result]:  # noqa: ARG001
     """Open the page with an empty and with a filled cache, in a new profile each round."""
-    program = _program()
+    try:
+        program = find_browser()
+    except SetupError as error:
+        sys.exit(f"page: {error}")
     cold: list[_Load] = []
     warm: list[_Load] = []
     floor: list[_Load] = []
@@ -180,24 +181,12 @@ async def _bare_load(page: Page, traffic: _Traffic, api_url: str) -> _Load:
 
 
 async def _idle_requests(page: Page, traffic: _Traffic, api_url: str) -> float:
-    """Return the requests a minute of a page that nobody uses, while no events arrive."""
+    """Return the requests a minute of an idle page, while no events arrive."""
     await page.goto(f"{api_url}/dashboard")
     await _settled(page)
     traffic.clear()
     await asyncio.sleep(_IDLE_SECONDS)
     return len(traffic.begun) * 60 / _IDLE_SECONDS
-
-
-def _program() -> str:
-    """Return the browser's program. Exits where there is none."""
-    names = [named] if (named := os.environ.get(_BROWSER)) else _NAMES
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        sys.exit(
-            f"page: there is no {' or '.join(names)} to open the dashboard with: install a"
-            f" chromium, such as Debian's package chromium, or name one by {_BROWSER}"
-        )
-    return found
 
 
 @asynccontextmanager

@@ -4,13 +4,13 @@ Run by `make screenshots DIR=…` while a demo runs: `make demo ARGS='--dir DIR'
 """
 
 import json
-import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from playwright.sync_api import Page, expect, sync_playwright
+
+from bench.browser import find_browser
 
 IMAGES: Final = Path(__file__).with_name("images")
 MOST_BYTES: Final = 200_000
@@ -37,7 +37,7 @@ PICTURES: Final = (
 def main(folder: Path) -> None:
     """Take all pictures. Raises SystemExit: one is too large for a README."""
     stack = json.loads((folder / "stack.json").read_text(encoding="utf-8"))
-    program = shutil.which(os.environ.get("ENGAGE_TEST_BROWSER", "chromium"))
+    program = find_browser()
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])

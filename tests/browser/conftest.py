@@ -1,7 +1,5 @@
 """One real browser for all tests of pages: Debian's chromium, driven by playwright."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from pydantic import SecretStr
 
 import ingest_service.app
 from analytics_api.app import create_app
+from bench.browser import find_browser
 from engage.embedded.jars import CHART_LIBRARY, JarStore
 from ingest_service.settings import IngestSettings
 from tests.browser.newsroom import Dashboard, fill, fill_catalogue
@@ -28,7 +27,6 @@ from tests.serving import api_settings, client, new_key, served
 from tests.waiting import until
 from web.auth import Scope
 
-NAMED = "ENGAGE_TEST_BROWSER"
 # Ingest takes a browser that says it is headless for a bot.
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0"
 # Long enough for a busy machine.
@@ -39,14 +37,7 @@ OPTIONS = ("--no-sandbox", "--disable-gpu", f"--user-agent={AGENT}")
 @pytest.fixture(scope="session")
 def program() -> str:
     """The browser's program."""
-    names = [named] if (named := os.environ.get(NAMED)) else ["chromium", "google-chrome"]
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.fail(
-            f"there is no {' or '.join(names)}: install a chromium, such as Debian's package"
-            f" chromium, or name one by {NAMED}"
-        )
-    return found
+    return find_browser()
 
 
 @pytest.fixture(scope="session")
