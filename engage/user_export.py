@@ -37,7 +37,7 @@ async def export(
     """
     async with as_eraser(url) as connection:
         user = await names_of(connection, subject)
-        [noted] = await load("begin_export").fetch(
+        [record] = await load("begin_export").fetch(
             connection, user_id=user.user_id, requested_by=requested_by
         )
         counts: dict[str, int] = {}
@@ -47,7 +47,7 @@ async def export(
                 counts[row["kind"]] = counts.get(row["kind"], 0) + 1
         await load("finish_export").fetch(
             connection,
-            export_id=noted["export_id"],
+            export_id=record["export_id"],
             events=counts.get("event", 0),
             dead_letters=counts.get("dead_letter", 0),
         )

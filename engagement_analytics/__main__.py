@@ -16,10 +16,10 @@ _SERVICES: Final = {
 }
 
 
-def _make_imports_cheap() -> None:
-    """Spare a sixth of the processor time that a service's start costs, and 3 MB.
+def _speed_up_imports() -> None:
+    """Save a sixth of the processor time of a service's start, and 3 MB of memory.
 
-    Imports make no garbage to collect; runtime.garbage_collection enables the collector again. And
+    Imports create hardly any garbage; runtime.garbage_collection enables the collector again. And
     structlog imports rich for consoles, where services do not log.
     """
     gc.disable()
@@ -32,5 +32,5 @@ if __name__ == "__main__":
     del sys.argv[0]
     add_packages_to_path()
     if sys.argv[0] in _SERVICES:
-        _make_imports_cheap()
+        _speed_up_imports()
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

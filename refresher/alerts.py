@@ -101,8 +101,8 @@ def check_keys(keys: Iterable[KeyEntry], now: datetime) -> Iterator[Alert]:
             name = f" ({key.label})" if key.label else ""
             detail = (
                 f"the {key.scope} key {key.key_id}{name} expires at"
-                f" {key.expires_timestamp:%Y-%m-%d %H:%M} UTC: replace it by another one of"
-                " `engage keys create`"
+                f" {key.expires_timestamp:%Y-%m-%d %H:%M} UTC: create another one with"
+                " `engage keys create`, and use it instead"
             )
             yield Alert("key_expires_soon", key.key_id, detail)
 

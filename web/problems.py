@@ -1,6 +1,6 @@
 """Errors over HTTP: RFC 9457 problem documents, which never contain input.
 
-Processes without FastAPI import this module too; web.error_handlers answers with problems.
+Processes without FastAPI import this module too: web.error_handlers has what needs FastAPI.
 """
 
 from collections.abc import Iterable, Mapping

@@ -131,7 +131,7 @@ class Overview(BaseModel):
     tz: str
     recorded_since: datetime | None = Field(description="null: nothing was recorded yet.")
     recording_gaps: list[RecordingGap] = Field(
-        description="Of the period, and of the one before unless all time is requested."
+        description="Gaps in the period and in its comparison period."
     )
     current: PeriodTotals
     previous: PeriodTotals | None = Field(description="null without comparison period.")

@@ -100,24 +100,24 @@ class PortLeases:
         if asked:
             if not is_free(asked) or not self._lease(asked):
                 raise StackError(f"port {asked} is in use: choose another, or 0 for any free one")
-            return self._note(purpose, asked)
+            return self._record(purpose, asked)
         wishes = [self._before.get(purpose, 0), usual] if asked is None else []
         preferred = next(filter(None, wishes), 0)
         for port in wishes:
             if port and is_free(port) and self._lease(port):
-                return self._note(purpose, port, preferred)
+                return self._record(purpose, port, preferred)
         leased_elsewhere: set[int] = set()
         while True:
             port = pick(avoid=leased_elsewhere | set(self._ports.values()))
             if self._lease(port):
-                return self._note(purpose, port, preferred if usual else 0)
+                return self._record(purpose, port, preferred if usual else 0)
             leased_elsewhere.add(port)
 
     def remember(self) -> None:
         """Keep the ports for the next run."""
         replace_file(self._path, msgspec.json.encode(self._ports))
 
-    def _note(self, purpose: str, port: int, preferred: int = 0) -> int:
+    def _record(self, purpose: str, port: int, preferred: int = 0) -> int:
         self._ports[purpose] = port
         if preferred and port != preferred:
             self.replaced.append(f"port {preferred} is in use: {purpose} listens on {port}")

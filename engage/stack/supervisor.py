@@ -59,7 +59,7 @@ class Supervisor:
         self._listeners = listeners
         self._is_ready = False
         self.warnings: list[str] = []
-        """What the operator must know about the start, or decide on."""
+        """Messages about the start for the operator."""
         self._supervising: list[asyncio.Task[None]] = []
         self._members = [
             Member(MemberState(role, 0), program, self._write_state)
