@@ -9,10 +9,12 @@
 -- :author    bigint             author of the posts; 0: any
 -- :tag       text               tag of the posts; empty: any
 -- :promoted  boolean            only promoted posts, or only the others; null: both
+-- :factors   float8[]           what posts of each hour of the day earn, as a ratio; {}: all alike
 --
--- With y what a post earned, but no more than the best of its author in its category did when the
--- luckiest twentieth, at least one post, is left out (or 5), over the factor of its month: the ratio
--- of what all posts of the month earned to what their authors' posts in the category do on average.
+-- With y what a post earned, but no more than the cut-off: relative to the factor of its hour, what
+-- the best of its author in its category did when the luckiest twentieth, at least one post, is left
+-- out (or 5). This is divided by the factor of its month: the ratio of what all posts of the month
+-- earned to what their authors' posts in the category do on average.
 -- A group is an author's posts in a category, with mean m and variance s2 of y. A group of one post
 -- is left out: there is nothing to compare it with.
 --
@@ -22,7 +24,8 @@
 -- observed, and of m expected. Of all pairs: variance, the covariance of observed if each author's
 -- posts were published in another order, and information, the same with m for s2.
 WITH earned AS (
-    SELECT author_id, category, engagements, published, date_trunc('month', published) AS month
+    SELECT author_id, category, engagements, published, date_trunc('month', published) AS month,
+           coalesce((:'factors'::float8[])[1 + extract(hour FROM published)::int], 1) AS factor
       FROM posts_at_age(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean,
                         :hours::int, :'types'::engagement_type[])
      CROSS JOIN LATERAL (SELECT publish_timestamp AT TIME ZONE :'zone'::text) AS l (published)
@@ -30,22 +33,22 @@ WITH earned AS (
        AND publish_timestamp < :'end'::timestamptz
 ), most AS (
     SELECT author_id, category,
-           greatest((array_agg(engagements ORDER BY engagements))
-                    [1 + floor(0.95 * (count(*) - 1))::int], 5)::float8 AS most
+           greatest((array_agg(engagements / factor ORDER BY engagements / factor))
+                    [1 + floor(0.95 * (count(*) - 1))::int], 5) AS most
       FROM earned
      GROUP BY author_id, category
     HAVING count(*) > 1
 ), capped AS (
-    SELECT author_id, category, published, month, least(engagements, most) AS y
+    SELECT author_id, category, published, month, least(engagements, most * factor) AS y
       FROM earned
       JOIN most USING (author_id, category)
 ), months AS (
-    SELECT month, coalesce(nullif(sum(y) / nullif(sum(m), 0), 0), 1) AS factor
+    SELECT month, coalesce(nullif(sum(y) / nullif(sum(m), 0), 0), 1) AS month_factor
       FROM (SELECT month, y, avg(y) OVER (PARTITION BY author_id, category) AS m
               FROM capped) AS c
      GROUP BY month
 ), adjusted AS (
-    SELECT author_id, category, y / factor AS y, extract(hour FROM published)::int AS hour_of_day,
+    SELECT author_id, category, y / month_factor AS y, extract(hour FROM published)::int AS hour_of_day,
            extract(dow FROM published)::int AS day_of_week
       FROM capped
       JOIN months USING (month)

@@ -25,7 +25,16 @@ from analytics_api.report import Context, Export, report
 from analytics_api.responses import Page
 from analytics_api.statistics.calendar import days_before
 from analytics_api.statistics.places import Pair
-from analytics_api.statistics.slots import DAYS, Habit, Slot, Verdict, openings, slots_of
+from analytics_api.statistics.slots import (
+    DAYS,
+    Habit,
+    Slot,
+    Verdict,
+    averaged,
+    hour_factors,
+    openings,
+    slots_of,
+)
 from web.parameters import Integer
 
 _YEAR_DAYS: Final = 365
@@ -141,8 +150,16 @@ async def when_to_post(context: Context, query: WhenToPostParameters) -> list[Po
 
 async def slots_in(context: Context, period: Period, hours: int, least_posts: int) -> list[Slot]:
     """Return the hours of the week, beginning with Sunday's first one."""
-    rows = await context.rows("posting_slots", **period.values(), hours=hours)
-    return slots_of([Pair(**row) for row in rows], least_posts)
+
+    async def pairs(factors: Sequence[float]) -> list[Pair]:
+        values = {**period.values(), "hours": hours, "factors": factors}
+        return [Pair(**row) for row in await context.rows("posting_slots", **values)]
+
+    first = await pairs([])
+    slots = slots_of(first, least_posts)
+    if factors := hour_factors(first):
+        slots = averaged(slots, slots_of(await pairs(factors), least_posts))
+    return slots
 
 
 def _lift(slot: Slot) -> dict[str, Any]:

@@ -252,10 +252,15 @@ def gamma_quantile(probability: float, shape: float) -> float:
 
 def gamma_cdf(x: float, shape: float) -> float:
     """Return the regularized lower incomplete gamma function (Abramowitz and Stegun, 6.5.29)."""
+    if x <= 0:
+        return 0.0
+    power = shape * math.log(x) - x - math.lgamma(shape)
+    if power < -_LARGEST_POWER:
+        return float(x > shape)  # so far out that the sum would overflow
     term = total = 1 / shape
     place = shape
     while term > total * 1e-15:
         place += 1
         term *= x / place
         total += term
-    return total * math.exp(shape * math.log(x) - x - math.lgamma(shape)) if x > 0 else 0.0
+    return total * math.exp(power)

@@ -39,6 +39,8 @@ _OWN_SCALE: Final = 0.03
 _TEST_LEVEL: Final = (1 - LEVEL) / 2
 """Of each of the two tests."""
 _LEAST_INDEX: Final = 0.01
+_SECOND_WEIGHT: Final = 1 / 4
+"""Of the estimate with the second cut-off, which depends on what the first one found."""
 
 Place = tuple[int, int]
 """A weekday, 0 for Sunday, and an hour of the day."""
@@ -112,6 +114,32 @@ def slots_of(pairs: Iterable[Pair], least_posts: int) -> list[Slot]:
         elif do_hours_differ or do_days_differ:
             slot = replace(slot, verdict=_verdict(slot))
         found.append(slot)
+    return found
+
+
+def hour_factors(pairs: Iterable[Pair]) -> list[float] | None:
+    """Return what posts of each hour of the day earn, as a ratio; None: hours do not differ.
+
+    A cut-off for viral posts that is the same at all hours takes more from good hours than from
+    weak ones. Multiplied by these factors it takes the same share, or too little where chance made
+    an hour look good.
+    """
+    hours = Places((pair for pair in pairs if pair.kind == "hour"), HOURS, _LIKE_HOURS)
+    effects, do_differ = _margin(hours, _HOUR_SCALE)
+    return [max(1 + effect.value, _LEAST_INDEX) for effect in effects] if do_differ else None
+
+
+def averaged(first: Sequence[Slot], second: Sequence[Slot]) -> list[Slot]:
+    """Return the estimates of two cut-offs as one, whose variance holds the difference of both."""
+    found = []
+    for one, other in zip(first, second, strict=True):
+        gap = other.index - one.index
+        slot = replace(
+            one,
+            index=one.index + _SECOND_WEIGHT * gap,
+            variance=one.variance + _SECOND_WEIGHT * (1 - _SECOND_WEIGHT) * gap**2,
+        )
+        found.append(slot if one.verdict == "thin" else replace(slot, verdict=_verdict(slot)))
     return found
 
 

@@ -2,6 +2,7 @@
 
 import statistics
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -22,7 +23,7 @@ from analytics_api.reports.timing import (
     when_to_post,
 )
 from analytics_api.statistics.places import Pair
-from analytics_api.statistics.slots import Place, slots_of
+from analytics_api.statistics.slots import Place, Slot, averaged, hour_factors, slots_of
 from loadgen.verification.oracle import Oracle
 from tests.integration.reports.conftest import Store, all_rows, context_of, rows_of
 from tests.integration.reports.equal_age import aged, oracles_with_ages
@@ -31,6 +32,7 @@ from tests.integration.reports.test_scoped_reports import DAYS, Recount, filters
 from tests.unit.api.test_slots import pairs_of
 
 ages = st.sampled_from(AGES)
+EQUAL = (1.0,) * 24
 
 
 def place(moment: Any, wanted: Period) -> Place:
@@ -38,7 +40,7 @@ def place(moment: Any, wanted: Period) -> Place:
     return int(local.strftime("%w")), local.hour
 
 
-def largest_without_outliers(values: list[int]) -> int:
+def largest_without_outliers(values: list[float]) -> float:
     """Return the largest value without the largest twentieth, at least one of several."""
     ordered = sorted(values)
     while len(ordered) - 1 > 0.95 * (len(values) - 1):
@@ -46,7 +48,9 @@ def largest_without_outliers(values: list[int]) -> int:
     return ordered[-1]
 
 
-def slot_pairs(oracle: Oracle, hours: int, wanted: Period) -> list[Pair]:
+def slot_pairs(
+    oracle: Oracle, hours: int, wanted: Period, by_hour: Sequence[float] = EQUAL
+) -> list[Pair]:
     chosen = wanted.filters
     own: dict[Any, list[tuple[datetime, int]]] = defaultdict(list)
     for post in aged(oracle, hours, chosen):
@@ -57,8 +61,9 @@ def slot_pairs(oracle: Oracle, hours: int, wanted: Period) -> list[Pair]:
     capped: list[tuple[Any, datetime, int, float]] = []
     for group, posts in own.items():
         if len(posts) > 1:
-            most = max(largest_without_outliers([earned for _, earned in posts]), 5)
-            bounded_posts = [min(earned, most) for _, earned in posts]
+            relative = [earned / by_hour[moment.hour] for moment, earned in posts]
+            most = max(largest_without_outliers(relative), 5)
+            bounded_posts = [min(earned, most * by_hour[moment.hour]) for moment, earned in posts]
             mean = sum(bounded_posts) / len(posts)
             capped += [
                 (group, moment, earned, mean)
@@ -78,20 +83,35 @@ def slot_pairs(oracle: Oracle, hours: int, wanted: Period) -> list[Pair]:
     )
 
 
+def slots_by_hour(oracle: Oracle, hours: int, wanted: Period, least: int) -> list[Slot]:
+    pairs = slot_pairs(oracle, hours, wanted)
+    slots = slots_of(pairs, least)
+    if by_hour := hour_factors(pairs):
+        again = slots_of(slot_pairs(oracle, hours, wanted, by_hour), least)
+        slots = averaged(slots, again)
+    return slots
+
+
 @bounded
 @given(
     oracle=oracles_with_ages(days=DAYS),
     hours=ages,
     chosen=st.just(Filters()) | filters,
     least=st.integers(1, 12),
+    by_hour=st.lists(st.floats(0.1, 3), min_size=24, max_size=24),
 )
 async def test_when_to_post(
-    store: Store, oracle: Oracle, hours: int, chosen: Filters, least: int
+    store: Store,
+    oracle: Oracle,
+    hours: int,
+    chosen: Filters,
+    least: int,
+    by_hour: Sequence[float],
 ) -> None:
     wanted = scope(oracle, 30, chosen)
-    expected = slot_pairs(oracle, hours, wanted)
+    expected = slot_pairs(oracle, hours, wanted, by_hour)
     async with holding(store, oracle) as pool:
-        rows = await rows_of(pool, "posting_slots", wanted, hours=hours)
+        rows = await rows_of(pool, "posting_slots", wanted, hours=hours, factors=by_hour)
         context = context_of(pool, wanted)
         age: Any = str(hours)
         found = await when_to_post(context, WhenToPostParameters(hours=age, least=least))
@@ -102,7 +122,7 @@ async def test_when_to_post(
     assert [key(row) for row in seen] == [key(pair) for pair in expected]
     for row, pair in zip(seen, expected, strict=True):
         assert row[3:] == pytest.approx(tuple(pair[3:]), abs=1e-6)
-    slots = slots_of(expected, least)
+    slots = slots_by_hour(oracle, hours, wanted, least)
     assert [(row.day_of_week, row.hour_of_day) for row in found] == [s.place for s in slots]
     for row, slot in zip(found, slots, strict=True):
         assert row.posts == slot.posts
@@ -127,7 +147,7 @@ async def test_posting_hours_page_after_page(
         start=wanted.end - timedelta(days=365),
         filters=replace(chosen, author=0),
     )
-    slots = {slot.place: slot for slot in slots_of(slot_pairs(oracle, 24, everybody), 1)}
+    slots = {slot.place: slot for slot in slots_by_hour(oracle, 24, everybody, 1)}
     expected: dict[int, Counter[Place]] = defaultdict(Counter)
     for post in Recount(oracle, wanted).posts.values():
         if wanted.start <= post.published < wanted.end:
