@@ -72,6 +72,9 @@ class CachedResponse:
         return _ENTRY_BYTES + sum(map(sys.getsizeof, strings))
 
 
+Compute = Callable[[], Awaitable[CachedResponse]]
+
+
 @dataclass
 class _Computation:
     """A report that is being computed.
@@ -109,6 +112,8 @@ class ReportCache:
         self._clock = clock
         self._entries: OrderedDict[Hashable, CachedResponse] = OrderedDict()
         self._computing: dict[Hashable, _Computation] = {}
+        self._due: OrderedDict[Hashable, Compute] = OrderedDict()
+        self._is_revalidating = False
         self.size_bytes = 0
 
     async def get(
@@ -116,7 +121,7 @@ class ReportCache:
         key: Hashable,
         etag: str,
         as_of: datetime,
-        compute: Callable[[], Awaitable[CachedResponse]],
+        compute: Compute,
         wait_seconds: float = _WAIT_SECONDS,
     ) -> CachedResponse:
         """Return the newest response, or a stale one of a slow report.
@@ -141,7 +146,8 @@ class ReportCache:
         if stale is not None and stale.is_slow:
             STALE.inc()
             if self._is_due(stale):
-                self._computation(key, compute).is_detached = True
+                self._due.setdefault(key, compute)
+                self._revalidate_next()
             return stale
         MISSES.inc()
         return await self._wait(self._computation(key, compute), key, wait_seconds, stale)
@@ -158,9 +164,29 @@ class ReportCache:
         pause_seconds = min(_PAUSE_FACTOR * stale.took_seconds, self._max_stale_seconds / 2)
         return self._clock() - stale.computed_at >= pause_seconds
 
-    def _computation(
-        self, key: Hashable, compute: Callable[[], Awaitable[CachedResponse]]
-    ) -> _Computation:
+    def _revalidate_next(self) -> None:
+        """Revalidate slow reports one after the other, each after a pause as long as the last took.
+
+        However many are in use, they take at most half of a core from everything else.
+        """
+        if self._is_revalidating or not self._due:
+            return
+        self._is_revalidating = True
+        key, compute = self._due.popitem(last=False)
+        computation = self._computation(key, compute)
+        computation.is_detached = True
+        loop, began = asyncio.get_running_loop(), time.monotonic()
+
+        def continue_later(_: object) -> None:
+            loop.call_later(time.monotonic() - began, self._end_revalidation)
+
+        computation.task.add_done_callback(continue_later)
+
+    def _end_revalidation(self) -> None:
+        self._is_revalidating = False
+        self._revalidate_next()
+
+    def _computation(self, key: Hashable, compute: Compute) -> _Computation:
         """Return the computation of *key*; start it unless it is running."""
         if (running := self._computing.get(key)) is not None:
             return running
@@ -169,9 +195,7 @@ class ReportCache:
         computation.task.add_done_callback(lambda task: self._end(key, computation, task))
         return computation
 
-    async def _compute(
-        self, key: Hashable, compute: Callable[[], Awaitable[CachedResponse]]
-    ) -> CachedResponse:
+    async def _compute(self, key: Hashable, compute: Compute) -> CachedResponse:
         began = self._clock()
         response = await compute()
         response.computed_at = self._clock()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from analytics_api.cache import SLOW_SECONDS, CachedResponse, ReportCache
+from tests.waiting import until
 from web.problems import Problem
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -113,6 +114,27 @@ async def test_slow_report_is_not_revalidated_again_for_some_time() -> None:
     await report.get()
     await settle()
     assert report.computed[2:] == ["v3", "v4"]
+
+
+async def test_slow_reports_are_revalidated_one_after_the_other() -> None:
+    report = Report(2 * SLOW_SECONDS)
+    for report.version in ("v1", "v2"):
+        for key in ("one", "two"):
+            await report.get(key)
+    report.now += 10
+    report.version = "v3"
+    report.may_end.clear()
+    assert [await report.get(key) for key in ("one", "two")] == ["v2", "v2"]
+    await settle()
+    first = report.computed.count("v3")
+    report.may_end.set()
+
+    async def are_all() -> bool:
+        return report.computed.count("v3") == 2
+
+    await until(are_all)
+    assert first == 1
+    assert [await report.get(key) for key in ("one", "two")] == ["v3", "v3"]
 
 
 async def test_response_is_not_served_when_it_is_too_stale() -> None:
