@@ -20,7 +20,7 @@ RUN python -m venv /opt/build \
 
 FROM ${PYTHON_IMAGE}
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent engage \
- && install -d -o engage -g engage -m 0700 /keys /plain-keys
+ && install -d -o engage -g engage -m 0700 /keys /plain-keys /archive
 COPY --from=build /opt/engage /opt/engage
 COPY --from=build /opt/charts /opt/charts
 ENV ENGAGE_CHART_LIBRARY=/opt/charts/uplot-1.6.30.jar

@@ -1,24 +1,26 @@
-"""Kafka and PostgreSQL of the tests: those of the environment's URLs, else containers of a Docker
-engine, else those of the embedded stack.
+"""Kafka and PostgreSQL of the tests: those of the environment's URLs, else those of the embedded
+stack, or containers if ENGAGE_TEST_BACKEND is "containers".
 """
 
 import asyncio
-import contextlib
 import os
-import shutil
-import subprocess
 from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.databases import connection_to
 
+if TYPE_CHECKING:
+    from testcontainers.core.container import DockerContainer
+
+BACKEND_VARIABLE = "ENGAGE_TEST_BACKEND"
 KAFKA_VARIABLE = "ENGAGE_TEST_KAFKA_BOOTSTRAP_SERVERS"
 DATABASE_VARIABLE = "ENGAGE_TEST_DATABASE_URL"
 POSTGRES_VERSION_VARIABLE = "ENGAGE_TEST_POSTGRES_VERSION"
 KAFKA_IMAGE = "apache/kafka:4.4.0"
-POSTGRES_IMAGE = "postgres:18.6"
+POSTGRES_IMAGES = {"18": "postgres:18.6", "16": "postgres:16"}
 WITHOUT_DURABILITY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 """The tests' databases need not survive a power failure, and are created five times as fast."""
 
@@ -35,59 +37,62 @@ class Backend:
 def backend(folder: Path) -> Iterator[Backend]:
     """Yield running servers; what was started for it ends with the block."""
     kafka, database = os.environ.get(KAFKA_VARIABLE), os.environ.get(DATABASE_VARIABLE)
+    kind = os.environ.get(BACKEND_VARIABLE, "embedded")
     if kafka and database:
         yield Backend(kafka, database)
-    elif _is_docker_running():
+    elif kind == "containers":
         with _containers() as found:
             yield found
-    else:
+    elif kind == "embedded":
         with _embedded(folder) as found:
             yield found
-
-
-def _is_docker_running() -> bool:
-    docker = shutil.which("docker")
-    if docker is None:
-        return False
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        found = subprocess.run([docker, "info"], capture_output=True, check=False, timeout=5)
-        return found.returncode == 0
-    return False
+    else:
+        raise ValueError(f"{BACKEND_VARIABLE} is embedded or containers, not {kind!r}")
 
 
 @contextmanager
 def _containers() -> Iterator[Backend]:
-    from testcontainers.core.container import DockerContainer
-    from testcontainers.core.waiting_utils import wait_for_logs
+    from testcontainers.core.wait_strategies import ExecWaitStrategy, LogMessageWaitStrategy
 
-    port = 29092
-    kafka = (
-        DockerContainer(KAFKA_IMAGE)
-        .with_bind_ports(port, port)
-        .with_env("KAFKA_NODE_ID", "1")
-        .with_env("KAFKA_PROCESS_ROLES", "broker,controller")
-        .with_env("KAFKA_CONTROLLER_QUORUM_VOTERS", "1@localhost:9093")
-        .with_env("KAFKA_CONTROLLER_LISTENER_NAMES", "CONTROLLER")
-        .with_env("KAFKA_LISTENERS", f"PLAINTEXT://:{port},CONTROLLER://:9093")
-        .with_env("KAFKA_ADVERTISED_LISTENERS", f"PLAINTEXT://127.0.0.1:{port}")
-        .with_env("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
-        .with_env("KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR", "1")
-        .with_env("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
-        .with_env("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
-        .with_env("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
-        .with_env("KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS", "1000")
+    from engage.embedded import ports
+
+    port = ports.pick()  # Kafka tells its clients the port, so that it must be known before
+    kafka = _container(KAFKA_IMAGE, port, port).with_envs(
+        KAFKA_NODE_ID="1",
+        KAFKA_PROCESS_ROLES="broker,controller",
+        KAFKA_CONTROLLER_QUORUM_VOTERS="1@localhost:9093",
+        KAFKA_CONTROLLER_LISTENER_NAMES="CONTROLLER",
+        KAFKA_LISTENERS=f"PLAINTEXT://:{port},CONTROLLER://:9093",
+        KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://127.0.0.1:{port}",
+        KAFKA_AUTO_CREATE_TOPICS_ENABLE="false",
+        KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR="1",
+        KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR="1",
+        KAFKA_TRANSACTION_STATE_LOG_MIN_ISR="1",
+        KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS="0",
+        KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS="1000",
     )
-    postgres = (
-        DockerContainer(POSTGRES_IMAGE)
-        .with_exposed_ports(5432)
-        .with_env("POSTGRES_PASSWORD", "tests-only")
-        .with_command(f"postgres -c max_locks_per_transaction=512 {_options()}")
-    )
+    kafka.waiting_for(LogMessageWaitStrategy("Kafka Server started"))
+    postgres = _container(POSTGRES_IMAGES[_postgres_version()], 5432)
+    postgres.with_env("POSTGRES_PASSWORD", "tests-only")
+    postgres.with_command(f"postgres -c max_locks_per_transaction=512 {_options()}")
+    # While the image creates the database, its server does not listen on TCP.
+    postgres.waiting_for(ExecWaitStrategy(["pg_isready", "-h", "127.0.0.1"]))
     with kafka, postgres:
-        wait_for_logs(kafka, "Kafka Server started")
-        wait_for_logs(postgres, r"database system is ready to accept connections(?s:.*)\1?")
         address = f"127.0.0.1:{postgres.get_exposed_port(5432)}"
         yield Backend(f"127.0.0.1:{port}", f"postgresql://postgres:tests-only@{address}/postgres")
+
+
+def _container(image: str, port: int, host_port: int | None = None) -> "DockerContainer":
+    """Return a container with a port that is open to this machine alone."""
+    from testcontainers.core.container import DockerContainer
+
+    container = DockerContainer(image)
+    container.ports[f"{port}/tcp"] = ("127.0.0.1", host_port)
+    return container
+
+
+def _postgres_version() -> str:
+    return os.environ.get(POSTGRES_VERSION_VARIABLE, "18")
 
 
 def _options() -> str:
@@ -100,9 +105,10 @@ def _embedded(folder: Path) -> Iterator[Backend]:
     from engage.embedded.kafka import KafkaServer
     from engage.embedded.postgres import PostgresServer
 
-    version = os.environ.get(POSTGRES_VERSION_VARIABLE, "18")
     kafka = KafkaServer(folder, port=ports.pick())
-    postgres = PostgresServer(folder, port=ports.pick(), version=16 if version == "16" else 18)
+    postgres = PostgresServer(
+        folder, port=ports.pick(), version=16 if _postgres_version() == "16" else 18
+    )
     servers = (kafka, postgres)
     try:
         asyncio.run(_all(server.start() for server in servers))

@@ -12,7 +12,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+IMAGE = "engagement-analytics:local"
+OURS = {name: service for name, service in SERVICES.items() if service["image"] == IMAGE}
 ONE_SHOT = {"topic", "migrate", "keys"}
 ON_DEMAND = {"load", "show-key"}
 LOGINS = {
@@ -132,6 +133,17 @@ def test_mounted_folders_and_scraped_services_exist() -> None:
     assert mounted
     assert all((ROOT / path).is_dir() for path in mounted)
     assert scraped == {name for name in OURS if "ENGAGE_METRICS_PORT" in environment(name)}
+
+
+def test_image_is_built_once_and_never_pulled() -> None:
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["migrate"]
+    assert {service["pull_policy"] for service in OURS.values()} == {"never"}
+
+
+def test_logs_of_services_that_keep_running_are_limited() -> None:
+    running = set(SERVICES) - ONE_SHOT - ON_DEMAND
+
+    assert all("max-size" in SERVICES[name]["logging"]["options"] for name in running)
 
 
 def test_services_wait_for_the_end_of_one_shot_services_only() -> None:
