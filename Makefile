@@ -13,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test unit truth faults browser tracker deploy-check notebook screenshots \
+.PHONY: help setup demo up down test unit truth faults browser tracker compose-check deploy-check notebook screenshots \
   bench plots check structure audit digests package docs lock
 
 help: ## Show this list
@@ -48,6 +48,9 @@ faults: $(READY) ## Run the fault tests, which kill, freeze, disconnect and fill
 
 browser: $(READY) ## Test dashboard and tracker in a real chromium; ENGAGE_TEST_BROWSER names another one
 	$(PYTEST) -n 2 tests/browser $(ARGS)
+
+compose-check: $(READY) ## Test docker-compose.yml; needs docker, its Compose plug-in, and chromium
+	$(PYTEST) tests/compose $(ARGS)
 
 deploy-check: $(READY) ## Test deploy/; needs nginx-light, pgbouncer, prometheus and systemd of Debian
 	$(PYTEST) tests/deploy $(ARGS)

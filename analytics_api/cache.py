@@ -169,6 +169,8 @@ class ReportCache:
 
         However many are in use, they take at most half of a core from everything else.
         """
+        while self._due and next(iter(self._due)) not in self._entries:
+            self._due.popitem(last=False)  # it was evicted
         if self._is_revalidating or not self._due:
             return
         self._is_revalidating = True
