@@ -9,7 +9,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from refresher.archive import ARCHIVE_ERRORS, SCHEMA, Archive, Digest, lock_archive
+from refresher.archive import ARCHIVE_ERRORS, Archive, Digest, lock_archive
+from refresher.columns import SCHEMA
 from runtime.progress import Progress, silent
 from schema.errors import EngagementError, Unavailable
 from sql import load

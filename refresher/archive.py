@@ -1,15 +1,16 @@
 """Days of events as Parquet files in a folder or an object store.
 
 The path is ``day=2025-10-01/part-1.parquet``, so that query engines take the day from the folder's
-name. A file is written under another name, read back and then renamed, so that none is incomplete.
+name. A file is written under a name with an underscore in front, which these engines ignore, read
+back and then renamed, so that none is incomplete.
 Only this module needs the extra ``archive``.
 """
 
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -20,26 +21,27 @@ import pyarrow.compute as pc
 from pyarrow import fs, parquet
 
 import sql
+from refresher.columns import SCHEMA, CopyReader
 from runtime.files import open_regular
 from schema.event import TYPES
 from sql.pool import Connection
 
-SCHEMA: Final = pa.schema(
-    [
-        pa.field("event_id", pa.uuid(), nullable=False),
-        pa.field("post_id", pa.int64(), nullable=False),
-        pa.field("user_id", pa.int64()),
-        pa.field("type", pa.string(), nullable=False),
-        pa.field("engaged_timestamp", pa.timestamp("us", tz="UTC"), nullable=False),
-        pa.field("received_timestamp", pa.timestamp("us", tz="UTC"), nullable=False),
-    ]
-)
 ARCHIVE_ERRORS: Final = (OSError, pa.ArrowException)
 """Errors of a store that is unreachable, full or damaged."""
 
-_ROWS_PER_GROUP: Final = 50_000
+# Query engines read row groups in parallel.
+_ROWS_PER_GROUP: Final = 122_880
+_COPY_TIMEOUT_SECONDS: Final = 3600.0
+_DELTA: Final = "DELTA_BINARY_PACKED"
+_ENCODINGS: Final = {
+    "event_id": "PLAIN",
+    "post_id": _DELTA,
+    "user_id": _DELTA,
+    "engaged_timestamp": _DELTA,
+    "received_timestamp": _DELTA,
+}
 _WIDTHS_BYTES: Final = (16, 8, 8, 4, 8, 8)
-_LOCK: Final = "hashtext('engagements.archive')"
+_ARCHIVE_LOCK: Final = "engagements.archive"
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,6 @@ class Writer:
         return self._digest.content
 
 
-def table(rows: Sequence[Sequence[Any]]) -> pa.Table:
-    """Return rows, in the order of ``SCHEMA``, as a table."""
-    ids, *others = zip(*rows, strict=True)
-    storage = pa.array([event_id.bytes for event_id in ids], pa.binary(16))
-    columns = [pa.ExtensionArray.from_storage(pa.uuid(), storage)]
-    for field, values in zip(list(SCHEMA)[1:], others, strict=True):
-        columns.append(pa.array(values, field.type))
-    return pa.Table.from_arrays(columns, schema=SCHEMA)
-
-
 class Archive:
     """Files under an absolute path or an address such as ``s3://bucket/events?region=eu-central-1``.
 
@@ -112,8 +104,8 @@ class Archive:
         self._files, self._base = fs.FileSystem.from_uri(url)
         self._is_local = isinstance(self._files, fs.LocalFileSystem)
 
-    def _path(self, day: date, part: int) -> str:
-        return f"{self._base}/day={day}/part-{part}.parquet"
+    def _path(self, day: date, part: int, name: str = "part") -> str:
+        return f"{self._base}/day={day}/{name}-{part}.parquet"
 
     @contextmanager
     def writing(self, day: date, part: int) -> Iterator["Writer"]:
@@ -121,13 +113,18 @@ class Archive:
 
         Raises OSError: reading the file back gave other content.
         """
-        path = self._path(day, part)
-        unfinished = f"{path}.unfinished"
+        path, unfinished = self._path(day, part), self._path(day, part, "_part")
         if self._is_local:
             self._files.create_dir(str(Path(path).parent))
         with (
             self._created(unfinished) as file,
-            parquet.ParquetWriter(file, SCHEMA, compression="zstd") as opened,
+            parquet.ParquetWriter(
+                file,
+                SCHEMA,
+                compression="zstd",
+                use_dictionary=["type"],
+                column_encoding=_ENCODINGS,
+            ) as opened,
         ):
             writer = Writer(opened)
             yield writer
@@ -170,10 +167,11 @@ class Archive:
         return size
 
     def delete(self, day: date, part: int) -> None:
-        """Delete a file, if it exists."""
-        path = self._path(day, part)
-        if self._files.get_file_info(path).type is fs.FileType.File:
-            self._files.delete_file(path)
+        """Delete a file, and one that was not finished, if they exist."""
+        for name in ("part", "_part"):
+            path = self._path(day, part, name)
+            if self._files.get_file_info(path).type is fs.FileType.File:
+                self._files.delete_file(path)
 
 
 def _create(path: Path) -> IO[bytes]:
@@ -207,25 +205,55 @@ def _flush(path: str) -> None:
 
 async def write_day(connection: Connection, archive: Archive, day: date, part: int) -> Content:
     """Write the events of a UTC day into a file. Raises ARCHIVE_ERRORS."""
-    query = sql.load("events_of_day")
-    since = datetime.combine(day, time(), UTC)
-    values = query.bind(since=since, before=since + timedelta(days=1))
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        # Writing may take minutes; the transaction blocks no other session.
-        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '5min'")
-        cursor = await connection.cursor(query.text, *values)
-        with archive.writing(day, part) as writer:
-            while rows := await cursor.fetch(_ROWS_PER_GROUP):
-                await asyncio.to_thread(lambda group: writer.add(table(group)), rows)
+    async with (
+        in_threads(archive.writing(day, part)) as writer,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await copy_day(connection, day, writer)
     return writer.content
 
 
+async def copy_day(connection: Connection, day: date, writer: Writer) -> None:
+    """Copy the events of a UTC day into an open file, in the transaction of *connection*."""
+    query = sql.load("events_of_day")
+    since = datetime.combine(day, time(), UTC)
+    reader = CopyReader()
+
+    async def receive(data: bytes) -> None:
+        if reader.feed(data) >= _ROWS_PER_GROUP:
+            await asyncio.to_thread(lambda: writer.add(reader.take(_ROWS_PER_GROUP)))
+
+    # Writing may take minutes; the transaction blocks no other session.
+    await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '5min'")
+    await connection.copy_from_query(
+        query.text,
+        *query.bind(since=since, before=since + timedelta(days=1)),
+        output=receive,
+        format="binary",
+        timeout=_COPY_TIMEOUT_SECONDS,
+    )
+    while reader.feed(b""):
+        await asyncio.to_thread(lambda: writer.add(reader.take(_ROWS_PER_GROUP)))
+
+
 @asynccontextmanager
-async def lock_archive(connection: Connection) -> AsyncIterator[bool]:
+async def in_threads(context: AbstractContextManager[Writer]) -> AsyncIterator[Writer]:
+    """Enter and leave a context in threads, as that blocks."""
+    value = await asyncio.to_thread(context.__enter__)
+    try:
+        yield value
+    except BaseException as error:
+        await asyncio.to_thread(context.__exit__, type(error), error, error.__traceback__)
+        raise
+    await asyncio.to_thread(context.__exit__, None, None, None)
+
+
+@asynccontextmanager
+async def lock_archive(connection: Connection, name: str = _ARCHIVE_LOCK) -> AsyncIterator[bool]:
     """Lock the files against other sessions. Yields False when another session holds the lock."""
-    is_locked = await connection.fetchval(f"SELECT pg_try_advisory_lock({_LOCK})")
+    is_locked = await connection.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", name)
     try:
         yield bool(is_locked)
     finally:
         if is_locked and not connection.is_closed():
-            await connection.execute(f"SELECT pg_advisory_unlock({_LOCK})")
+            await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", name)

@@ -234,7 +234,7 @@ async def test_day_is_kept_when_the_process_is_killed_while_it_archives(
     )
     await process.communicate()
     assert process.returncode == -9
-    assert expired_day.files() == [f"{FILE}.unfinished"]
+    assert expired_day.files() == [FILE.replace("part-", "_part-")]
     assert await expired_day.stored() == before
 
     await expired_day.expire()

@@ -10,8 +10,9 @@ from uuid import UUID
 import pytest
 
 from engage.archive_files import _scrub
-from refresher.archive import Archive, table
+from refresher.archive import Archive
 from schema.errors import Unavailable
+from tests.event_tables import table
 
 DAY = date(2026, 9, 1)
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from refresher.archive import Archive, table
+from refresher.archive import Archive
+from tests.event_tables import table
 from tests.links import KINDS, OTHER_UID, ProtectedFile
 
 DAY = date(2026, 3, 1)
@@ -22,7 +23,7 @@ def test_file_replaces_a_link_without_following_it(
     folder = foreign_folder / f"day={DAY}"
     folder.mkdir()
     os.chown(folder, OTHER_UID, -1)
-    for name in ("part-1.parquet.unfinished", "part-1.parquet"):
+    for name in ("_part-1.parquet", "part-1.parquet"):
         protected_file.link(kind, folder / name)
     archive = Archive(str(foreign_folder))
     with archive.writing(DAY, 1) as writer:
