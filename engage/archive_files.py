@@ -74,6 +74,17 @@ async def check(
     return rows
 
 
+async def check_sealed(url: str, files: Archive) -> list[dict[str, Any]]:
+    """Read the file of every sealed day. Return a row per file, as ``check`` does."""
+    async with connected(url) as connection:
+        parts = await load("sealed_files").fetch(connection)
+    return [
+        {"day": part["day"], "fault": fault(files, dict(part) | {"replacement_sha256": None})}
+        for part in parts
+        if part["state"] == "sealed"
+    ]
+
+
 async def waiting_parts(
     url: str, archive: Archive, days: tuple[date, date]
 ) -> list[dict[str, Any]]:

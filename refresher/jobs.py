@@ -14,6 +14,7 @@ from prometheus_client import Counter
 from refresher.health_check import HealthCheck
 from refresher.partitions import Partitions, Statistics
 from refresher.refresh import SearchWords, StatsView
+from refresher.sealed_days import SealedDays
 from refresher.settings import RefresherSettings
 from runtime.logging import get_logger
 from runtime.settings import DatabaseSettings
@@ -26,6 +27,7 @@ _RETRY_SECONDS: Final = 1.0
 # Expiry decides itself whether it is due: after its interval, or earlier after a failure.
 _EXPIRY_POLL_SECONDS: Final = 1.0
 _SEARCH_POLL_SECONDS: Final = 10.0
+_SEAL_POLL_SECONDS: Final = 1.0
 _GAPS_INTERVAL_SECONDS: Final = 300.0
 _CLOCK_POLL_SECONDS: Final = 1.0
 _MIN_CLOCK_STEP_SECONDS: Final = 1.0
@@ -90,7 +92,7 @@ class JobRunner:
 class Refresher:
     """All jobs. A job that fails does not affect the others.
 
-    Raises SetupError: the archive that the settings name cannot be used.
+    Raises SetupError: the archive or the history that the settings name cannot be used.
     """
 
     def __init__(self, settings: RefresherSettings) -> None:
@@ -101,11 +103,13 @@ class Refresher:
         self.health_runner = JobRunner(settings, "engage-health-check")
         self.maintenance_runner = JobRunner(settings, "engage-maintenance")
         self.statistics_runner = JobRunner(settings, "engage-statistics")
+        self.sealing_runner = JobRunner(settings, "engage-sealing")
         self.stats_view = StatsView(settings)
         self.search_words = SearchWords(settings)
         self.health = HealthCheck(settings)
         self.partitions = Partitions(settings)
         self.statistics = Statistics(settings)
+        self.sealed_days = SealedDays(settings)
 
     def not_ready(self) -> str | None:
         """Return why jobs fail, or a critical alert, or None."""
@@ -126,6 +130,7 @@ class Refresher:
             (self.statistics_runner, self.statistics.analyze, settings.analyze_interval_seconds),
             (self.statistics_runner, self.search_words.refresh_search, _SEARCH_POLL_SECONDS),
             (self.statistics_runner, self.stats_view.refresh_gaps, _GAPS_INTERVAL_SECONDS),
+            (self.sealing_runner, self.sealed_days.seal_days, _SEAL_POLL_SECONDS),
             (self.health_runner, self.health.check_health, settings.health_check_interval_seconds),
         ):
             scheduler.add_job(
@@ -147,6 +152,7 @@ class Refresher:
             self.health_runner,
             self.maintenance_runner,
             self.statistics_runner,
+            self.sealing_runner,
         ):
             runner.close()
 

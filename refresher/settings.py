@@ -45,6 +45,22 @@ class RefresherSettings(DatabaseSettings, KafkaSettings, WindowSettings, Process
             " as Parquet before they are dropped. Unset: expired days are dropped only."
         ),
     )
+    history_url: str | None = Field(
+        default=None,
+        description=(
+            "Folder or object store, such as s3://bucket/history, to which each finished day is"
+            " copied as Parquet while it is still in PostgreSQL. Unset: days are not copied."
+        ),
+    )
+    history_delay_hours: float = Field(
+        default=6.0,
+        gt=0,
+        le=24 * 30,
+        description=(
+            "Hours after the end of a UTC day before it is copied to ENGAGE_HISTORY_URL, and before"
+            " a copied day whose events have changed is copied again."
+        ),
+    )
     health_check_interval_seconds: float = Field(
         default=10.0, gt=0, description="Seconds between health checks."
     )

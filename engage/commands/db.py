@@ -18,6 +18,7 @@ from engage.terminal import (
     OutputOption,
     print_rows,
 )
+from refresher.partitions import open_archive
 from runtime.logging import configure_logging
 from runtime.settings import MigrateSettings
 from sql.command import connected
@@ -44,9 +45,22 @@ def migrate(folder: Dir = DEFAULT_DIR, is_dry_run: DryRun = False) -> None:
 
 
 @app.command()
-def verify(folder: Dir = DEFAULT_DIR, output: OutputOption = Output.TABLE) -> None:
+def verify(
+    folder: Dir = DEFAULT_DIR,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ENGAGE_HISTORY_URL",
+            help="Folder or object store of sealed days, whose files are then compared as well.",
+        ),
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Recompute every rollup and the ledger in one snapshot. Exit code 1: a number differs."""
-    checks = asyncio.run(run_checks(find(folder).database_url))
+    url = find(folder).database_url
+    checks = asyncio.run(run_checks(url))
+    if history:
+        checks.append(asyncio.run(check_files(url, history)))
     print_rows([one.as_row() for one in checks], output)
     if not all(one.is_right for one in checks):
         raise typer.Exit(CHECK_FAILED)
@@ -94,6 +108,16 @@ class Check:
             "differences": self.differences,
             "example": self.example,
         }
+
+
+async def check_files(database_url: str, place: str) -> Check:
+    """Read the files of sealed days. Raises SetupError: the place cannot be used."""
+    files = open_archive(place)
+    from engage.archive_files import check_sealed  # noqa: PLC0415  (an extra)
+
+    found = await check_sealed(database_url, files)
+    wrong = [f"{row['day']}: {row['fault']}" for row in found if row["fault"]]
+    return Check("files of sealed days", len(wrong), wrong[0] if wrong else "")
 
 
 async def run_checks(database_url: str) -> list[Check]:

@@ -158,6 +158,7 @@ BEGIN
         DO UPDATE SET rows = e.rows + excluded.rows, dropped_timestamp = now();
     UPDATE archived_partitions AS a SET restored_timestamp = NULL, keep_until = NULL
      WHERE a.day = drop_partition.day;
+    UPDATE sealed_days AS s SET state = 'obsolete' WHERE s.day = drop_partition.day;
     RETURN dropped_rows;
 END $$;
 

@@ -1,4 +1,4 @@
--- Expired days in Parquet files, and their restore. docs/decisions/0013-archive.md
+-- Days in Parquet files, and the restore of expired ones. docs/decisions/0013-archive.md
 
 -- Number of events of a day and a digest of them, which changes when any of them does.
 CREATE FUNCTION day_fingerprint(day date) RETURNS TABLE (rows bigint, digest numeric)
@@ -90,5 +90,6 @@ BEGIN
        SET restored_timestamp = coalesce(a.restored_timestamp, now()),
            keep_until = restore_events.keep_until
      WHERE a.day = restore_events.day;
+    PERFORM add_day_revisions(ARRAY[day]);
     RETURN NEXT;
 END $$;

@@ -11,7 +11,7 @@ GRANT SELECT ON authors, posts, post_metadata, users, deleted_posts, catalogue_v
                 engagements_15m, consumer_offsets, dead_letters, dead_letter_replays, ledger_totals,
                 retractions,
                 external_ids, engagement_stats, stats_refresh, first_hours, first_hours_state,
-                recording_gaps, alerts, last_health_check, schema_migrations
+                recording_gaps, day_revisions, sealed_days, alerts, last_health_check, schema_migrations
     TO engage_consumer, engage_refresher, engage_reader;
 
 GRANT SELECT ON erasure_state, erased_users, erased_external_ids TO engage_consumer;
@@ -24,13 +24,13 @@ GRANT EXECUTE ON FUNCTION
     TO engage_consumer;
 
 GRANT SELECT ON archived_partitions TO engage_refresher;
-GRANT INSERT, UPDATE, DELETE ON alerts TO engage_refresher;
+GRANT INSERT, UPDATE, DELETE ON alerts, sealed_days TO engage_refresher;
 GRANT UPDATE ON last_health_check TO engage_refresher;
 GRANT EXECUTE ON FUNCTION
     partition_name(date), ensure_partition(date), drop_partition(date), analyze_partition(date),
     analyze_engagements(), refresh_engagement_stats(boolean), refresh_search(), refresh_recording_gaps(),
     day_fingerprint(date),
-    drop_archived_partition(date, bigint, numeric, integer, bigint, text)
+    drop_archived_partition(date, bigint, numeric, integer, bigint, text), day_versions(date, date)
     TO engage_refresher;
 
 GRANT SELECT ON experiments, experiment_authors, published_stats, catalogue_tags, catalogue_words
@@ -38,7 +38,7 @@ GRANT SELECT ON experiments, experiment_authors, published_stats, catalogue_tags
 GRANT EXECUTE ON FUNCTION
     search_words(text), search_vector(text), trigrams(text), compared_ages(), matching_posts(text, bigint, text, boolean),
     posts_at_age(text, bigint, text, boolean, integer, engagement_type[]),
-    catalogue_engagements_15m(timestamptz, timestamptz), recorded_posts(interval)
+    catalogue_engagements_15m(timestamptz, timestamptz), recorded_posts(interval), day_versions(date, date)
     TO engage_reader;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON authors, posts, post_metadata, users, deleted_posts

@@ -235,7 +235,7 @@ async def test_each_job_runs_once_at_a_time_and_late_runs_are_coalesced(
     jobs = scheduler.get_jobs()
     assert {job.id for job in jobs} == {
         "create_ahead", "refresh", "expire_when_due", "analyze", "check_health", "refresh_search",
-        "refresh_gaps",
+        "refresh_gaps", "seal_days",
     }  # fmt: skip
     assert {(job.max_instances, job.coalesce, job.misfire_grace_time) for job in jobs} == {
         (1, True, None)

@@ -53,6 +53,7 @@ RULES = {
     "idx_engagement_stats_post",
     "idx_catalogue_tags",
     "catalogue_version_single",
+    "idx_sealed_days_sealed",
     "ledger_totals_single",
     "stats_refresh_single",
 }

@@ -20,7 +20,8 @@ SERVICES_READ = {
     "engagement_stats", "engagements", "expired_partitions", "external_ids", "ledger_totals",
     "engagements_15m", "first_hours", "first_hours_state", "last_health_check", "post_metadata",
     "post_totals", "posts",
-    "recording_gaps", "retractions", "schema_migrations", "stats_refresh", "users",
+    "day_revisions", "recording_gaps", "retractions", "schema_migrations", "sealed_days",
+    "stats_refresh", "users",
 }  # fmt: skip
 ERASURES = {"erased_external_ids", "erased_users", "erasure_state"}
 CATALOGUE = {"authors", "deleted_posts", "post_metadata", "posts", "users"}
@@ -35,10 +36,10 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
     "engage_refresher": {
         "SELECT": SERVICES_READ | {"archived_partitions"},
-        "INSERT": {"alerts"},
-        "UPDATE": {"alerts", "last_health_check"},
-        "DELETE": {"alerts"},
-        "EXECUTE": {"analyze_engagements", "analyze_partition", "day_fingerprint",
+        "INSERT": {"alerts", "sealed_days"},
+        "UPDATE": {"alerts", "last_health_check", "sealed_days"},
+        "DELETE": {"alerts", "sealed_days"},
+        "EXECUTE": {"analyze_engagements", "analyze_partition", "day_fingerprint", "day_versions",
                     "drop_archived_partition", "drop_partition", "ensure_partition",
                     "partition_name", "refresh_engagement_stats", "refresh_recording_gaps",
                     "refresh_search"},
@@ -46,8 +47,8 @@ MAY: dict[str, dict[str, set[str]]] = {
     "engage_reader": {
         "SELECT": SERVICES_READ | {"catalogue_tags", "catalogue_words", "experiment_authors",
                                    "experiments", "published_stats"},
-        "EXECUTE": {"catalogue_engagements_15m", "compared_ages", "matching_posts", "posts_at_age",
-                    "recorded_posts",
+        "EXECUTE": {"catalogue_engagements_15m", "compared_ages", "day_versions", "matching_posts",
+                    "posts_at_age", "recorded_posts",
                     "search_vector", "search_words", "trigrams"},
     },
     "engage_editor": {

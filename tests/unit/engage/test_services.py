@@ -39,6 +39,7 @@ def environment(role: str, wiring: Wiring = WIRING, listen_fd: int | None = None
     [
         ("ENGAGE_KAFKA_SASL_PASSWORD", {"ingest", "consumer", "refresher", "api"}, EXTERNAL),
         ("ENGAGE_ARCHIVE_URL", {"refresher"}, WIRING),
+        ("ENGAGE_HISTORY_URL", {"refresher"}, WIRING),
         ("AWS_SECRET_ACCESS_KEY", {"refresher"}, WIRING),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", set(ROLES), WIRING),
         ("ENGAGE_DERIVED_ID_SECRET", {"ingest"}, WIRING),

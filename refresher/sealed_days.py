@@ -1,0 +1,158 @@
+"""Finished days, copied to Parquet files while they are still in PostgreSQL.
+
+docs/decisions/0022-sealed-days.md
+"""
+
+import asyncio
+import secrets
+import time
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as Time  # noqa: N812  (the module time is used as well)
+from typing import TYPE_CHECKING, Any, Final
+
+from prometheus_client import Counter, Gauge
+
+import sql
+from refresher.partitions import Backoff, open_archive
+from refresher.settings import RefresherSettings
+from runtime.logging import get_logger
+from sql.pool import Connection
+
+if TYPE_CHECKING:
+    from refresher.archive import Archive
+
+SEALED: Final = Gauge("engage_refresher_sealed_days", "Days whose file has all their events.")
+STALE: Final = Gauge(
+    "engage_refresher_stale_sealed_days", "Days whose events changed after their file was written."
+)
+UNSEALED_AGE: Final = Gauge(
+    "engage_refresher_oldest_unsealed_day_age_seconds",
+    "Age of the oldest finished day without a current file, since the day ended; 0: there is none.",
+)
+NOT_SEALED: Final = Counter(
+    "engage_refresher_seal_failures_total", "Attempts to write the file of a day that failed."
+)
+
+_LOCK: Final = "engagements.sealed_days"
+_FILES_INTERVAL_SECONDS: Final = 3600.0
+_IDLE_SECONDS: Final = 30.0
+# Sealing many days, as after the first start, leaves most of the time to others.
+_MAX_BUSY_FRACTION: Final = 0.25
+_MAX_PART: Final = 2**31 - 1
+
+logger = get_logger("sealed days")
+
+
+class SealedDays:
+    """Writes each finished day to a file, and again when its events have changed.
+
+    Raises SetupError: the place that the settings name cannot be used.
+    """
+
+    def __init__(self, settings: RefresherSettings) -> None:
+        self._settings = settings
+        self._files = open_archive(settings.history_url) if settings.history_url else None
+        self._files_checked = Backoff(_FILES_INTERVAL_SECONDS)
+        self._attempts = Backoff(0.0)
+        self._paused_until = 0.0
+
+    async def seal_days(self, connection: Connection) -> None:
+        """Write the file of one day, unless none is due."""
+        began = time.monotonic()
+        if self._files is None or began < self._paused_until or not self._attempts.is_due:
+            return
+        from refresher.archive import ARCHIVE_ERRORS, lock_archive  # noqa: PLC0415  (an extra)
+
+        async with lock_archive(connection, _LOCK) as is_locked:
+            if not is_locked:
+                return
+            try:
+                day = await self._seal_next(connection, self._files)
+            except ARCHIVE_ERRORS as error:
+                NOT_SEALED.inc()
+                pause_seconds = self._attempts.failed()
+                logger.error(  # noqa: TRY400
+                    "day not sealed", detail=str(error), next_attempt_in=pause_seconds
+                )
+                return
+        self._attempts.succeeded()
+        busy_seconds = time.monotonic() - began
+        pause = busy_seconds / _MAX_BUSY_FRACTION if day else _IDLE_SECONDS
+        self._paused_until = began + pause
+
+    async def _seal_next(self, connection: Connection, files: "Archive") -> date | None:
+        await self._delete_old_files(connection, files)
+        if self._files_checked.is_due:
+            await self._find_missing(connection, files)
+            self._files_checked.succeeded()
+        now = datetime.now(UTC)
+        delay = timedelta(hours=self._settings.history_delay_hours)
+        days = {
+            "first": self._settings.first_kept(now.date()),
+            "last": (now - delay).date() - timedelta(days=1),
+        }
+        day: date | None = await sql.load("day_to_seal").fetchval(
+            connection, **days, sealed_before=now - delay
+        )
+        if day is not None:
+            await self._seal(connection, files, day)
+            await self._delete_old_files(connection, files)
+        await _update_metrics(connection, days, now)
+        return day
+
+    async def _seal(self, connection: Connection, files: "Archive", day: date) -> None:
+        """Write the file of a day, read it back, and record it in place of the older one."""
+        part = 1 + secrets.randbelow(_MAX_PART)
+        await sql.load("begin_seal").execute(connection, day=day, part=part)
+        version, content = await _write(connection, files, day, part)
+        if version is None or content.rows != version["rows"] or not content.rows:
+            raise OSError(f"the file of {day} has {content.rows} events, the database has others")
+        size_bytes = await asyncio.to_thread(files.size_bytes, day, part)
+        async with connection.transaction():
+            await sql.load("obsolete_seal").execute(connection, day=day)
+            await sql.load("finish_seal").execute(
+                connection,
+                **version,
+                day=day,
+                part=part,
+                bytes=size_bytes,
+                sha256=content.sha256,
+            )
+        logger.info("day sealed", day=str(day), rows=content.rows, bytes=size_bytes)
+
+    async def _delete_old_files(self, connection: Connection, files: "Archive") -> None:
+        """Delete files that were replaced or never finished, and those of expired days."""
+        for row in await sql.load("sealed_files").fetch(connection):
+            if row["state"] != "sealed":
+                await asyncio.to_thread(files.delete, row["day"], row["part"])
+                await sql.load("forget_seal").execute(connection, day=row["day"], part=row["part"])
+
+    async def _find_missing(self, connection: Connection, files: "Archive") -> None:
+        """Have days sealed again whose file is missing or has another size."""
+        for row in await sql.load("sealed_files").fetch(connection):
+            found = await asyncio.to_thread(files.size_bytes, row["day"], row["part"])
+            if row["state"] == "sealed" and found != row["bytes"]:
+                logger.error("file of a sealed day is missing or damaged", day=str(row["day"]))
+                await sql.load("obsolete_seal").execute(connection, day=row["day"])
+
+
+async def _write(connection: Connection, files: "Archive", day: date, part: int) -> Any:
+    """Write a file. Return the version of the events in it, as a mapping, and its content."""
+    from refresher.archive import copy_day, in_threads  # noqa: PLC0415  (an extra)
+
+    async with (
+        in_threads(files.writing(day, part)) as writer,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        row = await sql.load("sealed_version").fetchrow(connection, day=day)
+        await copy_day(connection, day, writer)
+    return dict(row) if row else None, writer.content
+
+
+async def _update_metrics(connection: Connection, days: dict[str, date], now: datetime) -> None:
+    row = await sql.load("sealed_state").fetchrow(connection, **days)
+    SEALED.set(row["sealed"])
+    STALE.set(row["stale"])
+    oldest = row["oldest_unsealed"]
+    ended = datetime.combine(oldest + timedelta(days=1), Time(), UTC) if oldest else now
+    UNSEALED_AGE.set((now - ended).total_seconds())
