@@ -100,8 +100,8 @@ lock: $(READY) ## Update the lock files from pyproject.toml; needs a network
 	uv=uv; uv --version >/dev/null 2>&1 || uv=.uv/bin/uv; \
 	compile="$$uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11"; \
 	$$compile pyproject.toml --extra otel -o requirements/base.lock; \
-	$$compile pyproject.toml --extra otel --extra archive -c requirements/base.lock -o requirements/archive.lock; \
-	$$compile pyproject.toml --extra otel --extra archive --extra embedded --group dev \
+	$$compile pyproject.toml --extra otel --extra archive --extra history -c requirements/base.lock -o requirements/archive.lock; \
+	$$compile pyproject.toml --extra otel --extra archive --extra history --extra embedded --group dev \
 	  -o requirements/dev.lock; \
 	for group in audit build docs notebook; do \
 	  $$compile --group $$group -o requirements/$$group.lock; \

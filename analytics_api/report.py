@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 import sql
+from analytics_api.history import History
 from analytics_api.parameters import Parameters
 from analytics_api.periods import Period, Recording
 from analytics_api.responses import Page
@@ -44,6 +45,7 @@ class Context:
         zone: the time zone of days, hours and weekdays.
         now: the end of periods that end now.
         as_of: when the data were true.
+        history: runs queries of long periods instead of PostgreSQL, if there is one.
         queries: those that were run, for ``format=sql``.
     """
 
@@ -53,6 +55,7 @@ class Context:
     as_of: datetime
     chosen_period: Period | None = None
     find_id: Callable[[Literal["author", "post"], str], Awaitable[int | None]] | None = None
+    history: History | None = None
     queries: list[tuple[sql.Query, Sequence[Any]]] = field(default_factory=list)
 
     @property
@@ -65,6 +68,10 @@ class Context:
         """Return the rows of sql/<name>.sql with these parameters."""
         query = sql.load(name)
         self.queries.append((query, query.bind(**values)))
+        if self.history is not None:
+            found = await self.history.rows(self.pool, query, values)
+            if found is not None:
+                return found
         return await query.fetch(self.pool, **values)
 
     async def row(self, name: str, /, **values: Any) -> Any:

@@ -112,6 +112,7 @@ async def _respond(
         chosen_period=times.period,
         # Not on the reports' connections, which may be busy.
         find_id=partial(find_id, state.quick_pool),
+        history=state.history,
         queries=representation.queries,
     )
 

@@ -57,6 +57,36 @@ class ApiSettings(ReplicaSettings, KafkaSettings, TimeZoneSettings, AddressSetti
             " is revalidated. 0: every request waits for the newest data."
         ),
     )
+    history_engine: str = Field(
+        default="",
+        description=(
+            "Engine that reads sealed days for reports of long periods: `duckdb:`, in the process"
+            " of the read API. Empty: PostgreSQL runs all reports."
+        ),
+    )
+    history_url: str | None = Field(
+        default=None,
+        description=(
+            "Folder or object store, such as s3://bucket/history, to which each finished day is"
+            " copied as Parquet while it is still in PostgreSQL. Unset: days are not copied."
+        ),
+    )
+    history_min_events: int = Field(
+        default=1_000_000,
+        ge=0,
+        description=(
+            "Minimum events of a report's period, from which ENGAGE_HISTORY_ENGINE runs it instead"
+            " of PostgreSQL."
+        ),
+    )
+    history_memory_bytes: int = Field(
+        default=2**30,
+        ge=2**26,
+        description=(
+            "Maximum memory that ENGAGE_HISTORY_ENGINE uses for a report. A report that needs more"
+            " is run by PostgreSQL."
+        ),
+    )
     live_clients: int = Field(
         default=500,
         ge=0,

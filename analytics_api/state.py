@@ -14,6 +14,7 @@ from fastapi import Request
 from analytics_api.cache import ReportCache
 from analytics_api.end_offsets import EndOffsets
 from analytics_api.fair_pool import FairPool
+from analytics_api.history import History, open_history
 from analytics_api.ledger import RowCounts
 from analytics_api.live.broadcast import Broadcast
 from analytics_api.live.poller import LivePoller
@@ -80,6 +81,7 @@ class State:
     live_poller: LivePoller
     topic: str
     zone: ZoneInfo
+    history: History | None
 
     def not_ready(self) -> str | None:
         """Return why reports cannot be answered, or None."""
@@ -94,6 +96,7 @@ class State:
 @asynccontextmanager
 async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
     """Open the pools, which cannot write, and poll the versions and the log's end offsets."""
+    history = open_history(settings)
     primary = await _open_source(settings, settings)
     reports, lag = primary, None
     if settings.replica is not None:
@@ -126,6 +129,7 @@ async def open_state(settings: ApiSettings) -> AsyncIterator[State]:
             live_poller=live_poller,
             topic=settings.topic,
             zone=settings.zone,
+            history=history,
         )
     finally:
         for task in tasks:

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from refresher.archive import ARCHIVE_ERRORS, Archive, Digest, lock_archive
-from refresher.columns import SCHEMA
 from runtime.progress import Progress, silent
 from schema.errors import EngagementError, Unavailable
 from sql import load
 from sql.command import connected
+from sql.event_columns import SCHEMA
 from sql.pool import Connection
 
 EVER: Final = (date(2000, 1, 1), date(9999, 12, 31))

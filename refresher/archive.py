@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 from pyarrow import fs, parquet
 
 import sql
-from refresher.columns import SCHEMA, CopyReader
 from runtime.files import open_regular
 from schema.event import TYPES
+from sql.event_columns import SCHEMA, CopyReader
 from sql.pool import Connection
 
 ARCHIVE_ERRORS: Final = (OSError, pa.ArrowException)
@@ -215,7 +215,7 @@ async def write_day(connection: Connection, archive: Archive, day: date, part: i
 
 async def copy_day(connection: Connection, day: date, writer: Writer) -> None:
     """Copy the events of a UTC day into an open file, in the transaction of *connection*."""
-    query = sql.load("events_of_day")
+    query = sql.load("copy_events")
     since = datetime.combine(day, time(), UTC)
     reader = CopyReader()
 

@@ -47,4 +47,4 @@ SELECT key,
        coalesce(sum(total)    FILTER (WHERE NOT is_now), 0)::bigint AS previous_engagements
   FROM grouped
  GROUP BY key
- ORDER BY total_engagements DESC, key;
+ ORDER BY total_engagements DESC, key COLLATE "C";

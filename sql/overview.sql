@@ -15,7 +15,7 @@ WITH chosen AS (
     SELECT post_id, publish_timestamp
       FROM matching_posts(:'category'::text, :author::bigint, :'tag'::text, :promoted::boolean)
 ), seen AS (
-    -- Each row is read once, for what is distinct as for what adds up.
+    -- Each row is read once, for what is distinct as for what adds up. absent: a bit a column.
     SELECT e.engaged_timestamp < :'start'::timestamptz AS is_previous,
            type, post_id, user_id, count(*) AS events, grouping(type, post_id, user_id) AS absent
       FROM engagements AS e
@@ -32,9 +32,9 @@ WITH chosen AS (
            sum(events) FILTER (WHERE type = 'like')           AS likes,
            sum(events) FILTER (WHERE type = 'comment')        AS comments,
            sum(events) FILTER (WHERE type = 'share')          AS shares,
-           sum(events) FILTER (WHERE absent = b'011'::int)    AS total_engagements,
-           count(*)       FILTER (WHERE absent = b'101'::int) AS posts_engaged,
-           count(user_id) FILTER (WHERE absent = b'110'::int) AS active_users
+           sum(events) FILTER (WHERE absent = 3)    AS total_engagements,
+           count(*)       FILTER (WHERE absent = 5) AS posts_engaged,
+           count(user_id) FILTER (WHERE absent = 6) AS active_users
       FROM seen
      GROUP BY is_previous
 ), published AS (

@@ -55,9 +55,10 @@ WITH per_post AS (
       FROM keyed
      GROUP BY key
 ), rated AS (
-    SELECT *, round(100.0 * (likes + comments + shares) / nullif(views, 0), 2)::float8
+    -- Rounded in integers, as engines differ in decimal numbers: the quotient is whole.
+    SELECT *, ((size - size % nullif(2 * views, 0)) / nullif(2 * views, 0))::float8 / 100
               AS engagement_rate
-      FROM summed
+      FROM (SELECT *, 20000 * (likes + comments + shares) + views AS size FROM summed) AS s
 ), best AS (
     SELECT *
       FROM (SELECT *, (CASE :'sort'::text
@@ -70,8 +71,8 @@ WITH per_post AS (
               FROM rated) AS s
      WHERE :after::float8 IS NULL
         OR sort_value < :after::float8
-        OR (sort_value = :after::float8 AND key > :'after_key'::text)
-     ORDER BY sort_value DESC, key
+        OR (sort_value = :after::float8 AND key COLLATE "C" > :'after_key'::text)
+     ORDER BY sort_value DESC, key COLLATE "C"
      LIMIT :limit::int
 )
 SELECT b.key,
@@ -86,4 +87,4 @@ SELECT b.key,
   FROM best AS b
   LEFT JOIN authors AS a USING (author_id)
   LEFT JOIN posts AS p ON :'dimension'::text = 'post' AND p.post_id = b.post_id
- ORDER BY b.sort_value DESC, b.key;
+ ORDER BY b.sort_value DESC, b.key COLLATE "C";

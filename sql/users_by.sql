@@ -53,8 +53,8 @@ WITH per_post AS (
       FROM sorted
      WHERE :after::float8 IS NULL
         OR sort_value < :after::float8
-        OR (sort_value = :after::float8 AND key > :'after_key'::text)
-     ORDER BY sort_value DESC, key
+        OR (sort_value = :after::float8 AND key COLLATE "C" > :'after_key'::text)
+     ORDER BY sort_value DESC, key COLLATE "C"
      LIMIT :limit::int
 )
 SELECT b.key,
@@ -65,4 +65,4 @@ SELECT b.key,
   FROM best AS b
   LEFT JOIN authors AS a USING (author_id)
   LEFT JOIN posts AS p ON p.post_id = b.post_id
- ORDER BY b.sort_value DESC, b.key;
+ ORDER BY b.sort_value DESC, b.key COLLATE "C";

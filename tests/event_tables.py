@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from refresher.columns import SCHEMA
+from sql.event_columns import SCHEMA
 
 
 def table(rows: Sequence[Sequence[Any]]) -> pa.Table:

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
@@ -57,6 +58,7 @@ _REPLICA: Final = "read_database_url"
 # Settings that come from the stack, never from the caller's environment.
 _GIVEN: Final = ("database_url", "database_role", _REPLICA, "api_keys_file", "key_uses_dir")
 _NEEDS_KAFKA: Final = ("ingest", "consumer", "refresher", "api")
+_USES_HISTORY: Final = ("refresher", "api")
 _DERIVED_ID_SECRET: Final = f"{PREFIX}DERIVED_ID_SECRET"
 # Settings of the archive's object store.
 _OBJECT_STORES: Final = ("AWS_", "AZURE_", "GOOGLE_")
@@ -169,9 +171,20 @@ def _settings(place: MemberState, wiring: Wiring, layout: Layout) -> dict[str, s
         settings["chart_library"] = str(jar)
     if place.role == "refresher":
         settings["monitored_disks"] = str(layout.folder)
+    if place.role in _USES_HISTORY and not wiring.is_external:
+        settings |= _history(place.role, layout)
     if place.role == "consumer":
         settings["consumer_instance_id"] = _instance_id(layout.folder, place.slot)
     return settings
+
+
+def _history(role: str, layout: Layout) -> dict[str, str]:
+    """Return where days are sealed, unless the environment says so or the extra is missing."""
+    chosen = {PREFIX + name for name in ("HISTORY_URL", "HISTORY_ENGINE")}
+    if chosen & os.environ.keys() or find_spec("duckdb") is None:
+        return {}
+    folder = {"history_url": str(layout.folder.absolute() / "history")}
+    return folder | {"history_engine": "duckdb:"} if role == "api" else folder
 
 
 def _instance_id(folder: Path, slot: int) -> str:

@@ -11,17 +11,16 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 import refresher.archive
 from consumer.decode import RetractedEvent
 from consumer.rows import Row, instant, microseconds
 from engage.commands.db import check_files, run_checks
 from refresher.sealed_days import SealedDays
-from refresher.settings import RefresherSettings
 from schema.event import TYPES
 from tests.conftest import Database
 from tests.databases import connection_to, store_events
+from tests.sealing import sealing
 
 TODAY = datetime.now(UTC).date()
 DAY = TODAY - timedelta(days=3)
@@ -81,12 +80,7 @@ class History:
 
     def sealing(self, **changed: Any) -> SealedDays:
         """Return the job of a refresher that has just started."""
-        values = {"history_delay_hours": 0.000001} | changed
-        return SealedDays(
-            RefresherSettings(
-                database_url=SecretStr(self.url), history_url=str(self.folder), **values
-            )
-        )
+        return sealing(self.url, self.folder, **changed)
 
     async def seal(self, **changed: Any) -> None:
         await self.sealing(**changed).seal_days(self.connection)

@@ -39,7 +39,7 @@ def environment(role: str, wiring: Wiring = WIRING, listen_fd: int | None = None
     [
         ("ENGAGE_KAFKA_SASL_PASSWORD", {"ingest", "consumer", "refresher", "api"}, EXTERNAL),
         ("ENGAGE_ARCHIVE_URL", {"refresher"}, WIRING),
-        ("ENGAGE_HISTORY_URL", {"refresher"}, WIRING),
+        ("ENGAGE_HISTORY_URL", {"refresher", "api"}, WIRING),
         ("AWS_SECRET_ACCESS_KEY", {"refresher"}, WIRING),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", set(ROLES), WIRING),
         ("ENGAGE_DERIVED_ID_SECRET", {"ingest"}, WIRING),
@@ -185,3 +185,18 @@ def test_read_api_alone_gets_the_urls_of_other_services() -> None:
             urls=urls,
         )
         assert ("ENGAGE_INGEST_URL" in program.environment) == (role == "api")
+
+
+@pytest.mark.parametrize("chosen", [None, "ENGAGE_HISTORY_URL", "ENGAGE_HISTORY_ENGINE"])
+def test_embedded_stack_has_sealed_days_unless_the_environment_chooses(
+    monkeypatch: pytest.MonkeyPatch, chosen: str | None
+) -> None:
+    if chosen:
+        monkeypatch.setenv(chosen, "")
+    found = {role: environment(role, WIRING) for role in ("refresher", "api")}
+
+    expected = None if chosen else "/s/history"
+    engine = found["api"].get("ENGAGE_HISTORY_ENGINE") or None
+    assert (found["refresher"].get("ENGAGE_HISTORY_URL") or None) == expected
+    assert engine == (None if chosen else "duckdb:")
+    assert not environment("api", EXTERNAL).get("ENGAGE_HISTORY_ENGINE")

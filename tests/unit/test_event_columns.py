@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from refresher.columns import CopyReader
+from sql.event_columns import CopyReader
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -20,7 +20,7 @@ SCHEMA: Final = pa.schema(
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _POSTGRES_EPOCH_MICROSECONDS: Final = 946_684_800_000_000
 
-# sql/maintenance/events_of_day.sql has no nulls, so that all rows have the same size.
+# sql/maintenance/copy_events.sql has no nulls, so that all rows have the same size.
 _ROW: Final = np.dtype(
     [
         ("fields", ">i2"),
@@ -35,7 +35,7 @@ _ROW: Final = np.dtype(
 
 
 class CopyReader:
-    """Cuts the stream of a COPY of sql/maintenance/events_of_day.sql into tables."""
+    """Cuts the stream of a COPY of sql/maintenance/copy_events.sql into tables."""
 
     def __init__(self) -> None:
         self._received = bytearray()
@@ -61,7 +61,7 @@ class CopyReader:
 
 def _table(rows: Any) -> pa.Table:
     if not (rows["fields"] == len(SCHEMA)).all():
-        raise OSError("PostgreSQL's COPY has other columns than events_of_day.sql")
+        raise OSError("PostgreSQL's COPY has other columns than copy_events.sql")
     users = rows["user_id"].astype(np.int64)
     types = pa.DictionaryArray.from_arrays(pa.array(rows["type"].astype(np.int8)), pa.array(TYPES))
     ids = _array(pa.binary(16), np.ascontiguousarray(rows["event_id"]))

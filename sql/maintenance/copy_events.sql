@@ -1,7 +1,7 @@
--- events_of_day: events of one UTC day, for a binary COPY
+-- copy_events: events of a period, for a binary COPY
 --
--- :since   timestamptz  start of the day
--- :before  timestamptz  start of the next day
+-- :since   timestamptz  start of the period
+-- :before  timestamptz  its end, exclusive
 --
 -- One row per event, in the order of the primary key. All rows have the same size: user_id is 0 for
 -- anonymous events, and type is the place in the list of types, from 0.
