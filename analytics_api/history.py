@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from prometheus_client import Counter
 
 import sql
+from analytics_api.history_files import SealedFiles
 from analytics_api.settings import ApiSettings
 from runtime.logging import get_logger
 from schema.errors import SetupError
@@ -87,7 +88,7 @@ class History:
 
     def __init__(self, engine: Engine, folder: str, min_events: int) -> None:
         self._engine = engine
-        self._folder = folder
+        self._files = SealedFiles(folder)
         self._min_events = min_events
         # One query at a time, so that their memory is bounded.
         self._lock = asyncio.Lock()
@@ -99,15 +100,17 @@ class History:
         use = QUERIES.get(query.name)
         if use is None:
             return None
-        source = await self._input(pool, use, values)
-        if source is None:
-            return None
         try:
+            source = await self._input(pool, use, values)
+            if source is None:
+                return None
             async with self._lock, asyncio.timeout(_TIMEOUT_SECONDS):
                 found = await self._run(query, query.bind(**values), source)
-        except EngineError as error:
+        except (EngineError, TimeoutError) as error:
             QUERIES_RUN.labels("failed").inc()
-            logger.error("history engine failed", query=query.name, detail=str(error))  # noqa: TRY400
+            logger.error(  # noqa: TRY400
+                "history engine failed", query=query.name, detail=str(error) or "it took too long"
+            )
             return None
         QUERIES_RUN.labels("ran").inc()
         return found
@@ -123,7 +126,10 @@ class History:
 
     @retry_stale_statements
     async def _input(self, pool: Any, use: Use, values: Mapping[str, Any]) -> Input | None:
-        """Decide in one snapshot where each day is read, and read what no file has."""
+        """Decide in one snapshot where each day is read, and read what no file has.
+
+        Raises EngineError: a file is missing or damaged.
+        """
         start, end = values[use.start], values[use.end]
         async with (
             pool.acquire() as connection,
@@ -143,7 +149,9 @@ class History:
             for name, query in use.tables.items():
                 tables[name] = await read_table(connection, query)
             events = await read_events(connection, list(_runs(open_days)), start, end)
-        files = [f"{self._folder}/day={day['day']}/part-{day['part']}.parquet" for day in sealed]
+        files = await asyncio.to_thread(self._files.paths, sealed)
+        if files is None:
+            raise EngineError("a file is missing or damaged")
         return Input(files, events, tables)
 
 

@@ -30,6 +30,7 @@ ARCHIVE_ERRORS: Final = (OSError, pa.ArrowException)
 """Errors of a store that is unreachable, full or damaged."""
 
 # Query engines read row groups in parallel.
+_CHUNK_BYTES: Final = 1 << 20
 _ROWS_PER_GROUP: Final = 122_880
 _COPY_TIMEOUT_SECONDS: Final = 3600.0
 _DELTA: Final = "DELTA_BINARY_PACKED"
@@ -165,6 +166,14 @@ class Archive:
         """Return the size of a file."""
         size: int = self._files.get_file_info(self._path(day, part)).size
         return size
+
+    def file_sha256(self, day: date, part: int) -> str:
+        """Return the digest of a file as it is stored."""
+        digest = hashlib.sha256()
+        with self._files.open_input_stream(self._path(day, part)) as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                digest.update(chunk)
+        return digest.hexdigest()
 
     def delete(self, day: date, part: int) -> None:
         """Delete a file, and one that was not finished, if they exist."""

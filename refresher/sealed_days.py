@@ -108,6 +108,7 @@ class SealedDays:
         if version is None or content.rows != version["rows"] or not content.rows:
             raise OSError(f"the file of {day} has {content.rows} events, the database has others")
         size_bytes = await asyncio.to_thread(files.size_bytes, day, part)
+        file_sha256 = await asyncio.to_thread(files.file_sha256, day, part)
         async with connection.transaction():
             await sql.load("obsolete_seal").execute(connection, day=day)
             await sql.load("finish_seal").execute(
@@ -117,6 +118,7 @@ class SealedDays:
                 part=part,
                 bytes=size_bytes,
                 sha256=content.sha256,
+                file_sha256=file_sha256,
             )
         logger.info("day sealed", day=str(day), rows=content.rows, bytes=size_bytes)
 

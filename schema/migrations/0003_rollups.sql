@@ -74,10 +74,12 @@ CREATE TABLE sealed_days (
     digest            numeric,
     bytes             bigint,
     sha256            text,
+    file_sha256       text,
     sealed_timestamp  timestamptz,
     PRIMARY KEY (day, part),
     CONSTRAINT sealed_file_is_described CHECK (
-        state <> 'sealed' OR num_nulls(version, rows, digest, bytes, sha256, sealed_timestamp) = 0)
+        state <> 'sealed' OR num_nulls(version, rows, digest, bytes, sha256, file_sha256,
+                                       sealed_timestamp) = 0)
 );
 CREATE UNIQUE INDEX idx_sealed_days_sealed ON sealed_days (day) WHERE state = 'sealed';
 COMMENT ON TABLE sealed_days IS

@@ -214,7 +214,7 @@ async def test_postgresql_runs_short_periods_and_other_queries(sealed_world: Wor
     assert await sealed_world.rows("series", values_of()) is None
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "changed"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "changed", "one bit"])
 async def test_postgresql_runs_the_query_when_a_file_is_missing_or_damaged(
     sealed_world: World, damage: str
 ) -> None:
@@ -225,6 +225,8 @@ async def test_postgresql_runs_the_query_when_a_file_is_missing_or_damaged(
         path.write_bytes(content[: len(content) // 2])
     elif damage == "changed":
         path.write_bytes(b"PAR1" + bytes(len(content) - 8) + b"PAR1")
+    elif damage == "one bit":
+        path.write_bytes(content[:200] + bytes([content[200] ^ 1]) + content[201:])
 
     engine = DuckDB(str(sealed_world.folder), 2**28)
     history = History(engine, str(sealed_world.folder), min_events=0)
