@@ -27,7 +27,7 @@ _RETRY_SECONDS: Final = 1.0
 # Expiry decides itself whether it is due: after its interval, or earlier after a failure.
 _EXPIRY_POLL_SECONDS: Final = 1.0
 _SEARCH_POLL_SECONDS: Final = 10.0
-_SEAL_POLL_SECONDS: Final = 1.0
+_SEAL_POLL_SECONDS: Final = 5.0
 _GAPS_INTERVAL_SECONDS: Final = 300.0
 _CLOCK_POLL_SECONDS: Final = 1.0
 _MIN_CLOCK_STEP_SECONDS: Final = 1.0

@@ -36,6 +36,7 @@ NOT_SEALED: Final = Counter(
 _LOCK: Final = "engagements.sealed_days"
 _FILES_INTERVAL_SECONDS: Final = 3600.0
 _IDLE_SECONDS: Final = 30.0
+_RUN_SECONDS: Final = 1.0
 # Sealing many days, as after the first start, leaves most of the time to others.
 _MAX_BUSY_FRACTION: Final = 0.25
 _MAX_PART: Final = 2**31 - 1
@@ -57,7 +58,7 @@ class SealedDays:
         self._paused_until = 0.0
 
     async def seal_days(self, connection: Connection) -> None:
-        """Write the file of one day, unless none is due."""
+        """Write the files of days that are due, one after the other, for about a second."""
         began = time.monotonic()
         if self._files is None or began < self._paused_until or not self._attempts.is_due:
             return
@@ -68,6 +69,8 @@ class SealedDays:
                 return
             try:
                 day = await self._seal_next(connection, self._files)
+                while day and time.monotonic() - began < _RUN_SECONDS:
+                    day = await self._seal_next(connection, self._files)
             except ARCHIVE_ERRORS as error:
                 NOT_SEALED.inc()
                 pause_seconds = self._attempts.failed()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import refresher.archive
+import refresher.sealed_days
 from consumer.decode import RetractedEvent
 from consumer.rows import Row, instant, microseconds
 from engage.commands.db import check_files, run_checks
@@ -133,7 +134,11 @@ async def erase(connection: Any, user_id: int, days: list[Any]) -> None:
 
 
 @pytest.fixture
-async def history(connection: Any, database: Database, tmp_path: Path) -> History:
+async def history(
+    connection: Any, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> History:
+    """The history of a database with one finished day. Each run seals one day."""
+    monkeypatch.setattr(refresher.sealed_days, "_RUN_SECONDS", 0.0)
     found = History(database.url, connection, tmp_path / "history of events")
     await found.store(events())
     return found
@@ -149,6 +154,14 @@ async def test_finished_day_is_sealed_with_its_events_in_order(history: History)
     assert history.read(DAY, current[DAY]) == await history.stored()
     assert history.paths() == [f"day={DAY}/part-{current[DAY]}.parquet"]
     assert await history.failed_checks() == []
+
+
+async def test_run_seals_several_days(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresher.sealed_days, "_RUN_SECONDS", 60.0)
+    await history.store(events(3, NOON + timedelta(days=1)))
+    await history.seal()
+
+    assert list(await history.current()) == [DAY, DAY + timedelta(days=1)]
 
 
 async def test_day_is_sealed_when_its_delay_is_over(history: History) -> None:
@@ -240,7 +253,7 @@ async def test_file_is_not_current_when_events_change_while_it_is_written(
     assert await history.connection.fetchval("SELECT count(*) FROM sealed_days") == 1
     assert await history.current() == {}
 
-    monkeypatch.undo()
+    monkeypatch.setattr(refresher.archive, "copy_day", copy_day)
     await history.seal()
     assert history.read(DAY, (await history.current())[DAY]) == await history.stored()
 
