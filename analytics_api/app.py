@@ -111,6 +111,7 @@ def _add_pages(app: FastAPI, settings: ApiSettings) -> None:
         "zone": settings.time_zone,
         "ingest": settings.ingest_url or "",
         "catalogue": settings.catalogue_url or "",
+        "post-url": settings.post_url or "",
     }
     files = PageFiles(ChartLibrary(settings.chart_library), attributes)
 

@@ -1,7 +1,8 @@
 """IDs of posts and authors in requests: numbers or external IDs."""
 
 import re
-from typing import Final, Literal
+from collections.abc import Iterable
+from typing import Any, Final, Literal
 
 import sql
 from schema.event import MAX_ID, is_external_id
@@ -23,6 +24,13 @@ async def find_id(pool: Pool, kind: Literal["author", "post"], text: str) -> int
         raise Problem(422, "invalid_parameter", f"{kind}: expected a number or an external ID")
     row = await sql.load("external_ids_of").fetchrow(pool, kind=kind, ids=[], names=[text])
     return None if row is None else int(row["id"])
+
+
+async def external_ids_of(pool: Any, posts: Iterable[int]) -> dict[int, str]:
+    """Return the external IDs of those posts that have one, by number."""
+    query = sql.load("external_ids_of")
+    rows = await query.fetch(pool, kind="post", ids=list(posts), names=[])
+    return {row["id"]: row["external_id"] for row in rows}
 
 
 def strict_id(text: str) -> int:

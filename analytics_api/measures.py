@@ -10,6 +10,9 @@ WhyNotCompared = Annotated[
     NoComparison | None,
     Field(description="Why values of the comparison period are null; null: they are known."),
 ]
+ExternalId = Annotated[
+    str | None, Field(description="ID in your own system, if the catalogue has it.")
+]
 
 
 class Counts(BaseModel):

@@ -1,7 +1,8 @@
 """Settings of the read API."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from analytics_api.article_url import check_template
 from runtime.settings import (
     AddressSettings,
     KafkaSettings,
@@ -98,3 +99,16 @@ class ApiSettings(ReplicaSettings, KafkaSettings, TimeZoneSettings, AddressSetti
             "Path of the uPlot WebJar, which draws the dashboard's charts. Unset: no charts."
         ),
     )
+    post_url: str | None = Field(
+        default=None,
+        description=(
+            "Address of a post's article, for the dashboard's links, with `{post_id}` or"
+            " `{external_id}` after the host: https://example.com/news/{external_id}. Values are"
+            " percent-encoded. Unset: no links."
+        ),
+    )
+
+    @field_validator("post_url")
+    @classmethod
+    def _check_post_url(cls, template: str | None) -> str | None:
+        return check_template(template) if template else None

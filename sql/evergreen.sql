@@ -54,9 +54,10 @@ WITH recent AS (
 )
 SELECT c.post_id, c.title, c.author_id, a.name AS author_name, c.category,
        c.publish_timestamp AS publish_date, c.first_week,
-       c.y::bigint AS recent, c.e AS expected, c.spread
+       c.y::bigint AS recent, c.e AS expected, c.spread, x.external_id
   FROM compared AS c
   JOIN authors AS a USING (author_id)
+  LEFT JOIN external_ids AS x ON x.kind = 'post' AND x.id = c.post_id
  WHERE c.y > 0
    AND :author::bigint IN (0, c.author_id)
    AND (:'tag'::text = '' OR c.tags @> ARRAY[:'tag'::text])

@@ -47,9 +47,11 @@ WITH earned AS (
 )
 SELECT s.post_id, s.title, s.author_id, a.name AS author_name, s.category,
        s.publish_timestamp AS publish_date, s.views, s.likes, s.comments, s.shares,
-       s.engagements AS total_engagements, s.baseline_mean, s.median, s.percentile, s.shape, s.rate, s.sort_value
+       s.engagements AS total_engagements, s.baseline_mean, s.median, s.percentile, s.shape, s.rate,
+       s.sort_value, x.external_id
   FROM sorted AS s
   JOIN authors AS a USING (author_id)
+  LEFT JOIN external_ids AS x ON x.kind = 'post' AND x.id = s.post_id
  WHERE :author::bigint IN (0, s.author_id)
    AND (:after::float8 IS NULL
         OR s.sort_value < :after::float8

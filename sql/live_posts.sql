@@ -18,11 +18,12 @@ WITH recent AS MATERIALIZED (
        AND engaged_timestamp < :'until'::timestamptz
      GROUP BY post_id
 ), known AS (
-    SELECT p.post_id, p.title, p.author_id, a.name AS author_name, p.category,
+    SELECT p.post_id, x.external_id, p.title, p.author_id, a.name AS author_name, p.category,
            e.views, e.likes, e.comments, e.shares, e.total_engagements
       FROM recent AS e
       JOIN posts AS p USING (post_id)
       JOIN authors AS a USING (author_id)
+      LEFT JOIN external_ids AS x ON x.kind = 'post' AND x.id = p.post_id
      ORDER BY e.total_engagements DESC, p.post_id
      LIMIT :limit::int
 ), unknown AS (
@@ -35,7 +36,7 @@ WITH recent AS MATERIALIZED (
 SELECT *, 1::bigint AS posts
   FROM known
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, views, likes, comments, shares, total_engagements, posts
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, views, likes, comments, shares, total_engagements, posts
   FROM unknown
  WHERE posts > 0
  ORDER BY total_engagements DESC, post_id;

@@ -16,7 +16,7 @@ import sql
 from analytics_api.end_offsets import EndOffsets
 from analytics_api.ledger import Alert, active_alerts
 from analytics_api.live.broadcast import Broadcast, Message
-from analytics_api.measures import Counts
+from analytics_api.measures import Counts, ExternalId
 from analytics_api.versions import VersionPoller
 from runtime.logging import get_logger
 from sql.pool import OUTAGES, Pool
@@ -48,6 +48,7 @@ class LivePost(Counts):
     author_id: int
     author_name: str
     category: str
+    external_id: ExternalId = None
 
 
 class UnknownPosts(BaseModel):

@@ -5,14 +5,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from analytics_api.measures import WhyNotCompared
+from analytics_api.measures import ExternalId, WhyNotCompared
 from analytics_api.parameters import Parameters
 from analytics_api.report import Context, report
 from analytics_api.statistics.calendar import days_before, months_before
 from web.parameters import Integer
 from web.problems import Problem
 
-_EXTERNAL_ID = "ID in your own system, if the catalogue has it."
 _SEGMENT_DAYS = 90
 
 
@@ -47,7 +46,7 @@ class AuthorTrends(BaseModel):
         " change_7d is no change; null: they are known."
     )
     no_comparison_30d: WhyNotCompared = Field(description="The same for change_30d.")
-    external_id: str | None = Field(default=None, description=_EXTERNAL_ID)
+    external_id: ExternalId = None
 
 
 @report(
@@ -134,7 +133,7 @@ class SamplePost(BaseModel):
     comments: int
     shares: int
     total_engagements: int
-    external_id: str | None = Field(default=None, description=_EXTERNAL_ID)
+    external_id: ExternalId = None
 
 
 @report(
@@ -168,7 +167,7 @@ class SampleAuthor(BaseModel):
     total_engagements: int
     avg_engagement_per_post: float
     performance_segment: str = Field(description="By the posts of the last 90 days.")
-    external_id: str | None = Field(default=None, description=_EXTERNAL_ID)
+    external_id: ExternalId = None
 
 
 @report(

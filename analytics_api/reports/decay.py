@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
 
-from analytics_api.measures import part_percent
+from analytics_api.measures import ExternalId, part_percent
 from analytics_api.parameters import AGES, FilterParameters, QuarterParameters
 from analytics_api.report import Context, report
 from analytics_api.reports.fairness import index_fields
@@ -85,6 +85,7 @@ class Evergreen(BaseModel):
     low: float = Field(description="Lower end of the index's 95 % credible interval.")
     high: float
     is_evergreen: bool = Field(description="Whether low is above 2.")
+    external_id: ExternalId = None
 
 
 @report(

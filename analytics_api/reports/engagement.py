@@ -6,7 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from analytics_api.measures import Counts, WhyNotCompared, change_percent, engagement_rate
+from analytics_api.measures import (
+    Counts,
+    ExternalId,
+    WhyNotCompared,
+    change_percent,
+    engagement_rate,
+)
 from analytics_api.parameters import Parameters, PeriodParameters
 from analytics_api.periods import DAYS
 from analytics_api.report import Context, report
@@ -42,9 +48,7 @@ class Engagement(BaseModel):
     engagement_rate: float | None = Field(
         description="100 x (likes + comments + shares) / views, 2 decimals; null without views."
     )
-    external_id: str | None = Field(
-        default=None, description="ID of the post in your own system, if the catalogue has it."
-    )
+    external_id: ExternalId = None
 
 
 @report(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, Field
 
-from analytics_api.measures import Counts, WhyNotCompared
+from analytics_api.measures import Counts, ExternalId, WhyNotCompared
 from analytics_api.paging import limited_page, place_of, sliced_page
 from analytics_api.parameters import AgeParameters, PageParameters, QuarterParameters
 from analytics_api.report import Context, report
@@ -61,6 +61,7 @@ class FairPost(Counts, Indexed):
         description="Percent of the category's posts with fewer engagements at the same age, and"
         " half of those with as many, this one included."
     )
+    external_id: ExternalId = None
 
 
 @report(

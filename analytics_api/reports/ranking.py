@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from analytics_api.measures import Counts, WhyNotCompared, change_percent
+from analytics_api.ids import external_ids_of
+from analytics_api.measures import Counts, ExternalId, WhyNotCompared, change_percent
 from analytics_api.paging import limited_page, place_of
 from analytics_api.parameters import PageParameters, PeriodParameters
 from analytics_api.report import Context, report
@@ -37,6 +38,7 @@ class Ranked(Counts):
     previous_engagements: int | None = Field(description="Total in the comparison period.")
     change_pct: float | None = Field(description="null: nothing was before, or it is unknown.")
     no_comparison: WhyNotCompared
+    external_id: ExternalId = None
 
 
 @report(
@@ -63,11 +65,16 @@ async def ranking(context: Context, query: RankingParameters) -> Page[Ranked]:
         after_key=place.key,
     )
     no_comparison = context.period.no_comparison
+    posts = [int(row["key"]) for row in rows] if query.dimension == "post" else []
+    external_ids = await external_ids_of(context.pool, posts) if posts else {}
 
     def ranked(row: dict[str, Any], rank: int) -> Ranked:
         before = None if no_comparison else row["previous_engagements"]
         change = change_percent(row["total_engagements"], before)
-        compared = {"previous_engagements": before, "no_comparison": no_comparison}
-        return Ranked(**row | compared, rank=rank, change_pct=change)
+        return Ranked(
+            **row | {"previous_engagements": before, "no_comparison": no_comparison, "rank": rank},
+            change_pct=change,
+            external_id=external_ids.get(int(row["key"])) if posts else None,
+        )
 
     return limited_page(rows, query, ranked, "key")

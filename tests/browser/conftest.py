@@ -18,7 +18,7 @@ from analytics_api.app import create_app
 from bench.browser import find_browser
 from engage.embedded.jars import CHART_LIBRARY, JarStore
 from ingest_service.settings import IngestSettings
-from tests.browser.newsroom import Dashboard, fill, fill_catalogue
+from tests.browser.newsroom import POST_URL, Dashboard, fill, fill_catalogue
 from tests.browser.site import FakePublisher, Gateway, Site
 from tests.conftest import Database, Kafka
 from tests.ingesting import SECRET
@@ -91,7 +91,8 @@ async def dashboard(
 ) -> AsyncIterator[Dashboard]:
     """The page over the newsroom; parametrized with False: without the chart library."""
     charts = JarStore().fetch_webjar(CHART_LIBRARY) if request.param else None
-    async with _opened(browser, backend, fill, chart_library=charts and str(charts)) as found:
+    library = charts and str(charts)
+    async with _opened(browser, backend, fill, chart_library=library, post_url=POST_URL) as found:
         yield found
 
 

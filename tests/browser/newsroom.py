@@ -22,6 +22,7 @@ AUTHORS = (
 POSTS = 190
 USERS = 40
 TAGS = ("guide", "news", "opinion")
+POST_URL = "https://news.test/{external_id}?post={post_id}"
 
 
 def scope(days: int = 28) -> str:

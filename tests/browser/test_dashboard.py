@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.newsroom import Dashboard, scope
+from tests.browser.newsroom import Dashboard, refresh, scope
 from tests.integration.api.conftest import row
 
 
@@ -260,6 +260,26 @@ async def test_a_post_has_a_page_of_its_own(dashboard: Dashboard) -> None:
     await dashboard.page.keyboard.press("Escape")
     await dashboard.page.get_by_role("button", name="All posts").click()
     await expect(dashboard.page.locator("#post-ranking")).to_be_visible()
+
+
+async def test_posts_with_an_external_id_are_linked_to_their_articles(dashboard: Dashboard) -> None:
+    await dashboard.api.connection.execute(
+        "INSERT INTO external_ids VALUES ('post', $1, 185)", "caf\u00e9/#1 \"&"
+    )
+    await dashboard.api.store([row(185, "share") for _ in range(500)])
+    await refresh(dashboard.api)
+    await dashboard.renewed(500)
+    article = "https://news.test/caf%C3%A9%2F%231%20%22%26?post=185"
+    for query, place in (("", "#post-ranking"), ("", "#now"), ("?post=185", "#subject")):
+        await dashboard.open(query)
+        link = dashboard.page.locator(f"{place} a.article")
+        await expect(link).to_have_attribute("href", article)
+        await expect(link).to_have_attribute("rel", "noopener")
+        await expect(link).to_have_attribute("aria-label", re.compile("Post 185 about"))
+    await dashboard.open("?post=160")
+
+    await expect(dashboard.page.locator("#subject h2")).to_be_visible()
+    await expect(dashboard.page.locator("a.article")).to_have_count(0)
 
 
 async def test_page_of_a_post_shows_it_among_posts_of_its_age(dashboard: Dashboard) -> None:

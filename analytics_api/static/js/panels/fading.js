@@ -2,6 +2,7 @@
 
 import { at } from "../api.js";
 import { filterScope, zone } from "../address.js";
+import { articleLink } from "../article.js";
 import { el, named } from "../dom.js";
 import { needsDaysOr } from "../facts.js";
 import { ageOf, count, date, decimal, percent } from "../format.js";
@@ -87,6 +88,7 @@ export class Evergreen extends Part {
           label: each.title,
           figure: t("ranking.index", { index: decimal(each.index) }),
           leads: { post: String(each.post_id) },
+          article: articleLink(each),
           sub: [
             named(each.author_name),
             ` · ${date(each.publish_date, zone())} · `,

@@ -1,6 +1,7 @@
 // How the way of the events fares, and what happens right now. Fed by the live board.
 
 import { isWall } from "../address.js";
+import { articleLink } from "../article.js";
 import { byId, el, named, owned, update } from "../dom.js";
 import { age, count, decimal, seconds } from "../format.js";
 import { isKnown, t } from "../messages.js";
@@ -63,6 +64,7 @@ export class RightNow {
                 figure: count(post.total_engagements),
                 part: post.total_engagements / top,
                 leads: { post: String(post.post_id) },
+                article: articleLink(post),
                 sub: [named(post.author_name), " · ", named(post.category)],
               }),
             ),

@@ -2,6 +2,7 @@
 
 import { at } from "../api.js";
 import { isWall, scope, zone } from "../address.js";
+import { articleLink } from "../article.js";
 import { el, named } from "../dom.js";
 import { needsDaysOr } from "../facts.js";
 import { count, date, decimal, percent, rate } from "../format.js";
@@ -84,6 +85,7 @@ export class Ranking extends Part {
         part: each.total_engagements / most,
         leads: LEADS[this.dimension](each),
         sub: this.#sub(each),
+        article: this.dimension === "post" && articleLink({ post_id: each.key, external_id: each.external_id, title: each.label }),
       }),
     );
   }
@@ -106,6 +108,7 @@ export class Ranking extends Part {
         figure: t("ranking.index", { index: decimal(each.index) }),
         leads: this.fair.leads(each),
         sub: this.fair.sub(each),
+        article: this.dimension === "post" && articleLink(each),
         aside: interval({ low: each.low, value: each.index, high: each.high, most, mark: 1 }),
       }),
     );

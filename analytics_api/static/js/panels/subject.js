@@ -2,6 +2,7 @@
 
 import { ask, at, Failure } from "../api.js";
 import { current, go, goes, link, scope, zone } from "../address.js";
+import { articleLink } from "../article.js";
 import { el, named, owned } from "../dom.js";
 import { count, date, decimal, percent, rate, signed } from "../format.js";
 import { rich, t } from "../messages.js";
@@ -98,6 +99,7 @@ function drawPost({ absent: why, id, path, ever, week }) {
           author: el("a", { href: link(author), onclick: goes(author) }, named(ever.author_name)),
           date: date(ever.publish_date, zone(), PUBLISHED),
         }),
+        articleLink(ever, `${t("article.read")} ↗`),
       ),
     ),
     el(
