@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "dead-letters": Command(OPERATE, "dead_letters", "app", "Records that could not be stored."),
     "consumer": Command(OPERATE, "consumer", "app", "Resume halted partitions."),
     "events": Command(OPERATE, "events", "app", "Retract events."),
+    "annotations": Command(OPERATE, "annotations", "app", "Explain what happened at an instant."),
     "users": Command(OPERATE, "users", "app", "Export and erase personal data."),
     "archive": Command(OPERATE, "archive", "app", "List, check, restore and scrub expired days."),
     "fetch-charts": Command(OPERATE, "stack", "fetch_charts", "Download the chart library."),

@@ -28,6 +28,7 @@ USAGE: Final = 2
 UNREACHABLE: Final = 3
 
 DEFAULT_DIR: Final = Path(".engage")
+_NO_OFFSET: Final = "expected RFC 3339 with an offset, such as 2026-05-01T12:00:00Z"
 
 
 class GivenFolder(PosixPath):
@@ -69,6 +70,17 @@ RequestedBy = Annotated[
     typer.Option("--by", help="Who requested it, for the audit record. Default: your login name."),
 ]
 Limit = Annotated[int, typer.Option(min=1, help="Maximum number of rows, newest first.")]
+
+
+def instant(option: str, text: str) -> datetime:
+    """Return the instant that an option names. Raises BadParameter."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise typer.BadParameter(f"{option}: {_NO_OFFSET}")
+    return found
 
 
 def login_name() -> str:

@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaError
 
 from engage.client import post_array
 from engage.target import Target, find
-from engage.terminal import CHECK_FAILED, DEFAULT_DIR, Dir, DryRun, Yes
+from engage.terminal import CHECK_FAILED, DEFAULT_DIR, Dir, DryRun, Yes, instant
 from runtime.progress import Progress, shown
 from runtime.transport import kafka_arguments, start
 from schema.errors import InvalidEvent, SetupError, Unavailable
@@ -33,7 +33,6 @@ from schema.wire import decode_record
 
 app = typer.Typer(name="events", help="Retract events.", no_args_is_help=True)
 _KEY_ID: Final = re.compile(r"[a-z0-9]{10}")
-_NO_OFFSET: Final = "expected RFC 3339 with an offset, such as 2026-05-01T12:00:00Z"
 
 _STEP: Final = "records"
 _FETCH_MS: Final = 500
@@ -255,21 +254,11 @@ def _sender(key_id: str, start: str, end: str) -> Sender:
     if not _KEY_ID.fullmatch(key_id):
         raise typer.BadParameter("key: the id alone, as `engage keys list` shows it")
     sender = Sender(
-        key_id, _instant("from", start), _instant("to", end) if end else datetime.now(UTC)
+        key_id, instant("from", start), instant("to", end) if end else datetime.now(UTC)
     )
     if sender.start >= sender.end:
         raise typer.BadParameter("from: must be before --to")
     return sender
-
-
-def _instant(option: str, text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise typer.BadParameter(f"{option}: {_NO_OFFSET}")
-    return found
 
 
 def _end(found: Summary) -> None:

@@ -113,6 +113,7 @@ BEGIN
                comments = t.comments + excluded.comments,
                shares   = t.shares + excluded.shares;
         DELETE FROM post_totals WHERE post_id = old;
+        UPDATE annotations SET post_id = number WHERE post_id = old;
         -- Where both numbers have one, that of the old number stays: the ledger counts it.
         UPDATE retractions AS r SET post_id = number
          WHERE r.post_id = old

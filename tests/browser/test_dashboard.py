@@ -264,7 +264,7 @@ async def test_a_post_has_a_page_of_its_own(dashboard: Dashboard) -> None:
 
 async def test_posts_with_an_external_id_are_linked_to_their_articles(dashboard: Dashboard) -> None:
     await dashboard.api.connection.execute(
-        "INSERT INTO external_ids VALUES ('post', $1, 185)", "caf\u00e9/#1 \"&"
+        "INSERT INTO external_ids VALUES ('post', $1, 185)", 'caf\u00e9/#1 "&'
     )
     await dashboard.api.store([row(185, "share") for _ in range(500)])
     await refresh(dashboard.api)
@@ -280,6 +280,27 @@ async def test_posts_with_an_external_id_are_linked_to_their_articles(dashboard:
 
     await expect(dashboard.page.locator("#subject h2")).to_be_visible()
     await expect(dashboard.page.locator("a.article")).to_have_count(0)
+
+
+async def test_annotations_are_marked_in_the_charts_and_listed_below(dashboard: Dashboard) -> None:
+    await dashboard.api.connection.execute(
+        "INSERT INTO annotations (annotated_timestamp, post_id, text) VALUES"
+        " (now() - interval '6 days', NULL, 'Newsletter <b>sent</b>'),"
+        " (now() - interval '3 hours', 185, 'On the home page'),"
+        " (now() - interval '400 days', NULL, 'Long ago'), (now() + interval '1 h', NULL, 'Later')"
+    )
+    await dashboard.api.store([row(185)])
+    await dashboard.open()
+    trend = dashboard.page.locator("#trend")
+    await expect(trend.locator(".annotations li")).to_contain_text(["Newsletter <b>sent</b>"])
+    await expect(trend.locator(".u-over .mark")).to_have_text(["1"])
+    await dashboard.open("?post=185")
+
+    for panel in ("#trend", "#path"):
+        listed = dashboard.page.locator(f"{panel} .annotations li")
+        await expect(listed.last).to_contain_text("On the home page")
+        marks = dashboard.page.locator(f"{panel} .mark")
+        assert await marks.count() == await listed.count() > 0
 
 
 async def test_page_of_a_post_shows_it_among_posts_of_its_age(dashboard: Dashboard) -> None:

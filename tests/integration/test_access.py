@@ -43,7 +43,7 @@ CLOSED_OF = {
         "GET /reports/evergreen", "GET /live",
         "GET /reports/author-benchmark/{author_id:path}",
         "GET /reports/post-benchmark/{post_id:path}", "GET /reports/post-path/{post_id:path}",
-        "GET /search",
+        "GET /search", "GET /annotations",
         "GET /ops/ledger", "GET /events/{event_id}",
     },
     "catalogue": {

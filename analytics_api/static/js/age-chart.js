@@ -1,6 +1,7 @@
 // The chart of a post's engagement by its age, over the bands of posts of its category, and the same numbers as
 // a table. The scale holds every value: a spike is never cut off.
 
+import { annotationList, marks } from "./annotations.js";
 import { el, owned, svg, update } from "./dom.js";
 import { ageOf, count, decimal } from "./format.js";
 import { rich, t } from "./messages.js";
@@ -26,17 +27,27 @@ export class AgeChart {
     );
   }
 
-  /** Show the points `{ hours, engagements, median, low_50, … }` of a post of this age, and return the parts. */
-  show(points, age) {
+  /**
+   * Show the points `{ hours, engagements, median, low_50, … }` of a post of this age, and return the parts.
+   * Annotations have the post's age as `hours`.
+   */
+  show(points, age, annotations) {
     const most = points.find(({ hours }) => hours >= Math.max(LEAST_HOURS, BEYOND * age)) ?? points.at(-1);
     const zero = Object.fromEntries(Object.keys(points[0]).map((name) => [name, 0]));
     this.points = [zero, ...points.filter(({ hours }) => hours <= most.hours)];
     this.hours = most.hours;
     this.top = 1.05 * Math.max(4, ...this.points.flatMap(({ engagements, median, high_80 }) => [engagements, median, high_80]));
     this.figure.setAttribute("aria-label", t("path.chart"));
-    update(this.figure, this.#drawing(), ...this.#ticks());
+    const shown = annotations.filter(({ hours }) => hours <= this.hours);
+    const left = ({ hours }) => `${((100 * hours) / this.hours).toFixed(2)}%`;
+    update(
+      this.figure,
+      this.#drawing(),
+      ...this.#ticks(),
+      el("div", { class: "marks", "aria-hidden": "true", data: { key: "marks" } }, marks(shown, left)),
+    );
     this.#name();
-    return [this.legend, this.figure, numbers(points)];
+    return [this.legend, this.figure, annotationList(shown), numbers(points)];
   }
 
   #x(hours) {

@@ -82,5 +82,14 @@ async function load(path) {
   return found;
 }
 
+/** A function that puts reports together: while none of them changes, it returns the very same object. */
+export function combiner() {
+  let kept = {};
+  return (reports) => {
+    if (Object.keys(reports).some((name) => kept[name] !== reports[name])) kept = reports;
+    return kept;
+  };
+}
+
 /** Return an answer as text, such as the SQL of a report or its CSV. Throws Failure. */
 export const askText = async (path) => (await request(path)).text();

@@ -1,6 +1,7 @@
 // The chart of a time series, by uPlot where it is installed, and the same numbers as a table.
 
-import { el, owned, update } from "./dom.js";
+import { annotationList, instantOf, marks } from "./annotations.js";
+import { el, named, owned, update } from "./dom.js";
 import { count, date, list, signed } from "./format.js";
 import { t } from "./messages.js";
 import { drawing, isolated, scaleTop } from "./spark.js";
@@ -28,14 +29,15 @@ const color = (name) => getComputedStyle(document.documentElement).getPropertyVa
 
 /**
  * A chart that is updated with new points `{ start, value, beforeStart, before }`; `before` is null where there
- * is nothing to compare with. Where it `isWhole`, the scale holds every value. Its parts are the legend, the figure
- * and the table.
+ * is nothing to compare with. Where it `isWhole`, the scale holds every value. Its parts are the legend, the figure,
+ * the annotations and the table.
  */
 export class Chart {
   constructor() {
     this.legend = owned(el("p", { class: "chart-legend", "aria-hidden": "true" }));
     this.place = el("div", { class: "chart" });
     this.figure = owned(el("figure", {}, this.place));
+    this.marks = owned(el("div", { class: "marks", "aria-hidden": "true" }));
     this.plot = null;
     this.series = null;
     new ResizeObserver(() => this.#resize()).observe(this.place);
@@ -54,11 +56,24 @@ export class Chart {
     const isSame = ["interval", "zone", "hasBefore", "name"].every(isLike);
     this.series = series;
     this.figure.setAttribute("aria-label", t("chart.label", { name: series.name }));
-    if (!globalThis.uPlot) update(this.place, plain(series));
+    if (!globalThis.uPlot) this.#drawPlain(series);
     else if (isSame && this.plot) this.plot.setData(dataOf(series));
     else this.#make();
     this.#point(this.plot?.cursor.idx ?? null);
-    return [this.legend, this.figure, numbers(series)];
+    return [this.legend, this.figure, annotationList(series.annotations), numbers(series)];
+  }
+
+  #drawPlain(series) {
+    const last = Math.max(1, series.points.length - 1);
+    update(this.marks, marks(series.annotations, (each) => `${(100 * pointOf(series, each)) / last}%`));
+    update(this.place, plain(series), this.marks);
+  }
+
+  /** Show the annotations over the plot, each at its point. */
+  mark(plot) {
+    const left = (each) => `${plot.valToPos(plot.data[0][pointOf(this.series, each)], "x").toFixed(1)}px`;
+    if (this.marks.parentNode !== plot.over) plot.over.append(this.marks);
+    update(this.marks, marks(this.series.annotations, left));
   }
 
   #resize() {
@@ -104,9 +119,16 @@ export class Chart {
       hasBefore &&
         point.beforeStart &&
         el("span", { class: "key-line before" }, `${when(this.series, point.beforeStart)}: ${formatted(point.before)}`),
+      this.series.annotations
+        .filter((each) => pointOf(this.series, each) === place)
+        .map((each) => el("span", { data: { key: each.annotation_id } }, named(each.text))),
     );
   }
 }
+
+/** The place of the point in whose interval an annotation is. */
+const pointOf = ({ points }, annotation) =>
+  points.findLastIndex((point) => new Date(point.start) <= instantOf(annotation));
 
 function when({ interval, zone }, start) {
   const text = date(start, zone, TIMES[interval]);
@@ -165,7 +187,7 @@ function options(chart, width, showPoint) {
     tzDate: (seconds) => globalThis.uPlot.tzDate(new Date(seconds * 1000), zone),
     hooks: {
       setCursor: [(plot) => showPoint(plot.cursor.idx)],
-      draw: [(plot) => markBeyond(plot, chart.series.top)],
+      draw: [(plot) => markBeyond(plot, chart.series.top), (plot) => chart.mark(plot)],
     },
     scales: { y: { range: () => [0, Math.max(4, chart.series.top * 1.08)] } },
     axes: [

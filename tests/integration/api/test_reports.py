@@ -84,6 +84,7 @@ async def many(api: Api) -> Api:
         views //= 1 if post_id % 7 else 3
         age = (now - published) / timedelta(days=1)
         rows += [row(post_id, days_ago=age - 0.01) for _ in range(views)]
+    await api.connection.execute("INSERT INTO annotations VALUES (DEFAULT, now(), NULL, 'sent')")
     await api.store(rows)
     await refresh(api)
     return api

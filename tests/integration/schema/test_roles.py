@@ -45,8 +45,8 @@ MAY: dict[str, dict[str, set[str]]] = {
                     "refresh_search"},
     },
     "engage_reader": {
-        "SELECT": SERVICES_READ | {"catalogue_tags", "catalogue_words", "experiment_authors",
-                                   "experiments", "published_stats"},
+        "SELECT": SERVICES_READ | {"annotations", "catalogue_tags", "catalogue_words",
+                                   "experiment_authors", "experiments", "published_stats"},
         "EXECUTE": {"catalogue_engagements_15m", "compared_ages", "day_versions", "matching_posts",
                     "posts_at_age", "recorded_posts",
                     "search_vector", "search_words", "trigrams"},

@@ -1,16 +1,19 @@
 // Did a post do well? Its engagement by age, over that of posts of its category.
 
-import { ask } from "../api.js";
+import { instantOf, newestAnnotations, since } from "../annotations.js";
+import { ask, combiner } from "../api.js";
 import { current, zone } from "../address.js";
 import { AgeChart } from "../age-chart.js";
 import { el, named } from "../dom.js";
 import { ageOf, clock, count, decimal, percent } from "../format.js";
 import { rich, t } from "../messages.js";
 import { Panel, Part } from "../panel.js";
+import { dateIn } from "../periods.js";
 import { notEnough } from "../region.js";
 
 const LEAST_POSTS = 20;
 const QUARTER_MS = 900_000;
+const HOUR_MS = 3_600_000;
 const WEEK_HOURS = 168;
 
 export class PostPath extends Part {
@@ -18,11 +21,12 @@ export class PostPath extends Part {
     super(
       new Panel("path", t("path.title"), {
         about: t("path.about"),
-        sql: ["post_path", "post_benchmark"],
+        sql: ["post_path", "post_benchmark", "annotations"],
         formula: t("path.formula"),
       }),
     );
     this.chart = new AgeChart();
+    this.combine = combiner();
   }
 
   path() {
@@ -33,15 +37,19 @@ export class PostPath extends Part {
     this.panel.path = this.path();
     const load = async () => {
       const [path, benchmark] = await Promise.all([ask(this.path()), ask(of("post-benchmark"))]);
-      this.found = this.found?.path === path.body && this.found.benchmark === benchmark.body ? this.found : { path: path.body, benchmark: benchmark.body };
-      return { ...benchmark, body: this.found };
+      const { post } = current();
+      const query = { post, tz: zone(), start: dateIn(zone(), benchmark.body.publish_date) };
+      const annotations = await newestAnnotations(new URLSearchParams(query));
+      return { ...benchmark, body: this.combine({ path: path.body, benchmark: benchmark.body, annotations }) };
     };
     await this.panel.region.show(this.key(), (body) => this.draw(body), load);
     this.panel.sources();
   }
 
-  draw({ path, benchmark }) {
-    return [verdict(benchmark), facts(benchmark), this.chart.show(path, benchmark.age_hours)];
+  draw({ path, benchmark, annotations }) {
+    const published = new Date(benchmark.publish_date);
+    const aged = since(published, annotations).map((each) => ({ ...each, hours: (instantOf(each) - published) / HOUR_MS }));
+    return [verdict(benchmark), facts(benchmark), this.chart.show(path, benchmark.age_hours, aged)];
   }
 }
 

@@ -1,6 +1,7 @@
 // The totals of the period and of the comparison period, and the chart of one of them.
 
-import { ask, at } from "../api.js";
+import { newestAnnotations, since } from "../annotations.js";
+import { ask, at, combiner } from "../api.js";
 import { chosenDays, chosenPeriod, current, go, isWall, scope, zone } from "../address.js";
 import { Chart } from "../chart.js";
 import { el, owned, update } from "../dom.js";
@@ -30,10 +31,10 @@ export class Trend {
     this.totals = new Region(this.tiles, { loading: () => TILES.concat([READERS]).map(emptyTile) });
     this.compared = owned(el("p", { class: "quiet small compared", id: "compared" }));
     this.panel = new Panel("trend", t("trend.title"), {
-      sql: ["series", "overview"],
-      empty: () => placeholder(t("state.nothing")),
+      sql: ["series", "overview", "annotations"],
     });
     this.chart = new Chart();
+    this.combine = combiner();
     this.choice = el("div", { class: "segments", role: "group", "aria-label": t("trend.interval") });
     this.panel.heading.after(this.choice);
     this.#drawChoice();
@@ -105,10 +106,10 @@ export class Trend {
       const [, kind] = this.#metric();
       if (kind) query.set("type", kind);
       path = at("/reports/series", query);
-      const [found, all] = await Promise.all([ask(path), ask(total)]);
-      return { ...found, interval, usual, total: all.body };
+      const [found, all, annotations] = await Promise.all([ask(path), ask(total), newestAnnotations(daysOf(query))]);
+      return { ...found, body: this.combine({ points: found.body, annotations }), interval, usual, total: all.body };
     };
-    await this.panel.region.show(key, (_points, found) => this.#draw(found), load);
+    await this.panel.region.show(key, (_body, found) => this.#draw(found), load);
     this.panel.path = path;
     this.panel.sources();
   }
@@ -141,9 +142,10 @@ export class Trend {
     );
   }
 
-  #draw({ body: points, interval, usual, total }) {
+  #draw({ body: { points, annotations }, interval, usual, total }) {
     this.#drawChoice(interval, usual);
     this.#drawSparks(total);
+    if (!points.length) return placeholder(t("state.nothing"));
     const first = points.findIndex((point) => point.total_engagements !== null);
     if (first < 0) return notEnough(t("trend.not_begun"));
     return this.chart.show({
@@ -151,6 +153,7 @@ export class Trend {
       interval,
       zone: zone(),
       isWhole: Boolean(current().post),
+      annotations: since(new Date(points[first].start), annotations),
       points: points.slice(first).map((point) => ({
         start: point.start,
         value: point.total_engagements,
@@ -202,6 +205,12 @@ export class Trend {
       tile(READERS, el("span", { class: "quiet small line-place" }, rateNote(body.current.engagement_rate, only))),
     ];
   }
+}
+
+/** The parameters of annotations in the days of a series. */
+function daysOf(series) {
+  const names = ["start", "end", "tz", "post"];
+  return new URLSearchParams([...series].filter(([name]) => names.includes(name)));
 }
 
 const usualInterval = (length) => (length <= FEW_DAYS ? "hour" : length <= 120 ? "day" : "week");

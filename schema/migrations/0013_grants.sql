@@ -33,7 +33,7 @@ GRANT EXECUTE ON FUNCTION
     drop_archived_partition(date, bigint, numeric, integer, bigint, text), day_versions(date, date)
     TO engage_refresher;
 
-GRANT SELECT ON experiments, experiment_authors, published_stats, catalogue_tags, catalogue_words
+GRANT SELECT ON annotations, experiments, experiment_authors, published_stats, catalogue_tags, catalogue_words
     TO engage_reader;
 GRANT EXECUTE ON FUNCTION
     search_words(text), search_vector(text), trigrams(text), compared_ages(), matching_posts(text, bigint, text, boolean),
