@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import asyncpg
 import pytest
 from aiohttp import web
 from playwright.async_api import Browser, async_playwright, expect
@@ -18,9 +17,11 @@ from analytics_api.app import create_app
 from bench.browser import find_browser
 from engage.embedded.jars import CHART_LIBRARY, JarStore
 from ingest_service.settings import IngestSettings
+from tests.backends import Backend
 from tests.browser.newsroom import POST_URL, Dashboard, fill, fill_catalogue
 from tests.browser.site import FakePublisher, Gateway, Site
-from tests.conftest import Database, Kafka
+from tests.conftest import Database, Kafka, new_database, new_topic
+from tests.databases import connection_to
 from tests.ingesting import SECRET
 from tests.integration.api.conftest import Api
 from tests.serving import api_settings, client, new_key, served
@@ -71,64 +72,99 @@ async def site(
 
 
 @dataclass
-class Backend:
-    """What a dashboard's read API is about."""
+class Newsroom:
+    """A read API over a database with a newsroom, and a key for it."""
 
-    database: Database
-    kafka: Kafka
-    topic: str
-    keys: Path
+    api: Api
+    key: str
+
+
+@pytest.fixture(scope="session")
+async def newsroom(
+    servers: Backend, template_database: str, kafka: Kafka, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Newsroom]:
+    """The newsroom of all tests that do not change it."""
+    keys = tmp_path_factory.mktemp("newsroom") / "keys.json"
+    async with new_database(servers, template_database) as database:
+        backend = database, kafka, await new_topic(kafka), keys
+        async with _serving(*backend, fill, chart_library=_charts(), post_url=POST_URL) as found:
+            await found.api.connection.execute("SET default_transaction_read_only = on")
+            yield found
 
 
 @pytest.fixture
-def backend(database: Database, kafka: Kafka, topic: str, tmp_path: Path) -> Backend:
-    return Backend(database, kafka, topic, tmp_path / "keys.json")
+async def dashboard(browser: Browser, newsroom: Newsroom) -> AsyncIterator[Dashboard]:
+    """The page over the common newsroom."""
+    async with _opened(browser, newsroom) as found:
+        yield found
 
 
 @pytest.fixture(params=[True])
-async def dashboard(
-    request: pytest.FixtureRequest, browser: Browser, backend: Backend
-) -> AsyncIterator[Dashboard]:
-    """The page over the newsroom; parametrized with False: without the chart library."""
-    charts = JarStore().fetch_webjar(CHART_LIBRARY) if request.param else None
-    library = charts and str(charts)
-    async with _opened(browser, backend, fill, chart_library=library, post_url=POST_URL) as found:
+async def own_dashboard(
+    request: pytest.FixtureRequest, browser: Browser, database: Database, kafka: Kafka, topic: str,
+    tmp_path: Path,
+) -> AsyncIterator[Dashboard]:  # fmt: skip
+    """The page over a newsroom that the test may change.
+
+    Parametrized with False: without the chart library.
+    """
+    backend = database, kafka, topic, tmp_path / "keys.json"
+    charts = _charts() if request.param else None
+    async with (
+        _serving(*backend, fill, chart_library=charts, post_url=POST_URL) as newsroom,
+        _opened(browser, newsroom) as found,
+    ):
         yield found
 
 
 @pytest.fixture
-async def young_dashboard(browser: Browser, backend: Backend) -> AsyncIterator[Dashboard]:
+async def young_dashboard(
+    browser: Browser, database: Database, kafka: Kafka, topic: str, tmp_path: Path
+) -> AsyncIterator[Dashboard]:
     """The page over a newsroom whose catalogue is there, but no event; without chart library."""
+    backend = database, kafka, topic, tmp_path / "keys.json"
     urls = {"ingest_url": "http://ingest.test", "catalogue_url": "http://catalogue.test"}
-    async with _opened(browser, backend, fill_catalogue, **urls) as found:
+    async with (
+        _serving(*backend, fill_catalogue, **urls) as newsroom,
+        _opened(browser, newsroom) as found,
+    ):
         yield found
 
 
+def _charts() -> str:
+    return str(JarStore().fetch_webjar(CHART_LIBRARY))
+
+
 @asynccontextmanager
-async def _opened(
-    browser: Browser,
-    backend: Backend,
-    fill: Callable[[Api], Awaitable[None]],
-    **settings: str | None,
-) -> AsyncIterator[Dashboard]:
-    """Serve a read API over the database that *fill* fills, and open a browser for it."""
-    keys, topic = backend.keys, backend.topic
+async def _serving(
+    database: Database, kafka: Kafka, topic: str, keys: Path,
+    fill: Callable[[Api], Awaitable[None]], **settings: str | None,
+) -> AsyncIterator[Newsroom]:  # fmt: skip
+    """Serve a read API over the database that *fill* fills, while the block runs."""
     key = new_key(keys, Scope.READ)
-    app, _ = create_app(api_settings(backend.database, backend.kafka, topic, keys, **settings))
-    connection = await asyncpg.connect(backend.database.url)
-    async with served(app) as url, client(url, key) as session:
+    app, _ = create_app(api_settings(database, kafka, topic, keys, **settings))
+    async with (
+        connection_to(database.url) as connection,
+        served(app) as url,
+        client(url, key) as session,
+    ):
         api = Api(url, session, connection, keys, topic)
         await fill(api)
         await _fresh(session, connection)
-        async with await browser.new_context(timezone_id="UTC", locale="en-GB") as context:
-            context.set_default_timeout(30_000)
-            found = Dashboard(await context.new_page(), api, key)
-            found.watch()
-            yield found
-    await connection.close()
+        yield Newsroom(api, key)
+
+
+@asynccontextmanager
+async def _opened(browser: Browser, newsroom: Newsroom) -> AsyncIterator[Dashboard]:
+    """Open a browser for the page, and check afterwards what it did."""
+    async with await browser.new_context(timezone_id="UTC", locale="en-GB") as context:
+        context.set_default_timeout(30_000)
+        found = Dashboard(await context.new_page(), newsroom.api, newsroom.key)
+        found.watch()
+        yield found
     assert found.complaints == []
-    assert not [url for url in found.asked if not url.startswith((api.url, "blob:"))]
-    assert not [url for url in found.asked if key in url]
+    assert not [url for url in found.asked if not url.startswith((newsroom.api.url, "blob:"))]
+    assert not [url for url in found.asked if newsroom.key in url]
 
 
 async def _fresh(session: aiohttp.ClientSession, connection: Any) -> None:

@@ -35,6 +35,7 @@ async def fill(api: Api) -> None:
     await fill_catalogue(api)
     await api.store(list(_engagements()))
     await api.connection.execute("UPDATE consumer_offsets SET caught_up_timestamp = now()")
+    await api.connection.execute("SELECT refresh_search()")
     await refresh(api)
 
 

@@ -83,18 +83,20 @@ async def test_the_authors_to_coach_are_the_apis_with_their_reasons(dashboard: D
         assert (reasons or ["No single habit explains it"])[0] in shown
 
 
-async def test_what_rises_is_the_apis_with_its_cause(dashboard: Dashboard) -> None:
+async def test_what_rises_is_the_apis_with_its_cause(own_dashboard: Dashboard) -> None:
     rush = [row(150, "share") for _ in range(400)]
-    await dashboard.api.store(rush)
-    await dashboard.api.connection.execute("SELECT refresh_engagement_stats()")
-    await dashboard.api.connection.execute("SELECT refresh_first_hours()")
-    await dashboard.renewed(len(rush))
-    await dashboard.open()
-    found = (await dashboard.json("/reports/movers?tz=UTC&limit=12"))[:7]
+    await own_dashboard.api.store(rush)
+    await own_dashboard.api.connection.execute("SELECT refresh_engagement_stats()")
+    await own_dashboard.api.connection.execute("SELECT refresh_first_hours()")
+    await own_dashboard.renewed(len(rush))
+    await own_dashboard.open()
+    found = (await own_dashboard.json("/reports/movers?tz=UTC&limit=12"))[:7]
 
     assert found, "400 shares of one post in a moment should be unusual"
     for each in found:
-        shown = dashboard.page.locator(f"#movers [data-key='{each['dimension']}:{each['key']}']")
+        shown = own_dashboard.page.locator(
+            f"#movers [data-key='{each['dimension']}:{each['key']}']"
+        )
         await expect(shown).to_contain_text(each["label"])
         fact = f"{each['engagements']:,} engagements in "
         await expect(shown.locator("p")).to_contain_text(fact)
@@ -102,7 +104,7 @@ async def test_what_rises_is_the_apis_with_its_cause(dashboard: Dashboard) -> No
         await expect(shown.locator("p")).to_contain_text(f"{cause} {each['cause_type']}s")
     rises = [each for each in found if each["direction"] == "above" and each["dimension"] != "all"]
     first = next((each for each in rises if each["dimension"] == "post"), rises[0])
-    best = dashboard.page.locator("[data-answer=rising] .said")
+    best = own_dashboard.page.locator("[data-answer=rising] .said")
     await expect(best).to_have_text(first["label"])
 
 
@@ -163,16 +165,16 @@ async def test_readers_and_their_steps_are_the_apis(dashboard: Dashboard) -> Non
 
 
 async def test_an_event_shows_in_the_pipeline_and_right_now_without_a_reload(
-    dashboard: Dashboard,
+    own_dashboard: Dashboard,
 ) -> None:
-    await dashboard.open()
-    await dashboard.api.store([row(160, "share"), row(160)])
-    now = dashboard.page.locator("#now .rows > li[data-key='160']")
+    await own_dashboard.open()
+    await own_dashboard.api.store([row(160, "share"), row(160)])
+    now = own_dashboard.page.locator("#now .rows > li[data-key='160']")
     await expect(now.locator(".figure")).to_have_text("2", timeout=30_000)
-    live = await dashboard.json("/live")
-    ledger = await dashboard.json("/ops/ledger")
+    live = await own_dashboard.json("/live")
+    ledger = await own_dashboard.json("/ops/ledger")
 
-    pipeline = dashboard.page.locator("#pipeline")
+    pipeline = own_dashboard.page.locator("#pipeline")
     await expect(pipeline.locator("[data-fact=stored]")).to_contain_text(
         f"{live['pipeline']['stored']:,}"
     )
@@ -180,7 +182,7 @@ async def test_an_event_shows_in_the_pipeline_and_right_now_without_a_reload(
     assert not ledger["balanced"]
     await expect(pipeline.locator("[data-fact=balanced]")).to_contain_text("off")
     await expect(pipeline.locator("[data-fact=dead_letters]")).to_contain_text("0")
-    await expect(dashboard.page.locator("#live")).to_contain_text("events/s")
+    await expect(own_dashboard.page.locator("#live")).to_contain_text("events/s")
 
 
 async def test_where_streams_do_not_pass_the_page_polls(dashboard: Dashboard) -> None:
@@ -262,53 +264,57 @@ async def test_a_post_has_a_page_of_its_own(dashboard: Dashboard) -> None:
     await expect(dashboard.page.locator("#post-ranking")).to_be_visible()
 
 
-async def test_posts_with_an_external_id_are_linked_to_their_articles(dashboard: Dashboard) -> None:
-    await dashboard.api.connection.execute(
+async def test_posts_with_an_external_id_are_linked_to_their_articles(
+    own_dashboard: Dashboard,
+) -> None:
+    await own_dashboard.api.connection.execute(
         "INSERT INTO external_ids VALUES ('post', $1, 185)", 'caf\u00e9/#1 "&'
     )
-    await dashboard.api.store([row(185, "share") for _ in range(500)])
-    await refresh(dashboard.api)
-    await dashboard.renewed(500)
+    await own_dashboard.api.store([row(185, "share") for _ in range(500)])
+    await refresh(own_dashboard.api)
+    await own_dashboard.renewed(500)
     article = "https://news.test/caf%C3%A9%2F%231%20%22%26?post=185"
     for query, place in (("", "#post-ranking"), ("", "#now"), ("?post=185", "#subject")):
-        await dashboard.open(query)
-        link = dashboard.page.locator(f"{place} a.article")
+        await own_dashboard.open(query)
+        link = own_dashboard.page.locator(f"{place} a.article")
         await expect(link).to_have_attribute("href", article)
         await expect(link).to_have_attribute("rel", "noopener")
         await expect(link).to_have_attribute("aria-label", re.compile("Post 185 about"))
-    await dashboard.open("?post=160")
+    await own_dashboard.open("?post=160")
 
-    await expect(dashboard.page.locator("#subject h2")).to_be_visible()
-    await expect(dashboard.page.locator("a.article")).to_have_count(0)
+    await expect(own_dashboard.page.locator("#subject h2")).to_be_visible()
+    await expect(own_dashboard.page.locator("a.article")).to_have_count(0)
 
 
-async def test_annotations_are_marked_in_the_charts_and_listed_below(dashboard: Dashboard) -> None:
-    await dashboard.api.connection.execute(
+async def test_annotations_are_marked_in_the_charts_and_listed_below(
+    own_dashboard: Dashboard,
+) -> None:
+    await own_dashboard.api.connection.execute(
         "INSERT INTO annotations (annotated_timestamp, post_id, text) VALUES"
         " (now() - interval '6 days', NULL, 'Newsletter <b>sent</b>'),"
         " (now() - interval '3 hours', 185, 'On the home page'),"
         " (now() - interval '400 days', NULL, 'Long ago'), (now() + interval '1 h', NULL, 'Later')"
     )
-    await dashboard.api.store([row(185)])
-    await dashboard.open()
-    trend = dashboard.page.locator("#trend")
+    await own_dashboard.api.store([row(185)])
+    await own_dashboard.open()
+    trend = own_dashboard.page.locator("#trend")
     await expect(trend.locator(".annotations li")).to_contain_text(["Newsletter <b>sent</b>"])
     await expect(trend.locator(".u-over .mark")).to_have_text(["1"])
-    await dashboard.open("?post=185")
+    await own_dashboard.open("?post=185")
 
     for panel in ("#trend", "#path"):
-        listed = dashboard.page.locator(f"{panel} .annotations li")
+        listed = own_dashboard.page.locator(f"{panel} .annotations li")
         await expect(listed.last).to_contain_text("On the home page")
-        marks = dashboard.page.locator(f"{panel} .mark")
+        marks = own_dashboard.page.locator(f"{panel} .mark")
         assert await marks.count() == await listed.count() > 0
 
 
-async def test_page_of_a_post_shows_it_among_posts_of_its_age(dashboard: Dashboard) -> None:
-    await dashboard.api.store([row(185, "share") for _ in range(2000)])
-    await dashboard.open("?post=185")
-    found = await dashboard.json("/reports/post-benchmark/185")
-    points = await dashboard.json("/reports/post-path/185")
-    panel = dashboard.page.locator("#path")
+async def test_page_of_a_post_shows_it_among_posts_of_its_age(own_dashboard: Dashboard) -> None:
+    await own_dashboard.api.store([row(185, "share") for _ in range(2000)])
+    await own_dashboard.open("?post=185")
+    found = await own_dashboard.json("/reports/post-benchmark/185")
+    points = await own_dashboard.json("/reports/post-path/185")
+    panel = own_dashboard.page.locator("#path")
 
     await expect(panel.locator("[data-fact=percentile]")).to_contain_text(
         f"Better than {said(round(found['percentile'], 1))}% of the last {found['peers']} posts"
@@ -318,7 +324,7 @@ async def test_page_of_a_post_shows_it_among_posts_of_its_age(dashboard: Dashboa
     )
     await expect(panel.locator("[data-fact=users]")).to_contain_text(f"{found['active_users']:,}")
     await panel.locator("summary").click()
-    shown = await dashboard.texts("#path tbody td:nth-child(2)")
+    shown = await own_dashboard.texts("#path tbody td:nth-child(2)")
     assert shown == [
         "\u2013" if point["engagements"] is None else f"{point['engagements']:,}"
         for point in points
@@ -423,9 +429,9 @@ async def test_a_link_can_be_shared_without_the_key_which_stays_in_the_browser(
     dashboard.expects_failures = True
 
 
-@pytest.mark.parametrize("dashboard", [False], indirect=True)
-async def test_without_the_chart_library_charts_are_drawn_plainly(dashboard: Dashboard) -> None:
-    await dashboard.open()
+@pytest.mark.parametrize("own_dashboard", [False], indirect=True)
+async def test_without_the_chart_library_charts_are_drawn_plainly(own_dashboard: Dashboard) -> None:
+    await own_dashboard.open()
 
-    await expect(dashboard.page.locator("#trend svg.plain-chart path").first).to_be_attached()
-    assert await dashboard.page.locator(".uplot").count() == 0
+    await expect(own_dashboard.page.locator("#trend svg.plain-chart path").first).to_be_attached()
+    assert await own_dashboard.page.locator(".uplot").count() == 0

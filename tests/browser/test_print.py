@@ -62,22 +62,22 @@ async def test_the_chart_is_dark_on_paper_in_the_dark_theme(dashboard: Dashboard
 
 
 async def test_names_from_right_to_left_do_not_turn_what_is_around_them(
-    dashboard: Dashboard,
+    own_dashboard: Dashboard,
 ) -> None:
-    await dashboard.api.connection.execute(
+    await own_dashboard.api.connection.execute(
         "UPDATE posts SET title = CASE WHEN post_id % 4 = 0 THEN $1 ELSE $2 END", HEBREW, OVERRIDE
     )
-    await dashboard.api.connection.execute("UPDATE authors SET name = $1", HEBREW)
-    await dashboard.api.connection.execute("SELECT refresh_engagement_stats()")
-    await dashboard.open("?period=91d")
-    labels = dashboard.page.locator("#post-ranking .label")
+    await own_dashboard.api.connection.execute("UPDATE authors SET name = $1", HEBREW)
+    await own_dashboard.api.connection.execute("SELECT refresh_engagement_stats()")
+    await own_dashboard.open("?period=91d")
+    labels = own_dashboard.page.locator("#post-ranking .label")
     await expect(labels.filter(has_text="שלום").first).to_be_visible(timeout=30_000)
 
-    text = await dashboard.page.locator("body").inner_text()
-    html = await dashboard.page.content()
+    text = await own_dashboard.page.locator("body").inner_text()
+    html = await own_dashboard.page.content()
     assert "\u202e" not in text + html
     assert "Safe gpj.exe" in text
-    outside = await dashboard.page.locator("body").evaluate(
+    outside = await own_dashboard.page.locator("body").evaluate(
         """(body, name) => {
             const walker = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
             const found = [];

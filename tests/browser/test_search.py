@@ -22,7 +22,6 @@ async def test_reader_finds_a_post_by_words_and_opens_its_page(dashboard: Dashbo
 
 async def test_reader_finds_an_author_in_spite_of_a_typo(dashboard: Dashboard) -> None:
     page = dashboard.page
-    await dashboard.api.connection.execute("SELECT refresh_search()")
     await dashboard.open()
     await page.locator("#find").click()
     await page.locator("#search").fill("Marhs")

@@ -50,15 +50,17 @@ async def until_refreshed(dashboard: Dashboard, before: str) -> None:
     await expect(value).not_to_have_text(before, timeout=60_000)
 
 
-async def test_focused_link_stays_the_same_while_its_list_is_updated(dashboard: Dashboard) -> None:
-    page = dashboard.page
-    await dashboard.open()
-    await send(dashboard, 160, 161)
+async def test_focused_link_stays_the_same_while_its_list_is_updated(
+    own_dashboard: Dashboard,
+) -> None:
+    page = own_dashboard.page
+    await own_dashboard.open()
+    await send(own_dashboard, 160, 161)
     link = page.locator("#now li[data-key='160'] a")
     await expect(link).to_be_visible(timeout=30_000)
     await mark(link)
     await link.focus()
-    await send(dashboard, *[161] * 5)
+    await send(own_dashboard, *[161] * 5)
 
     other = page.locator("#now li[data-key='161'] .figure")
     await expect(other).to_have_text("6", timeout=30_000)
@@ -66,33 +68,33 @@ async def test_focused_link_stays_the_same_while_its_list_is_updated(dashboard: 
 
 
 async def test_open_table_and_focused_ranking_stay_when_reports_are_refreshed(
-    dashboard: Dashboard,
+    own_dashboard: Dashboard,
 ) -> None:
-    page = dashboard.page
-    await dashboard.open()
+    page = own_dashboard.page
+    await own_dashboard.open()
     await page.locator("#trend details summary").click()
     await mark(page.locator("#trend details"))
     tile = page.locator("[data-tile=likes]")
     await mark(tile)
     await tile.focus()
-    before = await total(dashboard)
-    await send(dashboard, 160)
-    await until_refreshed(dashboard, before)
+    before = await total(own_dashboard)
+    await send(own_dashboard, 160)
+    await until_refreshed(own_dashboard, before)
 
     assert await page.locator("#trend details").evaluate("(each) => each.isTheSame && each.open")
     assert await page.evaluate("document.activeElement.isTheSame") is True
 
 
-async def test_no_click_is_lost_while_rows_change_their_order(dashboard: Dashboard) -> None:
-    page = dashboard.page
-    await dashboard.open()
-    await send(dashboard, 160, 161, 161)
+async def test_no_click_is_lost_while_rows_change_their_order(own_dashboard: Dashboard) -> None:
+    page = own_dashboard.page
+    await own_dashboard.open()
+    await send(own_dashboard, 160, 161, 161)
     link = page.locator("#now li[data-key='160'] a")
     await expect(link).to_be_visible(timeout=30_000)
     await link.hover()
     await page.mouse.down()
     # More of this post than of the other one: it would move to the top.
-    await dashboard.api.store([row(160, "share") for _ in range(9)])
+    await own_dashboard.api.store([row(160, "share") for _ in range(9)])
     live = page.locator("#live")
     shown = await live.inner_text()
     await expect(live).not_to_have_text(shown, timeout=30_000)
@@ -102,15 +104,15 @@ async def test_no_click_is_lost_while_rows_change_their_order(dashboard: Dashboa
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_layout_does_not_shift(dashboard: Dashboard, size: str) -> None:
-    page = dashboard.page
+async def test_layout_does_not_shift(own_dashboard: Dashboard, size: str) -> None:
+    page = own_dashboard.page
     width, height = SIZES[size]
     await page.set_viewport_size({"width": width, "height": height})
     await page.add_init_script(WATCH_SHIFTS)
-    await dashboard.open()
-    before = await total(dashboard)
-    await send(dashboard, 160, 161, 162)
-    await until_refreshed(dashboard, before)
+    await own_dashboard.open()
+    before = await total(own_dashboard)
+    await send(own_dashboard, 160, 161, 162)
+    await until_refreshed(own_dashboard, before)
 
     shifts = await page.evaluate("window.shifts")
     assert sum(value for value, _ in shifts) < MAX_SHIFT, shifts
@@ -158,21 +160,21 @@ async def test_failed_request_clears_the_panel_and_says_so(dashboard: Dashboard)
 
 
 async def test_numbers_that_cannot_be_updated_are_marked_as_out_of_date(
-    dashboard: Dashboard,
+    own_dashboard: Dashboard,
 ) -> None:
-    dashboard.expects_failures = True
-    page = dashboard.page
-    await dashboard.open()
-    shown = await total(dashboard)
+    own_dashboard.expects_failures = True
+    page = own_dashboard.page
+    await own_dashboard.open()
+    shown = await total(own_dashboard)
     problem = {"code": "internal_error", "detail": "internal error"}
     await page.route(
         "**/reports/overview?**", lambda route: route.fulfill(status=500, json=problem)
     )
-    await send(dashboard, 160)
+    await send(own_dashboard, 160)
 
     note = page.locator("#trend .note").first
     await expect(note).to_contain_text(re.compile("Not updated since .*20"), timeout=60_000)
-    assert await total(dashboard) == shown
+    assert await total(own_dashboard) == shown
 
 
 async def test_first_view_takes_few_requests_and_bytes(dashboard: Dashboard) -> None:
@@ -219,16 +221,18 @@ async def test_files_are_kept_by_the_browser_and_the_page_is_not(dashboard: Dash
         assert answer.headers["Content-Encoding"] == "gzip"
 
 
-async def test_idle_page_requests_nothing_but_its_live_stream(dashboard: Dashboard) -> None:
-    await dashboard.open()
-    await dashboard.api.store([row(160)])
-    await expect(dashboard.page.locator("#now li[data-key='160']")).to_be_visible(timeout=30_000)
-    await until(lambda: dashboard.asked, within_seconds=5)
-    before = len(dashboard.asked)
+async def test_idle_page_requests_nothing_but_its_live_stream(own_dashboard: Dashboard) -> None:
+    await own_dashboard.open()
+    await own_dashboard.api.store([row(160)])
+    await expect(own_dashboard.page.locator("#now li[data-key='160']")).to_be_visible(
+        timeout=30_000
+    )
+    await until(lambda: own_dashboard.asked, within_seconds=5)
+    before = len(own_dashboard.asked)
     # The event leaves the bars of the last minute one by one: each message moves them.
-    await moved(dashboard.page, times=5)
+    await moved(own_dashboard.page, times=5)
 
-    assert dashboard.asked[before:] == []
+    assert own_dashboard.asked[before:] == []
 
 
 async def moved(page: Page, times: int) -> Any:

@@ -74,28 +74,28 @@ async def test_without_a_key_the_page_asks_for_one_and_takes_it(dashboard: Dashb
 
 
 async def test_without_the_database_the_page_keeps_its_numbers_and_says_so(
-    dashboard: Dashboard, servers: Backend
+    own_dashboard: Dashboard, servers: Backend
 ) -> None:
-    dashboard.expects_failures = True
-    await dashboard.open()
-    total = dashboard.page.locator("[data-tile=total_engagements] .value")
+    own_dashboard.expects_failures = True
+    await own_dashboard.open()
+    total = own_dashboard.page.locator("[data-tile=total_engagements] .value")
     before = await total.inner_text()
     operator = await asyncpg.connect(servers.database_url)
-    name = await dashboard.api.connection.fetchval("SELECT current_database()")
+    name = await own_dashboard.api.connection.fetchval("SELECT current_database()")
     await operator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     await operator.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = $1 AND application_name = 'engage-api'",
         name,
     )
-    notice = dashboard.page.locator("#notice h2")
+    notice = own_dashboard.page.locator("#notice h2")
     await expect(notice).to_have_text("The database does not answer", timeout=60_000)
     assert await total.inner_text() == before
-    await expect(dashboard.page.locator("#live")).to_have_attribute("data-state", "away")
+    await expect(own_dashboard.page.locator("#live")).to_have_attribute("data-state", "away")
     await operator.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     await operator.close()
 
-    await expect(dashboard.page.locator("#notice")).to_be_hidden(timeout=60_000)
+    await expect(own_dashboard.page.locator("#notice")).to_be_hidden(timeout=60_000)
 
 
 async def test_without_the_service_the_page_says_so(dashboard: Dashboard) -> None:
@@ -109,15 +109,17 @@ async def test_without_the_service_the_page_says_so(dashboard: Dashboard) -> Non
     )
 
 
-async def test_without_events_the_page_tells_how_to_send_the_first(dashboard: Dashboard) -> None:
-    await dashboard.api.connection.execute("TRUNCATE engagements, post_totals, engagements_15m")
-    await dashboard.api.connection.execute("SELECT refresh_engagement_stats(true)")
-    await dashboard.open()
+async def test_without_events_the_page_tells_how_to_send_the_first(
+    own_dashboard: Dashboard,
+) -> None:
+    await own_dashboard.api.connection.execute("TRUNCATE engagements, post_totals, engagements_15m")
+    await own_dashboard.api.connection.execute("SELECT refresh_engagement_stats(true)")
+    await own_dashboard.open()
 
-    await expect(dashboard.page.locator("#notice h2")).to_have_text(
+    await expect(own_dashboard.page.locator("#notice h2")).to_have_text(
         "No engagement yet", timeout=60_000
     )
-    await expect(dashboard.page.locator("#notice pre").last).to_contain_text("/events")
+    await expect(own_dashboard.page.locator("#notice pre").last).to_contain_text("/events")
 
 
 async def test_one_slow_report_says_so_in_its_place(dashboard: Dashboard) -> None:

@@ -16,17 +16,17 @@ CUT = """() => [...document.querySelectorAll(".panel")].filter((panel) => panel.
     .filter((panel) => panel.scrollHeight > panel.clientHeight + 1).map((panel) => panel.id)"""
 
 
-async def test_wall_fits_the_screen_without_controls(dashboard: Dashboard) -> None:
-    await dashboard.api.store([row(post) for post in range(150, 170)])
+async def test_wall_fits_the_screen_without_controls(own_dashboard: Dashboard) -> None:
+    await own_dashboard.api.store([row(post) for post in range(150, 170)])
     for width, height in ((1920, 1080), (1280, 720), (3840, 2160)):
-        await dashboard.page.set_viewport_size({"width": width, "height": height})
-        await dashboard.open("?tv=1&period=28d")
-        await expect(dashboard.page.locator("#now .rows > li")).to_have_count(4)
+        await own_dashboard.page.set_viewport_size({"width": width, "height": height})
+        await own_dashboard.open("?tv=1&period=28d")
+        await expect(own_dashboard.page.locator("#now .rows > li")).to_have_count(4)
 
-        assert await dashboard.page.evaluate(OVERFLOW) == [0, 0]
-        assert await dashboard.page.evaluate(CUT) == []
-        assert await dashboard.page.locator(CONTROLS).count() == 0
-        value = dashboard.page.locator("[data-tile=views] .value")
+        assert await own_dashboard.page.evaluate(OVERFLOW) == [0, 0]
+        assert await own_dashboard.page.evaluate(CUT) == []
+        assert await own_dashboard.page.locator(CONTROLS).count() == 0
+        value = own_dashboard.page.locator("[data-tile=views] .value")
         size = await value.evaluate("(each) => parseFloat(getComputedStyle(each).fontSize)")
         assert size >= height / 20
 
@@ -46,9 +46,9 @@ async def test_wall_is_dark_and_of_today_unless_otherwise_chosen(dashboard: Dash
     await expect(dashboard.page.locator(".chip")).to_have_text(re.compile("Tech"))
 
 
-async def test_wall_updates_itself(dashboard: Dashboard) -> None:
-    await dashboard.open("?tv=1")
-    await dashboard.api.store([row(160, "share"), row(160)])
+async def test_wall_updates_itself(own_dashboard: Dashboard) -> None:
+    await own_dashboard.open("?tv=1")
+    await own_dashboard.api.store([row(160, "share"), row(160)])
 
-    shown = dashboard.page.locator("#now .rows > li[data-key='160'] .figure")
+    shown = own_dashboard.page.locator("#now .rows > li[data-key='160'] .figure")
     await expect(shown).to_have_text("2", timeout=30_000)
