@@ -7,7 +7,7 @@ starts, from the modules in ``static``, so that there is no build step.
 import gzip
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -22,9 +22,9 @@ from analytics_api.languages import Language, choose_language, load_languages
 from web.compression import accepts_gzip
 
 FOLDER: Final = Path(__file__).with_name("static")
-_ENTRY: Final = "main.js"
+_ENTRIES: Final = ("early.js", "main.js")
 _FIRST_SCRIPTS: Final = ("take-key.js", "theme.js")
-"""They run before the page is drawn."""
+"""They run before the page is drawn, and before early.js."""
 _STYLES: Final = ("tokens.css", "layout.css", "panels.css", "wall.css")
 _PRINT_STYLE: Final = "print.css"
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
@@ -83,11 +83,12 @@ class PageFiles:
 
     def __init__(self, charts: ChartLibrary, attributes: Mapping[str, str]) -> None:
         icon = (FOLDER / "icon.svg").read_bytes()
+        early, script = bundle(*(FOLDER / "js" / name for name in _ENTRIES))
         files = {
             "icon": PageFile("icon", "svg", "image/svg+xml", icon),
             "style": _css(charts.style),
-            "first-script": _script("first", (_read("js", name) for name in _FIRST_SCRIPTS)),
-            "script": _script("dashboard", (charts.script, bundle(FOLDER / "js" / _ENTRY))),
+            "first-script": _script("first", (*map(_read_script, _FIRST_SCRIPTS), early)),
+            "script": _script("dashboard", (charts.script, script)),
         }
         self._languages = load_languages()
         texts = {
@@ -149,12 +150,16 @@ def _css(chart_style: str) -> PageFile:
     return PageFile("style", "css", "text/css", "\n".join(sheets).encode())
 
 
-def _script(stem: str, sources: Iterator[str] | tuple[str, ...]) -> PageFile:
+def _read_script(name: str) -> str:
+    return _read("js", name)
+
+
+def _script(stem: str, sources: tuple[str, ...]) -> PageFile:
     return PageFile(stem, "js", "text/javascript", "\n".join(sources).encode())
 
 
-def bundle(entry: Path) -> str:
-    """Return a module and those that it imports as one script.
+def bundle(*entries: Path) -> list[str]:
+    """Return a script for each module, with those that it imports and no script before it has.
 
     Each module becomes a function that returns what it exports. Only named imports and exports of
     constants, functions and classes are supported. Comments and indents are left out.
@@ -162,13 +167,19 @@ def bundle(entry: Path) -> str:
     Raises:
         ValueError: modules import each other.
     """
-    scripts: dict[Path, str] = {}
-    _add_module(entry.resolve(), scripts, ())
-    places = {path: number for number, path in enumerate(scripts)}
-    parts = (
-        f"const module{places[path]} = (() => {{\n{text}}})();\n" for path, text in scripts.items()
-    )
-    return '(() => {\n"use strict";\n' + "".join(parts) + "})();\n"
+    modules: dict[Path, str] = {}
+    scripts = []
+    for entry in entries:
+        first = len(modules)
+        _add_module(entry.resolve(), modules, ())
+        parts = (
+            f"modules[{number}] = (() => {{\n{text}}})();\n"
+            for number, text in enumerate(modules.values())
+            if number >= first
+        )
+        start = '(() => {\n"use strict";\nconst modules = (globalThis.engageModules ??= []);\n'
+        scripts.append(start + "".join(parts) + "})();\n")
+    return scripts
 
 
 def _add_module(path: Path, scripts: dict[Path, str], importers: tuple[Path, ...]) -> int:
@@ -180,7 +191,7 @@ def _add_module(path: Path, scripts: dict[Path, str], importers: tuple[Path, ...
 
         def link(found: re.Match[str]) -> str:
             number = _add_module((path.parent / found[2]).resolve(), scripts, (*importers, path))
-            return f"const {{{found[1].replace(' as ', ': ')}}} = module{number};\n"
+            return f"const {{{found[1].replace(' as ', ': ')}}} = modules[{number}];\n"
 
         source = _IMPORT.sub(link, source)
         names = _EXPORTED.findall(source)

@@ -1,8 +1,7 @@
 // What the page shows, kept in the address's query, so that links, reload and back work. The key
 // is never part of it.
 
-import { t } from "./messages.js";
-import { DEFAULT_PERIOD, PERIODS, daysOf, isDate, problemOf, todayIn } from "./periods.js";
+import { DEFAULT_PERIOD, PERIODS, daysOf, isDate, todayIn } from "./periods.js";
 
 const NAMES = [
   "period",
@@ -55,12 +54,6 @@ export function chosenDays() {
   return start ? { start, end } : daysOf(chosenPeriod(), todayIn(zone()));
 }
 
-/** What is wrong with the days in the address; "" if nothing is. */
-export function periodProblem() {
-  const { start, end } = current();
-  return start ? problemOf(start, end, todayIn(zone())) : "";
-}
-
 /** The address with some names changed; undefined takes one away. */
 export function link(changes) {
   const state = { ...current(), ...changes };
@@ -105,7 +98,7 @@ export function refuseZone(name) {
   return zone() !== before;
 }
 
-function isZone(name) {
+export function isZone(name) {
   if (!/^[A-Za-z]/.test(name ?? "") || name === "Etc/Unknown" || refused.has(name)) return false;
   try {
     return Boolean(new Intl.DateTimeFormat("en", { timeZone: name }));
@@ -128,12 +121,6 @@ export function browserZone() {
 
 export const zone = () => (isZone(current().tz) ? current().tz : reportingZone());
 
-/** What to say where another zone is shown than was asked for; "" where none is. */
-export function zoneNote() {
-  const { tz } = current();
-  return tz && !isZone(tz) ? t("zone.unknown", { zone: zone() }) : "";
-}
-
 /** The parameters of a report: period and filters, but not those *without*. */
 export function scope(without = []) {
   const state = current();
@@ -145,6 +132,9 @@ export function scope(without = []) {
   if (state.compare) query.set("compare", state.compare);
   return withFilters(query, without);
 }
+
+/** The request of the totals, on which most of the page depends. */
+export const totalsPath = () => `/reports/overview?${scope()}`;
 
 /** The parameters of a report whose period is its own. */
 export const filterScope = (without = []) => withFilters(new URLSearchParams(), without);

@@ -1,7 +1,7 @@
 // Requests to the read API. The browser's cache sends ETags, and no request within max-age.
 
-import { key } from "./key.js";
 import { isKnown, t } from "./messages.js";
+import { fetchWithKey } from "./stored-key.js";
 
 const TIMEOUT_MS = 15_000;
 const KEPT = 200;
@@ -31,15 +31,20 @@ export class Failure extends Error {
   }
 }
 
-export const headers = (more = {}) => (key() ? { Authorization: `Bearer ${key()}`, ...more } : more);
-
 /** Put a path and a query together. */
 export const at = (path, query) => (query && `${query}` ? `${path}?${query}` : path);
+
+/** The response that early.js has requested; undefined: it was another one. */
+function takeEarly(path) {
+  const { early } = globalThis;
+  globalThis.early = undefined;
+  return early?.path === path ? early.response : undefined;
+}
 
 async function request(path) {
   let answer;
   try {
-    answer = await fetch(path, { headers: headers(), signal: AbortSignal.timeout(TIMEOUT_MS) });
+    answer = await (takeEarly(path) ?? fetchWithKey(path, { signal: AbortSignal.timeout(TIMEOUT_MS) }));
   } catch (error) {
     const late = error.name === "TimeoutError";
     throw new Failure(0, late ? { code: "client_timeout" } : null);

@@ -1,7 +1,7 @@
 // When recording began, and from when there will be enough data.
 
-import { scope, zone } from "./address.js";
-import { ask, at } from "./api.js";
+import { totalsPath, zone } from "./address.js";
+import { ask } from "./api.js";
 import { date } from "./format.js";
 import { t } from "./messages.js";
 import { notEnough } from "./region.js";
@@ -11,7 +11,7 @@ const LONG = { weekday: "long", day: "numeric", month: "long", year: "numeric" }
 
 /** The date of the first event; null: there is none. */
 export async function recordedSince() {
-  const { body } = await ask(at("/reports/overview", scope()));
+  const { body } = await ask(totalsPath());
   return body.recorded_since ? new Date(body.recorded_since) : null;
 }
 

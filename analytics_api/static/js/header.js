@@ -9,14 +9,13 @@ import {
   clearFilters,
   current,
   go,
-  periodProblem,
   reportingZone,
   zone,
-  zoneNote,
 } from "./address.js";
+import { periodName, periodProblem, problemOf, zoneNote } from "./address-texts.js";
 import { byId, el, named, svg, update } from "./dom.js";
 import { t } from "./messages.js";
-import { PERIODS, periodName, problemOf, todayIn } from "./periods.js";
+import { PERIODS, todayIn } from "./periods.js";
 
 const SEGMENTS = ["today", "7d", "28d", "91d", "year"];
 const TYPES = ["view", "like", "comment", "share"];

@@ -2,19 +2,18 @@
 // link that is shared does not share the key.
 
 import { t } from "./messages.js";
+import { FROM_LINK, key, storeKey } from "./stored-key.js";
 
-const NAME = "engage.read_key";
-const FROM_LINK = "engage.key_of_link";
+export { key };
+
 const CHECKED_BY = "/sql/versions";
 const listeners = new Set();
 
-export const key = () => localStorage.getItem(NAME);
 export const onKey = (listener) => listeners.add(listener);
 
 /** Keep a key; null forgets it. */
 export function setKey(value) {
-  if (value) localStorage.setItem(NAME, value);
-  else localStorage.removeItem(NAME);
+  storeKey(value);
   for (const listener of listeners) listener();
 }
 

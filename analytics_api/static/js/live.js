@@ -1,7 +1,8 @@
 // The stream of /live, read by fetch so that the key can be sent; polls where streams do not pass.
 // It pauses while the page is hidden.
 
-import { ask, headers } from "./api.js";
+import { ask } from "./api.js";
+import { fetchWithKey } from "./stored-key.js";
 
 const RETRY_MS = 2000;
 const SLOWEST_MS = 30_000;
@@ -32,8 +33,8 @@ export function follow(onMessage, state) {
   async function stream(signal) {
     const more = { Accept: "text/event-stream", ...(lastId ? { "Last-Event-ID": lastId } : {}) };
     const silent = new AbortController();
-    const answer = await fetch("/live", {
-      headers: headers(more),
+    const answer = await fetchWithKey("/live", {
+      headers: more,
       cache: "no-store",
       signal: AbortSignal.any([signal, silent.signal]),
     });

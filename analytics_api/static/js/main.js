@@ -1,6 +1,7 @@
 // The page: its parts, and when they request their reports.
 
-import { chosenFilters, chosenPeriod, current, isWall, link, nameZone, onChange, periodProblem, refuseZone, zone } from "./address.js";
+import { chosenFilters, chosenPeriod, current, isWall, link, nameZone, onChange, refuseZone, zone } from "./address.js";
+import { periodName, periodProblem } from "./address-texts.js";
 import { ask, Failure, outdate } from "./api.js";
 import { byId, el, update } from "./dom.js";
 import { date, days, moment } from "./format.js";
@@ -25,7 +26,7 @@ import { Loyalty, ReturningReaders } from "./panels/readers.js";
 import { Subject } from "./panels/subject.js";
 import { Trend } from "./panels/trend.js";
 import { WhenToPost } from "./panels/when.js";
-import { addDays, periodName } from "./periods.js";
+import { addDays } from "./periods.js";
 
 const REFRESH_MS = 20_000;
 /** Windows that end now move on although no event comes. */

@@ -1,6 +1,6 @@
 // What concerns the whole page: no key, no service, no database, no data. Each says what helps.
 
-import { periodProblem } from "./address.js";
+import { periodProblem } from "./address-texts.js";
 import { byId, el, owned, renew, update } from "./dom.js";
 import { written } from "./facts.js";
 import { key, tryKey } from "./key.js";

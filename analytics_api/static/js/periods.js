@@ -1,7 +1,5 @@
 // Periods by name, as local dates. A date is the text YYYY-MM-DD of a day in the page's time zone.
 
-import { t } from "./messages.js";
-
 const utc = (date) => new Date(`${date}T00:00:00Z`);
 const text = (time) => time.toISOString().slice(0, 10);
 /** The date a number of days later. */
@@ -45,19 +43,9 @@ const PRESETS = {
 
 export const DEFAULT_PERIOD = "28d";
 export const PERIODS = Object.keys(PRESETS);
-export const periodName = (period) => t(`period.${period}`);
 
 /** First and last day of a period by name; undefined where it has none. */
 export function daysOf(period, today) {
   const [start, end] = PRESETS[period](today);
   return { start, end };
-}
-
-/** What is wrong with two chosen dates; "" if nothing is. */
-export function problemOf(start, end, today) {
-  if (!start) return t("period.no_start");
-  if (!isDate(start) || (end && !isDate(end))) return t("period.no_date");
-  if (end && end < start) return t("period.reversed", { start, end });
-  if (start > today) return t("period.in_future");
-  return daysBetween(start, end || today) > 3660 ? t("period.too_long") : "";
 }

@@ -33,12 +33,12 @@ def test_bundle_has_each_module_once_and_after_those_that_it_imports(tmp_path: P
     (tmp_path / "main.js").write_text(
         'import { one } from "./one.js";\nimport {\n  two,\n} from "./two.js";\none + two();\n'
     )
-    found = bundle(tmp_path / "main.js")
+    [found] = bundle(tmp_path / "main.js")
 
     places = [found.index(part) for part in ("const one = 1", "function two()", "one + two()")]
     assert places == sorted(places)
     assert found.count("const one = 1") == 1
-    assert "const { one: first } = module0" in found
+    assert "const { one: first } = modules[0]" in found
     assert "export" not in found
     assert "import" not in found
     assert "comment" not in found
@@ -52,13 +52,24 @@ def test_modules_that_import_each_other_are_rejected(tmp_path: Path) -> None:
         bundle(tmp_path / "one.js")
 
 
-def test_bundle_of_the_page_has_all_of_its_modules() -> None:
-    found = bundle(FOLDER / "js" / "main.js")
+def test_script_has_no_module_of_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "shared.js").write_text("export const shared = [];\n")
+    for name in ("first.js", "second.js"):
+        (tmp_path / name).write_text('import { shared } from "./shared.js";\nshared.push(1);\n')
+    first, second = bundle(tmp_path / "first.js", tmp_path / "second.js")
+
+    assert "const shared = []" in first
+    assert "const shared = []" not in second
+    assert "const { shared } = modules[0];" in second
+
+
+def test_bundles_of_the_page_have_each_of_its_modules_once() -> None:
+    found = bundle(FOLDER / "js" / "early.js", FOLDER / "js" / "main.js")
     first = {"take-key.js", "theme.js"}
     modules = [path for path in (FOLDER / "js").rglob("*.js") if path.name not in first]
 
-    assert found.count("= (() => {\n") >= len(modules)
-    assert not re.search(r"^(import|export)\b", found, re.MULTILINE)
+    assert sum(script.count("] = (() => {\n") for script in found) == len(modules)
+    assert not any(re.search(r"^(import|export)\b", script, re.MULTILINE) for script in found)
 
 
 def test_page_names_files_that_exist_and_their_names_change_with_their_content() -> None:

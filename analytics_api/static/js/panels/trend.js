@@ -2,7 +2,7 @@
 
 import { newestAnnotations, since } from "../annotations.js";
 import { ask, at, combiner } from "../api.js";
-import { chosenDays, chosenPeriod, current, go, isWall, scope, zone } from "../address.js";
+import { chosenDays, chosenPeriod, current, go, isWall, scope, totalsPath, zone } from "../address.js";
 import { Chart } from "../chart.js";
 import { el, owned, update } from "../dom.js";
 import { date, days, figure, list, moment, range, rate, unsigned } from "../format.js";
@@ -55,7 +55,7 @@ export class Trend {
     const { post } = current();
     this.tiles.hidden = Boolean(post);
     this.compared.hidden = Boolean(post);
-    if (!post) this.totals.expect(this.#totalsPath());
+    if (!post) this.totals.expect(totalsPath());
     if (!post && this.tiles.dataset.state === "loading") {
       this.sparks = null;
       update(this.compared, "\u00a0");
@@ -73,14 +73,10 @@ export class Trend {
 
   /** The tiles, which come before anything else. */
   async showTotals() {
-    await this.totals.show(this.#totalsPath(), (body) => {
+    await this.totals.show(totalsPath(), (body) => {
       update(this.compared, comparedWith(body));
       return this.#tiles(body);
     });
-  }
-
-  #totalsPath() {
-    return at("/reports/overview", scope());
   }
 
   #metric() {
@@ -117,7 +113,7 @@ export class Trend {
   /** The parameters of the series of all posts, and its usual interval. */
   async #scope() {
     const { start, end } = chosenDays();
-    const { body } = await ask(this.#totalsPath());
+    const { body } = await ask(totalsPath());
     const recorded = body.recorded_since ? (Date.now() - new Date(body.recorded_since)) / DAY_MS : 0;
     const length = start ? daysBetween(start, end ?? todayIn(zone())) : Infinity;
     return [scope(), usualInterval(Math.min(length, recorded))];
