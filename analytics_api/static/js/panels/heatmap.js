@@ -3,7 +3,7 @@
 
 import { at } from "../api.js";
 import { zone } from "../address.js";
-import { el } from "../dom.js";
+import { el, owned, update } from "../dom.js";
 import { daysAfter, recordedSince, written } from "../facts.js";
 import { count, decimal, hour, nowIn, percent, weekday } from "../format.js";
 import { rich, t } from "../messages.js";
@@ -25,8 +25,47 @@ export function shades(values) {
     value > 0 ? Math.min(SHADES - 1, 1 + Math.floor((rank.get(value) / sorted.length) * (SHADES - 1))) : 0;
 }
 
+const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+/** The line under a heat map that says one cell: fingers and keys do not show titles. */
+export class CellReader {
+  constructor() {
+    this.element = owned(el("p", { class: "quiet small" }, t("hours.hint")));
+    this.row = -1;
+    this.column = -1;
+  }
+
+  /** The listeners of the heat map. */
+  get listeners() {
+    return {
+      onpointerover: ({ target }) => target.closest("td[title]") && this.#say(target.closest("td")),
+      onkeydown: (event) => this.#move(event),
+    };
+  }
+
+  #move(event) {
+    const step = STEPS[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const isFirst = this.row < 0;
+    const row = isFirst ? 0 : (this.row + step[0] + WEEK.length) % WEEK.length;
+    const column = isFirst ? 0 : (this.column + step[1] + HOURS.length) % HOURS.length;
+    const cell = event.currentTarget.querySelector("tbody").rows[row].cells[column + 1];
+    cell.scrollIntoView({ block: "nearest", inline: "nearest" });
+    this.#say(cell);
+  }
+
+  #say(cell) {
+    this.row = cell.parentElement.sectionRowIndex;
+    this.column = cell.cellIndex - 1;
+    for (const each of cell.closest("table").querySelectorAll(".read")) each.classList.remove("read");
+    cell.classList.add("read");
+    update(this.element, cell.title);
+  }
+}
+
 /** A table of weekdays and hours. *cell* gives `{ className, title }` for a day and an hour. */
-export function week(caption, zoneName, cell) {
+export function week(caption, zoneName, reader, cell) {
   const now = nowIn(zoneName);
   const head = el(
     "tr",
@@ -59,17 +98,17 @@ export function week(caption, zoneName, cell) {
       }),
     ),
   );
-  return el(
-    "div",
-    { class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
-    el(
-      "table",
-      { class: "heat" },
-      el("caption", { class: "hidden-text" }, caption),
-      el("thead", {}, head),
-      el("tbody", {}, rows),
-    ),
+  const table = el(
+    "table",
+    { class: "heat" },
+    el("caption", { class: "hidden-text" }, caption),
+    el("thead", {}, head),
+    el("tbody", {}, rows),
   );
+  return [
+    el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": caption, ...reader.listeners }, table),
+    reader.element,
+  ];
 }
 
 export class Heatmap extends Part {
@@ -81,6 +120,7 @@ export class Heatmap extends Part {
         empty: () => notEnough(t("hours.empty")),
       }),
     );
+    this.reader = new CellReader();
   }
 
   path() {
@@ -96,7 +136,7 @@ export class Heatmap extends Part {
       isPartial
         ? notEnough(t("hours.partial"), t("hours.all_from", { date: written(from) }))
         : el("ol", { class: "slots" }, busiest(cells)),
-      week(t("hours.table"), zone(), (day, each) => {
+      week(t("hours.table"), zone(), this.reader, (day, each) => {
         const seen = found.get(`${day}:${each}`);
         if (!seen)
           return isPartial ? { className: "thin", title: t("hours.none") } : { className: "s0", title: t("count.engagements", { count: 0 }) };

@@ -9,7 +9,7 @@ import { t } from "../messages.js";
 import { Panel, Part } from "../panel.js";
 import { notEnough, placeholder } from "../region.js";
 import { download } from "../source.js";
-import { SHADES, week } from "./heatmap.js";
+import { CellReader, SHADES, week } from "./heatmap.js";
 
 const VERDICTS = ["good", "weak", "usual", "thin"];
 const verdict = (name) => t(`when.verdict.${name}`);
@@ -66,6 +66,7 @@ export class WhenToPost extends Part {
         formula: t("when.formula"),
       }),
     );
+    this.reader = new CellReader();
   }
 
   path() {
@@ -91,7 +92,7 @@ export class WhenToPost extends Part {
         .filter((each) => each.verdict === "good" || each.verdict === "weak")
         .map((each) => Math.abs(each.lift_pct)),
     );
-    return week(t("when.table"), zone(), (day, each) => {
+    return week(t("when.table"), zone(), this.reader, (day, each) => {
       const slot = found.get(`${day}:${each}`);
       if (!slot || slot.verdict === "thin") return { className: "thin", title: verdict("thin") };
       const shade = Math.max(3, Math.ceil((SHADES - 1) * Math.min(1, Math.abs(slot.lift_pct) / most)));
