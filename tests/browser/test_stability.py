@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
-from tests.browser.newsroom import Dashboard
+from tests.browser.newsroom import Dashboard, scope
 from tests.integration.api.conftest import row
 from tests.waiting import until
 
@@ -157,6 +157,46 @@ async def test_failed_request_clears_the_panel_and_says_so(dashboard: Dashboard)
     await page.unroute_all()
     await page.locator("#trend .tiles").get_by_role("button", name="Try again").click()
     await expect(page.locator("[data-tile=views] .value")).to_have_text(re.compile(r"\d"))
+
+
+async def test_expired_key_is_named_as_the_problem(dashboard: Dashboard) -> None:
+    dashboard.expects_failures = True
+    page = dashboard.page
+    await dashboard.open()
+    problem = {"code": "key_expired", "detail": "the key has expired"}
+    await page.route("**/reports/**", lambda route: route.fulfill(status=401, json=problem))
+    await page.get_by_role("button", name="7 days").click()
+
+    await expect(page.locator("#notice h2")).to_have_text("This key has expired")
+    await expect(page.locator("#parts")).to_be_hidden()
+
+
+async def test_slow_report_in_view_does_not_hold_up_those_below(dashboard: Dashboard) -> None:
+    page = dashboard.page
+    go_on = asyncio.Event()
+
+    async def delay(route: Route) -> None:
+        await go_on.wait()
+        await route.continue_()
+
+    await page.route("**/reports/opportunity?**", delay)
+    await page.goto(f"{dashboard.api.url}/dashboard#key={dashboard.key}")
+    await expect(page.locator("#pipeline [data-fact=balanced]")).to_be_visible()
+    await expect(page.locator("[data-answer=coach] .names")).to_have_count(0)
+    go_on.set()
+    await dashboard.settled()
+
+
+async def test_last_of_quick_choices_is_shown(dashboard: Dashboard) -> None:
+    page = dashboard.page
+    await dashboard.open()
+    for period in ("7d", "91d", "today", "28d", "7d"):
+        await page.locator(f"#periods [data-key='{period}']").click()
+    await dashboard.settled()
+    found = await dashboard.json(f"/reports/overview?{scope(7)}")
+
+    assert await total(dashboard) == f"{found['current']['total_engagements']:,}"
+    await expect(page.locator("#periods [aria-pressed=true]")).to_have_text("7 days")
 
 
 async def test_numbers_that_cannot_be_updated_are_marked_as_out_of_date(

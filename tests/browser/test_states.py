@@ -13,6 +13,7 @@ from tests.browser.newsroom import Dashboard
 
 PHONE = {"width": 375, "height": 812}
 VIEWS = ("", "?author=2", "?post=160", "?category=Tech&period=91d")
+WALL = "?tv=1&period=28d"
 # axe judges what is in the page; the rules that it is not sure about are for people.
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
@@ -39,6 +40,19 @@ async def test_axe_finds_nothing(dashboard: Dashboard, theme: Any) -> None:
     await dashboard.page.locator("#search").fill("tech")
     await dashboard.page.locator("#search-results [role=option]").first.wait_for()
     found["search"] = await faults(dashboard)
+    await dashboard.page.evaluate("(theme) => { localStorage.theme = theme; }", theme)
+    await dashboard.open(WALL)
+    found[WALL] = await faults(dashboard)
+
+    assert not any(found.values()), found
+
+
+async def test_axe_finds_nothing_on_the_page_of_a_new_service(young_dashboard: Dashboard) -> None:
+    found = {}
+    for query in ("", "?post=190", "?post=4711"):
+        young_dashboard.expects_failures = True
+        await young_dashboard.open(query)
+        found[query] = await faults(young_dashboard)
 
     assert not any(found.values()), found
 

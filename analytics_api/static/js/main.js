@@ -32,6 +32,8 @@ const REFRESH_MS = 20_000;
 /** Windows that end now move on although no event comes. */
 const SLOWEST_REFRESH_MS = 300_000;
 const TILES_MS = 1000;
+/** Reports out of view do not wait longer for a slow one in view. */
+const VIEW_MS = 3000;
 /** A wall shows the present also while no event comes. */
 const WALL_REFRESH_MS = 60_000;
 const LATER_AT_ONCE = 2;
@@ -122,7 +124,8 @@ async function show(parts) {
     const failure = await Promise.race([trend.showTotals().then(() => null, (reason) => reason), pause(TILES_MS)]);
     if (isDenied(failure)) return conclude([failure]);
   }
-  await Promise.all([first, ...inView.filter((part) => part !== trend || !first).map(request)]);
+  const shown = Promise.all([first, ...inView.filter((part) => part !== trend || !first).map(request)]);
+  await Promise.race([shown, pause(VIEW_MS)]);
   drawFreshness();
   drawTitle();
   const later = parts.filter((part) => !inView.includes(part));
@@ -131,6 +134,7 @@ async function show(parts) {
       while (later.length) await request(later.shift());
     }),
   );
+  await shown;
   await conclude(failures);
 }
 

@@ -57,11 +57,13 @@ const NOTICES = {
     heading(
       failure.status === 403
         ? t("notice.key_scope")
-        : key()
-          ? t("notice.key_unknown")
-          : keyProblem
-            ? t("notice.key_of_link")
-            : t("notice.key_needed"),
+        : failure.code === "key_expired"
+          ? t("notice.key_expired")
+          : key()
+            ? t("notice.key_unknown")
+            : keyProblem
+              ? t("notice.key_of_link")
+              : t("notice.key_needed"),
     ),
     keyProblem && el("p", { class: "bad" }, keyProblem),
     text(t("notice.key_ask")),

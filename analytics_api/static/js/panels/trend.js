@@ -22,6 +22,8 @@ const TILES = [
 const READERS = ["active_users", null];
 const INTERVALS = ["hour", "day", "week"];
 const FEW_DAYS = 4;
+/** The API refuses series of more than 10,000 intervals. */
+const MOST_HOURLY_DAYS = 410;
 const DAY_MS = 86_400_000;
 
 /** The card of tiles and chart. */
@@ -94,9 +96,11 @@ export class Trend {
     const key = this.#chartKey();
     let path = "";
     const load = async () => {
-      const [query, usual] = await (current().post ? postScope() : this.#scope());
+      const [query, days] = await (current().post ? postScope() : this.#scope());
       const { interval: chosen } = current();
-      const interval = INTERVALS.includes(chosen) ? chosen : usual;
+      const usual = usualInterval(days);
+      const isTooFine = chosen === "hour" && days > MOST_HOURLY_DAYS;
+      const interval = INTERVALS.includes(chosen) && !isTooFine ? chosen : usual;
       query.set("interval", interval);
       const total = at("/reports/series", query);
       const [, kind] = this.#metric();
@@ -110,13 +114,13 @@ export class Trend {
     this.panel.sources();
   }
 
-  /** The parameters of the series of all posts, and its usual interval. */
+  /** The parameters of the series of all posts, and its days. */
   async #scope() {
     const { start, end } = chosenDays();
     const { body } = await ask(totalsPath());
     const recorded = body.recorded_since ? (Date.now() - new Date(body.recorded_since)) / DAY_MS : 0;
     const length = start ? daysBetween(start, end ?? todayIn(zone())) : Infinity;
-    return [scope(), usualInterval(Math.min(length, recorded))];
+    return [scope(), Math.min(length, recorded)];
   }
 
   /** Draw the intervals; none is chosen while the usual one is not known. */
@@ -175,18 +179,17 @@ export class Trend {
   #tiles(body) {
     const [, chosen] = this.#metric();
     const only = current().type;
+    const button = (kind, pressed) => ({
+      type: "button",
+      "aria-pressed": kind === null || only ? undefined : String(pressed),
+      disabled: kind === null || Boolean(only),
+      onclick: () => go({ metric: kind || undefined }),
+    });
     const tile = ([name, kind], below, pressed) => {
       const change = body.change_pct?.[name];
       return el(
         isWall() ? "div" : "button",
-        {
-          class: "tile",
-          type: "button",
-          "aria-pressed": kind === null || only ? undefined : String(pressed),
-          disabled: kind === null || Boolean(only),
-          onclick: () => go({ metric: kind || undefined }),
-          data: { tile: name },
-        },
+        { class: "tile", data: { tile: name }, ...(isWall() ? {} : button(kind, pressed)) },
         el("span", { class: "name" }, t(`tile.${name}`)),
         el("span", { class: "value" }, figure(body.current[name])),
         changeOf(change, body, name),
@@ -211,7 +214,7 @@ function daysOf(series) {
 
 const usualInterval = (length) => (length <= FEW_DAYS ? "hour" : length <= 120 ? "day" : "week");
 
-/** The parameters of a post's series, and its usual interval: without a chosen period since it was published. */
+/** The parameters of a post's series, and its days: without a chosen period since it was published. */
 async function postScope() {
   const { post, period, start } = current();
   const query = scope();
@@ -221,12 +224,12 @@ async function postScope() {
   if (period || start) {
     const { start: first, end } = chosenDays();
     const length = first ? daysBetween(first, end ?? todayIn(zone())) : Infinity;
-    return [query, usualInterval(Math.min(length, age))];
+    return [query, Math.min(length, age)];
   }
   query.delete("period");
   query.set("compare", "none");
   query.set("start", dateIn(zone(), body.publish_date));
-  return [query, usualInterval(age)];
+  return [query, age];
 }
 
 function emptyTile([name]) {
