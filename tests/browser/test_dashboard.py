@@ -345,6 +345,11 @@ async def test_page_of_a_post_shows_it_among_posts_of_its_age(own_dashboard: Das
         "\u2013" if point["engagements"] is None else f"{point['engagements']:,}"
         for point in points
     ]
+    bands = await panel.locator("figure path[class^=band]").evaluate_all(
+        "(paths) => paths.map((each) => getComputedStyle(each).fill)"
+    )
+    assert len(bands) == 2
+    assert "none" not in bands
     # The spike is within the chart.
     figure = await panel.locator("figure").bounding_box()
     now = await panel.locator("figure .now").bounding_box()

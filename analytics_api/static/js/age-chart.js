@@ -12,8 +12,10 @@ const HEIGHT = 300;
 /** How far the typical post is shown beyond the age of this one. */
 const BEYOND = 3;
 const LEAST_HOURS = 3;
-const TICK_HOURS = [0.5, 1, 2, 3, 6, 12, 24];
+const TICK_HOURS = [0.5, 1, 2, 3, 6, 12, 24, 48];
 const MOST_TICKS = 8;
+const TICK_PIXELS = 80;
+const MARGIN_PIXELS = 100;
 const STEPS = [...Array(10).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
 
 const text = (value) => (value === null ? "–" : count(Math.round(value)));
@@ -89,7 +91,9 @@ export class AgeChart {
   }
 
   #ticks() {
-    const across = TICK_HOURS.find((step) => this.hours / step <= MOST_TICKS) ?? TICK_HOURS.at(-1);
+    // It has no width before it is first shown.
+    const most = Math.min(MOST_TICKS, (this.figure.clientWidth || innerWidth - MARGIN_PIXELS) / TICK_PIXELS);
+    const across = TICK_HOURS.find((step) => this.hours / step <= most) ?? TICK_HOURS.at(-1);
     const up = STEPS.find((step) => this.top / step <= 5);
     const now = this.points.findLast((point) => point.engagements !== null);
     return [

@@ -45,8 +45,7 @@ export const annotationList = (annotations) =>
         "li",
         { data: { key: each.annotation_id } },
         el("b", {}, `${place + 1}`),
-        el("span", { class: "quiet" }, date(instantOf(each), zone(), WRITTEN)),
-        el("span", {}, named(each.text)),
+        el("span", {}, el("span", { class: "quiet" }, date(instantOf(each), zone(), WRITTEN)), " ", named(each.text)),
       ),
     ),
   );

@@ -21,6 +21,8 @@ const DAY_STEPS = [
   ...[1, 2, 3, 6].map((months) => 30 * months),
   ...[1, 2, 5, 10].map((years) => 365 * years),
 ].map((days) => days * DAY_SECONDS);
+/** Between ticks of hours there are whole hours. */
+const HOUR_STEPS = [...[1, 2, 3, 6, 12].map((hours) => hours * 3600), ...DAY_STEPS];
 const SHORT = { day: "numeric", month: "short" };
 
 /** A count; nothing was recorded yet: a dash. */
@@ -194,7 +196,7 @@ function options(chart, width, showPoint) {
       {
         ...axis,
         size: 36,
-        ...(interval === "hour" ? {} : { incrs: DAY_STEPS }),
+        incrs: interval === "hour" ? HOUR_STEPS : DAY_STEPS,
         grid: { show: false },
         values: (_plot, ticks, _axis, _space, step) => labels(ticks, step, zone),
       },

@@ -54,7 +54,9 @@ const AGES = Object.fromEntries(
 export function ageOf(hours, style = "long") {
   const [minutes, inHours, inDays] = AGES[style];
   if (hours < 1) return minutes(hours * 60);
-  return hours < 24 ? inHours(hours) : inDays(hours / 24);
+  // 30 hours are 1.25 days, which has too many decimals.
+  const isInexact = hours < 48 && Number.isInteger(hours) && !Number.isInteger((hours * 10) / 24);
+  return hours < 24 || isInexact ? inHours(hours) : inDays(hours / 24);
 }
 
 export const age = (then) => seconds(Math.max(0, (Date.now() - new Date(then)) / 1000));

@@ -108,7 +108,7 @@ function drawPost({ absent: why, id, path, ever, week }) {
       fact(
         t("subject.engagements"),
         count(ever.total_engagements),
-        age > 0 ? t("subject.per_day", { rate: decimal(ever.total_engagements / Math.max(1, age)) }) : null,
+        age >= 1 ? t("subject.per_day", { rate: decimal(ever.total_engagements / age) }) : null,
         "total_engagements",
       ),
       fact(t("subject.views"), count(ever.views), null, "views"),
