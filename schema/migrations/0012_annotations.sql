@@ -7,7 +7,6 @@ CREATE TABLE annotations (
     text                  text NOT NULL CHECK (length(text) BETWEEN 1 AND 200 AND text !~ '[\x01-\x1f\x7f]'),
     created_timestamp     timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX idx_annotations_time ON annotations (annotated_timestamp);
 COMMENT ON TABLE annotations IS
     'Short texts at instants, of one post or, without post_id, of the whole platform.';
 
