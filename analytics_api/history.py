@@ -28,6 +28,9 @@ QUERIES_RUN: Final = Counter(
     ["outcome"],
 )
 _TIMEOUT_SECONDS: Final = 60.0
+_MAX_UNSEALED_EVENTS: Final = 2_000_000
+_MAX_UNSEALED_FRACTION: Final = 0.5
+"""Copying more events from PostgreSQL would take more than the engine saves."""
 _POSTS: Final = """
 SELECT * FROM matching_posts($1::text, $2::bigint, $3::text, $4::boolean)"""
 _USERS: Final = "SELECT user_id, user_segment, country FROM users"
@@ -139,7 +142,10 @@ class History:
                 connection, first=start.astimezone(UTC).date(), last=end.astimezone(UTC).date()
             )
             sealed = [day for day in days if day["part"] is not None]
-            if sum(day["events"] for day in days) < self._min_events or not sealed:
+            events = sum(day["events"] for day in days)
+            unsealed = events - sum(day["events"] for day in sealed)
+            most = min(events * _MAX_UNSEALED_FRACTION, _MAX_UNSEALED_EVENTS)
+            if not sealed or events < self._min_events or unsealed > most:
                 return None
             from analytics_api.history_tables import read_events, read_table  # noqa: PLC0415
 
@@ -148,11 +154,11 @@ class History:
             tables = {"matching_posts": await read_table(connection, _POSTS, *filters)}
             for name, query in use.tables.items():
                 tables[name] = await read_table(connection, query)
-            events = await read_events(connection, list(_runs(open_days)), start, end)
+            others = await read_events(connection, list(_runs(open_days)), start, end)
         files = await asyncio.to_thread(self._files.paths, sealed)
         if files is None:
             raise EngineError("a file is missing or damaged")
-        return Input(files, events, tables)
+        return Input(files, others, tables)
 
 
 def _runs(days: Sequence[date]) -> Iterator[tuple[datetime, datetime]]:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import analytics_api.history
 import sql
 from analytics_api.history import QUERIES, EngineError, History
 from analytics_api.history_duckdb import DuckDB
@@ -105,7 +106,10 @@ class World:
 
 
 @pytest.fixture
-async def world(database: Database, tmp_path: Path) -> AsyncIterator[World]:
+async def world(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[World]:
+    monkeypatch.setattr(analytics_api.history, "_MAX_UNSEALED_FRACTION", 1.0)
     async with asyncpg.create_pool(database.url, min_size=0, max_size=4) as pool:
         await pool.execute(CATALOGUE)
         yield World(database.url, pool, tmp_path / "it's a history")
@@ -192,6 +196,19 @@ async def test_query_is_run_by_the_engine_with_the_rows_of_postgresql(
 
     assert expected
     assert await sealed_world.rows(name, values_of()) == expected
+
+
+async def test_postgresql_runs_the_query_when_most_events_are_not_in_files(
+    sealed_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analytics_api.history, "_MAX_UNSEALED_FRACTION", 0.5)
+    values = values_of(days=4)
+    sealed = await sealed_world.rows("overview", values)
+    for user_id in range(1, 7):
+        await sealed_world.erase(user_id)
+
+    assert sealed is not None
+    assert await sealed_world.rows("overview", values) is None
 
 
 async def test_second_page_of_a_ranking_follows_the_first(sealed_world: World) -> None:
