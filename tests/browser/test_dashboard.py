@@ -142,8 +142,8 @@ async def test_hours_can_be_read_by_keyboard_and_by_touch(dashboard: Dashboard) 
     await expect(said).to_be_visible()
     await tuesday.nth(4).dispatch_event("pointerover")
 
-    told = hours.get_by_text(await tuesday.nth(4).get_attribute("title") or "", exact=True)
-    await expect(told).to_be_visible()
+    shown = hours.get_by_text(await tuesday.nth(4).get_attribute("title") or "", exact=True)
+    await expect(shown).to_be_visible()
 
 
 async def test_when_to_publish_is_the_apis(dashboard: Dashboard) -> None:
