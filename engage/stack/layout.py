@@ -106,6 +106,7 @@ class Layout:
         logs: one log per process.
         imports: restart points of imports.
         loads: journals of `engage load`.
+        history: files of sealed days.
         everything: all paths that a stack may create.
     """
 
@@ -123,11 +124,12 @@ class Layout:
         self.imports = folder / "imports"
         self.loads = folder / "loads"
         self.postgres = folder / "postgres"
+        self.history = folder / "history"
         self.everything = (
             *(self.stack_file, self.state_file, self.ports_file, self.secrets_file),
             *(self.password_file, self.keys_file, folder / "api_keys.json.lock", self.key_uses),
             *(self.lock_file, folder / "postgres.password", self.logs, self.imports, self.loads),
-            *(folder / "kafka", self.postgres),
+            *(folder / "kafka", self.postgres, self.history),
         )
 
     def log(self, name: str) -> Path:
@@ -142,8 +144,9 @@ class Layout:
         """
         try:
             self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            self.logs.mkdir(mode=0o700, exist_ok=True)
-            self.logs.chmod(0o700)
+            for private in (self.logs, self.history):
+                private.mkdir(mode=0o700, exist_ok=True)
+                private.chmod(0o700)
         except OSError as error:
             raise explain_os_error(error, self.folder) from error
         self.require_own_folder()

@@ -183,7 +183,7 @@ def _history(role: str, layout: Layout) -> dict[str, str]:
     chosen = {PREFIX + name for name in ("HISTORY_URL", "HISTORY_ENGINE")}
     if chosen & os.environ.keys() or find_spec("duckdb") is None:
         return {}
-    folder = {"history_url": str(layout.folder.absolute() / "history")}
+    folder = {"history_url": str(layout.history.absolute())}
     return folder | {"history_engine": "duckdb:"} if role == "api" else folder
 
 

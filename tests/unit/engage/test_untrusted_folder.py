@@ -44,6 +44,8 @@ def test_new_folder_is_not_writable_by_others_whatever_the_umask(tmp_path: Path)
         os.umask(before)
 
     assert (tmp_path / "stack").stat().st_mode & 0o022 == 0
+    for private in ("logs", "history"):
+        assert (tmp_path / "stack" / private).stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
