@@ -22,7 +22,7 @@ from schema.errors import SetupError
 from schema.event import MAX_ID
 
 app = typer.Typer(help="Explain what happened at an instant.", no_args_is_help=True)
-_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+_TEXT: Final = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
 _EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
 _LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC)
 
@@ -49,7 +49,10 @@ def add(  # noqa: PLR0913, PLR0917  (the command line's options)
     """
     if not _TEXT.fullmatch(text):
         raise typer.BadParameter("text: 1 to 200 characters, without control characters")
-    annotated, system = instant("at", at) if at else datetime.now(UTC), find(folder)
+    annotated = instant("at", at) if at else datetime.now(UTC)
+    if not _EARLIEST <= annotated < _LATEST:
+        raise typer.BadParameter(f"at: from {_EARLIEST:%Y-%m-%d} to before {_LATEST:%Y-%m-%d}")
+    system = find(folder)
     post_id = _post_id(system, post) if post else None
     if is_dry_run:
         row = {"annotated_timestamp": annotated, "post_id": post_id, "text": text}

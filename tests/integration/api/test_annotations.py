@@ -94,7 +94,11 @@ async def test_dry_runs_change_nothing_and_a_removed_annotation_is_gone(
     "arguments",
     [
         ("",),
+        ("  ",),
         ("x" * 201,),
+        ("two\u2028lines",),
+        ("sent", "--at", "9999-12-31T00:00:00Z"),
+        ("sent", "--at", "0001-01-01T00:00:00+12:00"),
         ("two\nlines",),
         ("\x1b[31mred",),
         ("sent", "--at", "2026-05-01T12:00:00"),

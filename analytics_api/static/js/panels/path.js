@@ -8,12 +8,13 @@ import { el, named } from "../dom.js";
 import { ageOf, clock, count, decimal, percent } from "../format.js";
 import { rich, t } from "../messages.js";
 import { Panel, Part } from "../panel.js";
-import { dateIn } from "../periods.js";
+import { addDays, dateIn } from "../periods.js";
 import { notEnough } from "../region.js";
 
 const LEAST_POSTS = 20;
 const QUARTER_MS = 900_000;
 const HOUR_MS = 3_600_000;
+const WEEK_DAYS = 7;
 const WEEK_HOURS = 168;
 
 export class PostPath extends Part {
@@ -38,7 +39,8 @@ export class PostPath extends Part {
     const load = async () => {
       const [path, benchmark] = await Promise.all([ask(this.path()), ask(of("post-benchmark"))]);
       const { post } = current();
-      const query = { post, tz: zone(), start: dateIn(zone(), benchmark.body.publish_date) };
+      const start = dateIn(zone(), benchmark.body.publish_date);
+      const query = { post, tz: zone(), start, end: addDays(start, WEEK_DAYS) };
       const annotations = await newestAnnotations(new URLSearchParams(query));
       return { ...benchmark, body: this.combine({ path: path.body, benchmark: benchmark.body, annotations }) };
     };
