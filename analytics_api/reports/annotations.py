@@ -1,6 +1,6 @@
 """Annotations: what happened at an instant, in the words of an editor."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -12,8 +12,6 @@ from analytics_api.statistics.calendar import day_start
 from web.parameters import DateParameter, Integer
 from web.problems import Problem
 
-_EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
-_LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC)
 _YEARS: Final = range(1970, 9001)
 
 
@@ -51,8 +49,8 @@ async def annotations(context: Context, query: AnnotationsParameters) -> list[An
         raise Problem(422, "invalid_parameter", "post: nothing has this external ID")
     rows = await context.rows(
         "annotations",
-        start=_midnight("start", query.start, context.zone) or _EARLIEST,
-        end=_midnight("end", query.end, context.zone, days=1) or _LATEST,
+        start=_midnight("start", query.start, context.zone),
+        end=_midnight("end", query.end, context.zone, days=1),
         post=post,
         limit=query.limit,
     )
@@ -60,7 +58,7 @@ async def annotations(context: Context, query: AnnotationsParameters) -> list[An
 
 
 def _midnight(name: str, day: date | None, zone: ZoneInfo, days: int = 0) -> datetime | None:
-    """Return the start of the day, so many days later. Raises Problem 422."""
+    """Return the start of the day that comes *days* after *day*. Raises Problem 422."""
     if day is None:
         return None
     if day.year not in _YEARS:

@@ -23,8 +23,7 @@ from schema.event import MAX_ID
 
 app = typer.Typer(help="Explain what happened at an instant.", no_args_is_help=True)
 _TEXT: Final = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
-_EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
-_LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC)
+_YEARS: Final = range(1970, 9001)
 
 Post = Annotated[
     str,
@@ -50,8 +49,8 @@ def add(  # noqa: PLR0913, PLR0917  (the command line's options)
     if not _TEXT.fullmatch(text):
         raise typer.BadParameter("text: 1 to 200 characters, without control characters")
     annotated = instant("at", at) if at else datetime.now(UTC)
-    if not _EARLIEST <= annotated < _LATEST:
-        raise typer.BadParameter(f"at: from {_EARLIEST:%Y-%m-%d} to before {_LATEST:%Y-%m-%d}")
+    if annotated.year not in _YEARS:
+        raise typer.BadParameter(f"at: a year from {_YEARS[0]} to {_YEARS[-1]}")
     system = find(folder)
     post_id = _post_id(system, post) if post else None
     if is_dry_run:
@@ -71,7 +70,7 @@ def list_annotations(
     """List annotations: all, or those of a post and of the whole platform."""
     system = find(folder)
     post_id = _post_id(system, post) if post else None
-    rows = system.query("annotations", start=_EARLIEST, end=_LATEST, post=post_id, limit=limit)
+    rows = system.query("annotations", start=None, end=None, post=post_id, limit=limit)
     print_rows(rows, output, optional=("title",))
 
 
