@@ -30,7 +30,7 @@ QUERIES_RUN: Final = Counter(
 _TIMEOUT_SECONDS: Final = 60.0
 _MAX_UNSEALED_EVENTS: Final = 2_000_000
 _MAX_UNSEALED_FRACTION: Final = 0.5
-"""Copying more events from PostgreSQL would take more than the engine saves."""
+"""Of a period: copying more events from PostgreSQL takes longer than the engine saves."""
 _POSTS: Final = """
 SELECT * FROM matching_posts($1::text, $2::bigint, $3::text, $4::boolean)"""
 _USERS: Final = "SELECT user_id, user_segment, country FROM users"
@@ -40,7 +40,12 @@ logger = get_logger("history")
 
 
 class Use(NamedTuple):
-    """How a query reads events: the parameters that bound them, and tables of the catalogue."""
+    """What a query reads.
+
+    Attributes:
+        start, end: names of the parameters that bound the events' times.
+        tables: queries of the catalogue's tables besides ``matching_posts``, by the tables' names.
+    """
 
     start: str
     end: str
@@ -134,6 +139,9 @@ class History:
         Raises EngineError: a file is missing or damaged.
         """
         start, end = values[use.start], values[use.end]
+        count = sql.load("history_events")
+        if await count.fetchval(pool, start=start, end=end) < self._min_events:
+            return None
         async with (
             pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -145,7 +153,7 @@ class History:
             events = sum(day["events"] for day in days)
             unsealed = events - sum(day["events"] for day in sealed)
             most = min(events * _MAX_UNSEALED_FRACTION, _MAX_UNSEALED_EVENTS)
-            if not sealed or events < self._min_events or unsealed > most:
+            if not sealed or unsealed > most:
                 return None
             from analytics_api.history_tables import read_events, read_table  # noqa: PLC0415
 
