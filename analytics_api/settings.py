@@ -5,6 +5,7 @@ from pydantic import Field, field_validator
 from analytics_api.article_url import check_template
 from runtime.settings import (
     AddressSettings,
+    HistorySettings,
     KafkaSettings,
     ReplicaSettings,
     TimeZoneSettings,
@@ -12,7 +13,14 @@ from runtime.settings import (
 from web.settings import HttpSettings
 
 
-class ApiSettings(ReplicaSettings, KafkaSettings, TimeZoneSettings, AddressSettings, HttpSettings):
+class ApiSettings(
+    ReplicaSettings,
+    HistorySettings,
+    KafkaSettings,
+    TimeZoneSettings,
+    AddressSettings,
+    HttpSettings,
+):
     """Settings of one process of the read API."""
 
     port: int = Field(default=8001, ge=0, le=65535, description="Port the service listens on.")
@@ -63,13 +71,6 @@ class ApiSettings(ReplicaSettings, KafkaSettings, TimeZoneSettings, AddressSetti
         description=(
             "Engine that reads sealed days for reports of long periods: `duckdb:`, in the process"
             " of the read API. Empty: PostgreSQL runs all reports."
-        ),
-    )
-    history_url: str | None = Field(
-        default=None,
-        description=(
-            "Folder or object store, such as s3://bucket/history, to which each finished day is"
-            " copied as Parquet while it is still in PostgreSQL. Unset: days are not copied."
         ),
     )
     history_min_events: int = Field(

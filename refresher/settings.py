@@ -4,11 +4,19 @@ from datetime import date, timedelta
 
 from pydantic import Field
 
-from runtime.settings import DatabaseSettings, KafkaSettings, ProcessSettings, WindowSettings
+from runtime.settings import (
+    DatabaseSettings,
+    HistorySettings,
+    KafkaSettings,
+    ProcessSettings,
+    WindowSettings,
+)
 from schema import topics
 
 
-class RefresherSettings(DatabaseSettings, KafkaSettings, WindowSettings, ProcessSettings):
+class RefresherSettings(
+    DatabaseSettings, HistorySettings, KafkaSettings, WindowSettings, ProcessSettings
+):
     """Settings of the refresher."""
 
     refresh_interval_seconds: float = Field(
@@ -43,13 +51,6 @@ class RefresherSettings(DatabaseSettings, KafkaSettings, WindowSettings, Process
         description=(
             "Folder or object store, such as s3://bucket/events, to which expired days are written"
             " as Parquet before they are dropped. Unset: expired days are dropped only."
-        ),
-    )
-    history_url: str | None = Field(
-        default=None,
-        description=(
-            "Folder or object store, such as s3://bucket/history, to which each finished day is"
-            " copied as Parquet while it is still in PostgreSQL. Unset: days are not copied."
         ),
     )
     history_delay_hours: float = Field(

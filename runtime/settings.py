@@ -307,6 +307,16 @@ class AddressSettings(Settings):
     )
 
 
+class HistorySettings(Settings):
+    history_url: str | None = Field(
+        default=None,
+        description=(
+            "Folder or object store, such as s3://bucket/history, to which each finished day is"
+            " copied as Parquet while it is still in PostgreSQL. Unset: days are not copied."
+        ),
+    )
+
+
 class TimeZoneSettings(Settings):
     time_zone: str = Field(
         default="UTC",
