@@ -34,7 +34,7 @@ NOT_SEALED: Final = Counter(
 )
 
 _LOCK: Final = "engagements.sealed_days"
-_FILES_INTERVAL_SECONDS: Final = 3600.0
+_FILES_INTERVAL_SECONDS: Final = 6 * 3600.0
 _IDLE_SECONDS: Final = 30.0
 _RUN_SECONDS: Final = 1.0
 # Sealing many days, as after the first start, leaves most of the time to others.
@@ -86,7 +86,7 @@ class SealedDays:
     async def _seal_next(self, connection: Connection, files: "Archive") -> date | None:
         await self._delete_old_files(connection, files)
         if self._files_checked.is_due:
-            await self._find_missing(connection, files)
+            await self._find_damaged(connection, files)
             self._files_checked.succeeded()
         now = datetime.now(UTC)
         delay = timedelta(hours=self._settings.history_delay_hours)
@@ -132,11 +132,16 @@ class SealedDays:
                 await asyncio.to_thread(files.delete, row["day"], row["part"])
                 await sql.load("forget_seal").execute(connection, day=row["day"], part=row["part"])
 
-    async def _find_missing(self, connection: Connection, files: "Archive") -> None:
-        """Have days sealed again whose file is missing or has another size."""
+    async def _find_damaged(self, connection: Connection, files: "Archive") -> None:
+        """Have days sealed again whose file is missing or damaged."""
         for row in await sql.load("sealed_files").fetch(connection):
-            found = await asyncio.to_thread(files.size_bytes, row["day"], row["part"])
-            if row["state"] == "sealed" and found != row["bytes"]:
+            if row["state"] != "sealed":
+                continue
+            try:
+                found = await asyncio.to_thread(files.file_sha256, row["day"], row["part"])
+            except FileNotFoundError:
+                found = None
+            if found != row["file_sha256"]:
                 logger.error("file of a sealed day is missing or damaged", day=str(row["day"]))
                 await sql.load("obsolete_seal").execute(connection, day=row["day"])
 
