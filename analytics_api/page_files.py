@@ -159,7 +159,7 @@ def _script(stem: str, sources: tuple[str, ...]) -> PageFile:
 
 
 def bundle(*entries: Path) -> list[str]:
-    """Return a script for each module, with those that it imports and no script before it has.
+    """Return one script per entry module, with the modules it imports that no earlier script has.
 
     Each module becomes a function that returns what it exports. Only named imports and exports of
     constants, functions and classes are supported. Comments and indents are left out.

@@ -56,7 +56,7 @@ def _containers() -> Iterator[Backend]:
 
     from engage.embedded import ports
 
-    port = ports.pick()  # Kafka tells its clients the port, so that it must be known before
+    port = ports.pick()  # must be known before the start: Kafka advertises it to clients
     kafka = _container(KAFKA_IMAGE, port, port).with_envs(
         KAFKA_NODE_ID="1",
         KAFKA_PROCESS_ROLES="broker,controller",

@@ -21,7 +21,7 @@ const DAY_STEPS = [
   ...[1, 2, 3, 6].map((months) => 30 * months),
   ...[1, 2, 5, 10].map((years) => 365 * years),
 ].map((days) => days * DAY_SECONDS);
-/** Between ticks of hours there are whole hours. */
+/** Steps between the ticks of an hourly chart. */
 const HOUR_STEPS = [...[1, 2, 3, 6, 12].map((hours) => hours * 3600), ...DAY_STEPS];
 const SHORT = { day: "numeric", month: "short" };
 

@@ -27,7 +27,7 @@ export function shades(values) {
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-/** The line under a heat map that says one cell: fingers and keys do not show titles. */
+/** The line under a heat map that describes one cell, as titles are shown to a mouse only. */
 export class CellReader {
   constructor() {
     this.element = owned(el("p", { class: "quiet small" }, t("hours.hint")));
