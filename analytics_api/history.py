@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -192,11 +193,11 @@ def open_history(settings: ApiSettings) -> History | None:
     folder = settings.history_url or ""
     if not Path(folder).is_absolute():
         raise SetupError("ENGAGE_HISTORY_ENGINE=duckdb: needs ENGAGE_HISTORY_URL, an absolute path")
-    try:
-        from analytics_api.history_duckdb import DuckDB  # noqa: PLC0415  (an extra)
-    except ModuleNotFoundError:
+    if find_spec("duckdb") is None:
         raise SetupError(
             "the history engine needs DuckDB: pip install 'engagement-analytics[history]'"
-        ) from None
+        )
+    from analytics_api.history_duckdb import DuckDB  # noqa: PLC0415  (it imports this module)
+
     engine = DuckDB(folder, settings.history_memory_bytes)
     return History(engine, folder, settings.history_min_events)

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, Final
-
-import duckdb
+from typing import TYPE_CHECKING, Any, Final
 
 import sql
 from analytics_api.history import EngineError, Input
+
+if TYPE_CHECKING:
+    import duckdb
 
 _SETUP: Final = """
 CREATE TYPE engagement_type AS VARCHAR;
@@ -42,6 +43,8 @@ class DuckDB:
 
     def run(self, query: sql.Query, values: Sequence[Any], source: Input) -> list[Any]:
         """Return the rows as mappings; blocks. Raises EngineError."""
+        import duckdb  # noqa: PLC0415  (small platforms never need it)
+
         connection = self._running = duckdb.connect()
         try:
             for name, value in self._config.items():

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -83,18 +84,21 @@ class Backoff:
         return self._pause_seconds
 
 
-def open_archive(url: str) -> "Archive":
-    """Return the archive at *url*. Raises SetupError: it cannot be used."""
+def check_archive(url: str) -> None:
+    """Check *url* without loading pyarrow. Raises SetupError: no archive can be there."""
     if "://" not in url and not Path(url).is_absolute():
         raise SetupError(
             "the archive must be an absolute path, or an address such as s3://bucket/events"
         )
-    try:
-        from refresher.archive import ARCHIVE_ERRORS, Archive  # noqa: PLC0415  (an extra)
-    except ModuleNotFoundError:
-        raise SetupError(
-            "an archive needs pyarrow: pip install 'engagement-analytics[archive]'"
-        ) from None
+    if find_spec("pyarrow") is None:
+        raise SetupError("an archive needs pyarrow: pip install 'engagement-analytics[archive]'")
+
+
+def open_archive(url: str) -> "Archive":
+    """Return the archive at *url*. Raises SetupError: it cannot be used."""
+    check_archive(url)
+    from refresher.archive import ARCHIVE_ERRORS, Archive  # noqa: PLC0415  (an extra)
+
     try:
         return Archive(url)
     except ARCHIVE_ERRORS as error:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from prometheus_client import Counter, Gauge
 
 import sql
-from refresher.partitions import Backoff, open_archive
+from refresher.partitions import Backoff, check_archive, open_archive
 from refresher.settings import RefresherSettings
 from runtime.logging import get_logger
+from schema.errors import SetupError
 from sql.pool import Connection
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ class SealedDays:
 
     def __init__(self, settings: RefresherSettings) -> None:
         self._settings = settings
-        self._files = open_archive(settings.history_url) if settings.history_url else None
+        if settings.history_url:
+            check_archive(settings.history_url)
+        self._files: Archive | None = None
         self._files_checked = Backoff(_FILES_INTERVAL_SECONDS)
         self._attempts = Backoff(0.0)
         self._paused_until = 0.0
@@ -60,7 +63,11 @@ class SealedDays:
     async def seal_days(self, connection: Connection) -> None:
         """Write the files of days that are due, one after the other, for about a second."""
         began = time.monotonic()
-        if self._files is None or began < self._paused_until or not self._attempts.is_due:
+        url = self._settings.history_url
+        if not url or began < self._paused_until or not self._attempts.is_due:
+            return
+        if self._files is None and not await self._is_needed(connection):
+            self._paused_until = began + _IDLE_SECONDS
             return
         from refresher.archive import ARCHIVE_ERRORS, lock_archive  # noqa: PLC0415  (an extra)
 
@@ -68,10 +75,11 @@ class SealedDays:
             if not is_locked:
                 return
             try:
-                day = await self._seal_next(connection, self._files)
+                self._files = files = self._files or open_archive(url)
+                day = await self._seal_next(connection, files)
                 while day and time.monotonic() - began < _RUN_SECONDS:
-                    day = await self._seal_next(connection, self._files)
-            except ARCHIVE_ERRORS as error:
+                    day = await self._seal_next(connection, files)
+            except (SetupError, *ARCHIVE_ERRORS) as error:
                 NOT_SEALED.inc()
                 pause_seconds = self._attempts.failed()
                 logger.error(  # noqa: TRY400
@@ -83,24 +91,34 @@ class SealedDays:
         pause = busy_seconds / _MAX_BUSY_FRACTION if day else _IDLE_SECONDS
         self._paused_until = began + pause
 
+    async def _is_needed(self, connection: Connection) -> bool:
+        """Return whether there are files or a day to seal; pyarrow takes 50 MB of memory."""
+        has_files = await connection.fetchval("SELECT EXISTS (SELECT FROM sealed_days)")
+        return has_files or await self._next_day(connection, datetime.now(UTC)) is not None
+
+    def _finished_days(self, now: datetime) -> dict[str, date]:
+        delay = timedelta(hours=self._settings.history_delay_hours)
+        last = (now - delay).date() - timedelta(days=1)
+        return {"first": self._settings.first_kept(now.date()), "last": last}
+
+    async def _next_day(self, connection: Connection, now: datetime) -> date | None:
+        delay = timedelta(hours=self._settings.history_delay_hours)
+        day: date | None = await sql.load("day_to_seal").fetchval(
+            connection, **self._finished_days(now), sealed_before=now - delay
+        )
+        return day
+
     async def _seal_next(self, connection: Connection, files: "Archive") -> date | None:
         await self._delete_old_files(connection, files)
         if self._files_checked.is_due:
             await self._find_damaged(connection, files)
             self._files_checked.succeeded()
         now = datetime.now(UTC)
-        delay = timedelta(hours=self._settings.history_delay_hours)
-        days = {
-            "first": self._settings.first_kept(now.date()),
-            "last": (now - delay).date() - timedelta(days=1),
-        }
-        day: date | None = await sql.load("day_to_seal").fetchval(
-            connection, **days, sealed_before=now - delay
-        )
+        day = await self._next_day(connection, now)
         if day is not None:
             await self._seal(connection, files, day)
             await self._delete_old_files(connection, files)
-        await _update_metrics(connection, days, now)
+        await _update_metrics(connection, self._finished_days(now), now)
         return day
 
     async def _seal(self, connection: Connection, files: "Archive", day: date) -> None:
